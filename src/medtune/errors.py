@@ -1,0 +1,57 @@
+"""What can go wrong for a user: one small tree, each class with its exit code.
+
+MedtuneError        1  the parent of all; never raised itself
+  ConfigError       2  the run file or the command line asks for something that cannot be
+  DataError         3  a source, a record or an artifact is not what it should be
+  TuneError         4  training cannot go on
+  GateError         5  the evidence does not allow a release
+  MachineError      6  this machine cannot: no network, no disk, no memory, a port in use
+
+A message says what is wrong, where, and what to do. It names record ids, never record text. The
+command line prints the message without a traceback; any other exception is a bug of ours.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class MedtuneError(Exception):
+    """A fault that the user can mend. The message is all that the user sees."""
+
+    exit_code = 1
+
+
+class ConfigError(MedtuneError):
+    """The run file or the command line asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class DataError(MedtuneError):
+    """A source, a record or an artifact is not what it should be."""
+
+    exit_code = 3
+
+
+class TuneError(MedtuneError):
+    """Training cannot go on."""
+
+    exit_code = 4
+
+
+class GateError(MedtuneError):
+    """The evidence does not allow a release."""
+
+    exit_code = 5
+
+
+class MachineError(MedtuneError):
+    """This machine cannot do it: no network, no disk, no memory, a port in use."""
+
+    exit_code = 6
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the closest choice, or an empty string if none is close."""
+    close = difflib.get_close_matches(word, list(choices), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,154 @@
+"""The nouns that every stage shares: plain frozen values, no behaviour beyond their meaning."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Severity = Literal["block", "warn", "note"]
+Verdict = Literal["yes", "no", "not_enough_data"]
+"""Every judgement has three values; the third says that more data is needed to tell."""
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""What a target or an answer may be: a label, a number, a list of spans, an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One question with its target. Its `repr` shows ids only: the text may be a patient's."""
+
+    id: str
+    group: str
+    """What a split never divides: a patient, an article, a site."""
+    fields: Mapping[str, str] = field(repr=False)
+    target: Json = field(repr=False)
+    split: Split | None = None
+    """The split the source fixes, or None to let `data` choose."""
+    subgroups: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Attributes to report by, such as sex or site."""
+    time: str | None = None
+    """ISO 8601 date of the record, if it has one."""
+    source: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model answered to one example.
+
+    There are three ways of having no answer, and they count differently: `abstained` (the model
+    declined), unparsed (`answer` is None: counts as wrong), and `failed` (our fault, such as a
+    timeout: counts as nothing, and blocks a release).
+    """
+
+    id: str
+    group: str
+    target: Json = field(repr=False)
+    answer: Json = field(repr=False)
+    confidence: float | None = None
+    """Probability that the answer is right, in [0, 1], where the arm gives one."""
+    abstained: bool = False
+    failed: bool = False
+    subgroups: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @property
+    def unparsed(self) -> bool:
+        """Whether the model replied but no answer could be read."""
+        return self.answer is None and not (self.abstained or self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """The answers of one arm, and what they cost."""
+
+    name: str
+    about: str
+    """What was done, in one sentence."""
+    predictions: Sequence[Prediction] = field(repr=False)
+    seconds: float
+    """Wall time for all predictions together."""
+    prompt_tokens: int
+    """Tokens of all prompts together; 0 for an arm without a language model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measured number with its 95 % interval. No metric exists without one."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    """Examples that count: failed ones do not."""
+    n_groups: int
+    method: str
+    """How the interval was made, such as "bootstrap by group, 2000 resamples"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A release condition. It compares the bound of the 95 % interval, never the point.
+
+    `at_least` is met when the lower bound reaches it, `at_most` when the upper bound does. With
+    `against`, the estimate is the paired difference to that arm on the same examples.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    against: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a guard has to say about one thing it judged."""
+
+    guard: str
+    severity: Severity
+    what: str
+    where: str
+    evidence: str
+    remedy: str
+
+
+Metric = Callable[[Sequence[Prediction]], float]
+"""A number in [0, 1] from predictions that did not fail. Raises DataError if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One medical task, as plain functions. Each application is a value in a file of its own."""
+
+    name: str
+    intended_use: str
+    not_for: str
+    load: Callable[[Sequence[Path]], Iterator[Example]]
+    """Read the examples out of the files of the run's sources, in the order of `data.sources`."""
+    prompt: Callable[[Example], list[Message]]
+    """What the model reads."""
+    reply: Callable[[Example], str]
+    """What the model should write: the training target, and the oracle of the tests."""
+    parse: Callable[[Example, str], Json]
+    """The answer that a reply states, or None if it states none."""
+    metrics: Mapping[str, Metric]
+    """By name; higher is better, except for those in `lower_is_better`."""
+    primary: str
+    """The metric that decides."""
+    choices: Callable[[Example], Sequence[str]] | None = None
+    """The replies the model may give, where they are few: they are then scored, not generated."""
+    lower_is_better: frozenset[str] = frozenset()
+    gates: tuple[Gate, ...] = ()
+    """Conditions beyond those that `decide` fixes from the baselines."""
+    data_note: str = ""
+    """What a reader of the report must know about the data: where it is from, what is synthetic."""
