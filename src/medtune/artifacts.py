@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from medtune.errors import DataError, MachineError
 from medtune.records import Estimate, Example, Finding, Gate, Json, Prediction, Verdict
@@ -60,6 +60,11 @@ class Artifact(BaseModel):
                 f"{path}: not a {cls.__name__} of this version ({error.error_count()} faults); "
                 "delete it and run the stage again"
             ) from None
+
+    @classmethod
+    def find(cls, out: Path) -> Self | None:
+        """The artifact in the run's folder, or None if the stage has not written it."""
+        return cls.load(out) if (out / cls.file).exists() else None
 
     @classmethod
     def current(cls, out: Path, key: str) -> Self | None:
@@ -111,11 +116,12 @@ class DataCard(Artifact):
     exact_duplicates: int
     """Records dropped because another has the same input and target."""
     near_duplicate_pairs: int
-    """Pairs of different inputs at or above the threshold; they share a group."""
+    """Pairs of near inputs that joined two groups into one; a chain of three counts two."""
     conflicts: list[str]
     """Ids of records whose input occurs with another target too."""
     leaks: list[str]
-    """Ids of records in validation or test whose input, or nearly, is in train. Must be empty."""
+    """Ids of records in a validation or test that the sources fix, whose input, or nearly, was in
+    train too: their twins were removed from train. Nothing leaks in the splits as written."""
     first_example: list[dict[str, str | int | bool]]
     """The first training example token by token, if its source's licence lets it be shown:
     token, id, supervised. Empty for the user's own data, which may be a patient's."""
@@ -238,7 +244,7 @@ class Release(Artifact):
     findings: list[Finding]
     guards_judged: list[str]
     guards_not_built: list[str]
-    gates: list[dict[str, Json]]
+    gates: list[dict[str, JsonValue]]
     """Each gate with its estimate, its bound and whether it was met."""
     intended_use: str
     not_for: str
@@ -283,10 +289,16 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def canonical_sha256(value: Mapping[str, JsonValue]) -> str:
+    """Hex SHA-256 of plain values, whatever their order."""
+    return sha256_text(json.dumps(value, sort_keys=True, separators=(",", ":")))
+
+
 def stage_key(settings: Mapping[str, str], inputs: Mapping[str, str], version: str) -> str:
     """The hash that decides whether a stage must run again."""
-    parts = {"settings": dict(settings), "inputs": dict(inputs), "medtune": version}
-    return sha256_text(json.dumps(parts, sort_keys=True))
+    return canonical_sha256(
+        {"settings": dict(settings), "inputs": dict(inputs), "medtune": version}
+    )
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Precedence: the defaults here, then the file, then `--set key.path=value`. Nothi
 is known or an error. The resolved run is written to `<out>/run.yaml`, which repeats the run.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -221,6 +220,11 @@ class Run(Section):
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
 
+    @property
+    def journal_url(self) -> str:
+        """Database URL of the server's journal."""
+        return self.serve.journal or f"sqlite:///{(self.out / 'journal.sqlite').resolve()}"
+
     @model_validator(mode="after")
     def _custom_has_a_task(self) -> Self:
         if (self.app == "custom") != (self.task is not None):
@@ -327,8 +331,3 @@ def _anchored(run: Run, folder: Path) -> Run:
             "data": run.data.model_copy(update={"sources": sources}),
         }
     )
-
-
-def canonical(value: BaseModel) -> str:
-    """One line of JSON with sorted keys: the text that is hashed."""
-    return json.dumps(value.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

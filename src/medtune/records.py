@@ -67,6 +67,11 @@ class Prediction:
         """Whether the model replied but no answer could be read."""
         return self.answer is None and not (self.abstained or self.failed)
 
+    @property
+    def right(self) -> bool:
+        """Whether an answer was given and equals the target."""
+        return self.answer is not None and self.answer == self.target and not self.abstained
+
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
@@ -147,6 +152,8 @@ class Application:
     """The metric that decides."""
     choices: Callable[[Example], Sequence[str]] | None = None
     """The replies the model may give, where they are few: they are then scored, not generated."""
+    left_out: Callable[[Sequence[Path]], Mapping[str, Mapping[str, int]]] | None = None
+    """Rows that `load` leaves out of the same files: their number by reason, by source."""
     lower_is_better: frozenset[str] = frozenset()
     gates: tuple[Gate, ...] = ()
     """Conditions beyond those that `decide` fixes from the baselines."""

@@ -1,0 +1,59 @@
+"""The language model: find it, choose its numerics, load it, render for it, score and generate.
+
+Names are loaded on first use, because the numerics of a process must be applied before torch is
+imported: `find_model`, `choose_numerics`, `apply_numerics`, then anything else.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medtune.llm.generate import Reply, generate, stream
+    from medtune.llm.load import LanguageModel, load_model
+    from medtune.llm.numerics import Numerics, apply_numerics, choose_numerics
+    from medtune.llm.predict import predict
+    from medtune.llm.render import Rendered, Renderer, load_renderer
+    from medtune.llm.score import score_replies
+    from medtune.llm.source import ModelFolder, find_model
+
+__all__ = [
+    "LanguageModel",
+    "ModelFolder",
+    "Numerics",
+    "Rendered",
+    "Renderer",
+    "Reply",
+    "apply_numerics",
+    "choose_numerics",
+    "find_model",
+    "generate",
+    "load_model",
+    "load_renderer",
+    "predict",
+    "score_replies",
+    "stream",
+]
+
+_HOME = {
+    "LanguageModel": "load",
+    "ModelFolder": "source",
+    "Numerics": "numerics",
+    "Rendered": "render",
+    "Renderer": "render",
+    "Reply": "generate",
+    "apply_numerics": "numerics",
+    "choose_numerics": "numerics",
+    "find_model": "source",
+    "generate": "generate",
+    "load_model": "load",
+    "load_renderer": "render",
+    "predict": "predict",
+    "score_replies": "score",
+    "stream": "generate",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,7 @@
+"""Tuning: learn, exactly and fast, and never lose a run."""
+
+from medtune.tune.fit import fit
+from medtune.tune.outcome import Fit
+from medtune.tune.stage import tune
+
+__all__ = ["Fit", "fit", "tune"]

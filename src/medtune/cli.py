@@ -1,0 +1,179 @@
+"""The command line: one verb per stage, each taking the same run file. No logic lives here."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medtune import __version__
+from medtune.errors import MachineError, MedtuneError
+
+if TYPE_CHECKING:
+    from medtune.pipeline import Job
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Decide by measurement whether to fine-tune for medicine; tune, prove, release, serve, "
+    "monitor.",
+)
+
+RunFile = Annotated[Path, typer.Argument(help="The run's YAML file.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a setting, as key.path=value.")
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never open a network connection.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@cli.command()
+def apps(as_json: AsJson = False) -> None:
+    """List the applications: which are built, and which are not yet."""
+    from medtune.listing import list_apps
+
+    print(list_apps(as_json=as_json))
+
+
+@cli.command()
+def goals(as_json: AsJson = False) -> None:
+    """List the eight goals, what each must improve and must not harm, and what is measured."""
+    from medtune.listing import list_goals
+
+    print(list_goals(as_json=as_json))
+
+
+@cli.command()
+def guards(as_json: AsJson = False) -> None:
+    """List the ten guards, what each asks, and which are built."""
+    from medtune.listing import list_guards
+
+    print(list_guards(as_json=as_json))
+
+
+@cli.command()
+def plan(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Check everything before anything is spent: config, data, model, memory, saving, time."""
+    from medtune.plan import plan as pre_flight
+
+    raise typer.Exit(pre_flight(_job(run_file, overrides, offline=offline), print))
+
+
+@cli.command()
+def data(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Read, check, de-duplicate and split the data; seal the test."""
+    _stages(_job(run_file, overrides, offline=offline), "data")
+
+
+@cli.command()
+def decide(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Measure every arm on the same validation examples, and say whether to tune."""
+    _stages(_job(run_file, overrides, offline=offline), "decide")
+
+
+@cli.command()
+def tune(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Tune the model; go on where an interrupted run stopped."""
+    _stages(_job(run_file, overrides, offline=offline), "tune")
+
+
+@cli.command()
+def evaluate(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Score the tuned model and the other arms on the sealed test."""
+    _stages(_job(run_file, overrides, offline=offline), "evaluate")
+
+
+@cli.command()
+def release(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Judge the evidence; build the bundle, or refuse with exit code 5 and the reasons."""
+    _stages(_job(run_file, overrides, offline=offline), "release")
+
+
+@cli.command()
+def run(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Run the chain from data to release; skip what is unchanged."""
+    from medtune.pipeline import CHAIN
+
+    _stages(_job(run_file, overrides, offline=offline), *CHAIN)
+
+
+@cli.command()
+def serve(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Serve the released model on this machine, OpenAI-compatible, with a journal."""
+    from medtune.pipeline import serve as start
+
+    start(_job(run_file, overrides, offline=offline))
+
+
+@cli.command()
+def monitor(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+    """Compare the journal with the release's reference: has the use drifted?"""
+    from medtune.pipeline import monitor as look
+
+    job = _job(run_file, overrides, offline=offline)
+    found = look(job)
+    print(f"monitor: drifted: {found.drifted} ({found.requests} requests). {found.proposal}")
+
+
+@cli.command()
+def predict(
+    run_file: RunFile,
+    source: Annotated[Path, typer.Argument(metavar="IN.jsonl", help="Records, one per line.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="Where answers go.")],
+    overrides: Set = None,
+    offline: Offline = False,
+) -> None:
+    """Answer the records of a file with the tuned model."""
+    from medtune.pipeline import predict as answer
+
+    n = answer(_job(run_file, overrides, offline=offline), source, target)
+    print(f"{target}: {n} answers")
+
+
+@cli.command()
+def demo(overrides: Set = None, offline: Offline = False) -> None:
+    """Take the embedded model and real medical data through all seven stages."""
+    from medtune.demo import demo as show
+
+    show(lambda file: _job(file, overrides, offline=offline), print)
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def _job(run_file: Path, overrides: list[str] | None, *, offline: bool) -> "Job":
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    from medtune.config import load_run
+    from medtune.pipeline import Job
+
+    return Job(load_run(run_file, overrides), offline=offline)
+
+
+def _stages(job: "Job", *names: str) -> None:
+    from medtune.pipeline import run_stages
+
+    run_stages(job, names, print)
+
+
+def main() -> None:
+    """Run the command line; show a user's mistake as one message, a bug of ours as a traceback."""
+    try:
+        cli()
+    except MedtuneError as error:
+        _leave(error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _leave(MachineError(f"the disk is full ({error.filename}); free some space, run again"))
+
+
+def _leave(error: MedtuneError) -> None:
+    print(f"medtune: {error}", file=sys.stderr)
+    raise SystemExit(error.exit_code) from None

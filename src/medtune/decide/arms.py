@@ -1,0 +1,141 @@
+"""The arms that need no training of a language model: each is a function from examples to answers.
+
+All arms see the same text, that of the application's prompt, and learn from the same train split.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline, make_union
+
+from medtune.config import Run
+from medtune.llm.load import LanguageModel
+from medtune.llm.predict import predict
+from medtune.measure import one_of_few
+from medtune.records import Application, ArmResult, Example, Json, Prediction
+
+Arm = Callable[[Sequence[Example]], ArmResult]
+MAJORITY, CLASSICAL, ZERO_SHOT, FEW_SHOT = "majority", "classical", "zero_shot", "few_shot"
+PROMPTS = (ZERO_SHOT, FEW_SHOT)
+WORD = r"(?u)\b\w+\b"
+"""Also words of one letter, which scikit-learn leaves out unless told."""
+MOST_ITERATIONS = 5000
+INVERSE_PENALTY = 10.0
+"""C of the logistic regression: weaker than the default of 1, which underfits TF-IDF features."""
+
+
+def arms(
+    run: Run,
+    app: Application,
+    train: Sequence[Example],
+    model: LanguageModel,
+    shots: Sequence[Example],
+) -> dict[str, Arm]:
+    """The arms of this task by name.
+
+    `classical` is only for tasks where every example has the same labels and train shows two;
+    `few_shot` only where there are shots.
+    """
+    found: dict[str, Arm] = {MAJORITY: lambda examples: majority(app, train, examples)}
+    if one_of_few(app, train) is not None and len({str(e.target) for e in train}) > 1:
+        found[CLASSICAL] = lambda examples: classical(app, train, examples, seed=run.seed)
+    found[ZERO_SHOT] = lambda examples: prompted(run, app, model, examples, shots=())
+    if shots:
+        found[FEW_SHOT] = lambda examples: prompted(run, app, model, examples, shots=shots)
+    return found
+
+
+def majority(app: Application, train: Sequence[Example], examples: Sequence[Example]) -> ArmResult:
+    """Give the most frequent target of train to every example; ties by the alphabet.
+
+    The confidence is its share of train, where the replies are one of few.
+    """
+    started = time.perf_counter()
+    counts = Counter(_as_text(example.target) for example in train)
+    n = max(counts.values())
+    commonest = min(text for text, count in counts.items() if count == n)
+    answer: Json = json.loads(commonest)
+    confidence = n / len(train) if app.choices is not None else None
+    return ArmResult(
+        name=MAJORITY,
+        about=f"the most frequent answer of train ({n} of {len(train)}), whatever is asked",
+        predictions=[_prediction(example, answer, confidence) for example in examples],
+        seconds=time.perf_counter() - started,
+        prompt_tokens=0,
+    )
+
+
+def classical(
+    app: Application, train: Sequence[Example], examples: Sequence[Example], *, seed: int
+) -> ArmResult:
+    """Learn the labels from all of train by counting words: the baseline that costs nothing.
+
+    TF-IDF of words and word pairs and of 3 to 5 characters within words, then logistic regression.
+    The confidence is the probability of the label given. `seconds` is the time to answer.
+    """
+    learner = make_pipeline(
+        make_union(
+            TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True),
+        ),
+        LogisticRegression(C=INVERSE_PENALTY, max_iter=MOST_ITERATIONS, random_state=seed),
+    )
+    learner.fit([_asked(app, e) for e in train], [str(e.target) for e in train])
+    started = time.perf_counter()
+    shares = learner.predict_proba([_asked(app, example) for example in examples])
+    labels = [str(label) for label in learner.classes_]
+    predictions = [
+        _prediction(example, labels[int(row.argmax())], float(row.max()))
+        for example, row in zip(examples, shares, strict=True)
+    ]
+    return ArmResult(
+        name=CLASSICAL,
+        about=(
+            f"TF-IDF of words and characters with logistic regression (C = {INVERSE_PENALTY:g}), "
+            f"learned from all {len(train)} training examples"
+        ),
+        predictions=predictions,
+        seconds=time.perf_counter() - started,
+        prompt_tokens=0,
+    )
+
+
+def prompted(
+    run: Run,
+    app: Application,
+    model: LanguageModel,
+    examples: Sequence[Example],
+    *,
+    shots: Sequence[Example],
+) -> ArmResult:
+    """Ask the base model, with worked examples in the prompt if there are any."""
+    name = FEW_SHOT if shots else ZERO_SHOT
+    result = predict(
+        model, app, examples, settings=run.evaluate, what=name.replace("_", "-"), shots=shots
+    )
+    return replace(result, name=name, about=f"base model {model.folder.name}: {result.about}")
+
+
+def _asked(app: Application, example: Example) -> str:
+    """What the language model reads, but for the instruction, which is the same for all."""
+    return "\n".join(message.content for message in app.prompt(example) if message.role == "user")
+
+
+def _as_text(target: Json) -> str:
+    return json.dumps(target, sort_keys=True, ensure_ascii=False)
+
+
+def _prediction(example: Example, answer: Json, confidence: float | None) -> Prediction:
+    return Prediction(
+        id=example.id,
+        group=example.group,
+        target=example.target,
+        answer=answer,
+        confidence=confidence,
+        subgroups=example.subgroups,
+    )

@@ -1,0 +1,97 @@
+"""Which training examples go into the few-shot prompt, and which into the small tune.
+
+Both are drawn by seed and by id, so neither the order of the file nor a restart changes them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from medtune.llm.load import LanguageModel
+from medtune.llm.predict import asked_messages
+from medtune.records import Application, Example
+
+MOST_LABELS = 50
+"""With more different targets than this, an answer is no label to balance the shots by."""
+SHORT_SHARE = 4
+"""Shots come from the shortest quarter of their label, to keep the prompt small."""
+
+
+def choose_shots(app: Application, train: Sequence[Example], n: int, *, seed: int) -> list[Example]:
+    """Up to `n` worked examples of different groups, going round the labels from the commonest.
+
+    Fewer if train has fewer groups.
+    """
+    queues = [
+        _shuffled(_short(app, members), seed=seed) for members in _by_label(app, train).values()
+    ]
+    chosen: list[Example] = []
+    while len(chosen) < n and any(queues):
+        for queue in queues:
+            used = {shot.group for shot in chosen}
+            queue[:] = [example for example in queue if example.group not in used]
+            if queue and len(chosen) < n:
+                chosen.append(queue.pop(0))
+    return chosen
+
+
+def fitting(
+    shots: Sequence[Example],
+    app: Application,
+    model: LanguageModel,
+    *,
+    longest: int,
+    reply_tokens: int,
+) -> list[Example]:
+    """As many of the first shots as fit the model's context beside the longest record.
+
+    Args:
+        shots: In order; the last are left out first.
+        app: Writes the prompts.
+        model: Its template and context count.
+        longest: Tokens of the longest record of any split, as the data card has it.
+        reply_tokens: Tokens to leave for the reply.
+    """
+    kept = list(shots)
+    while kept:
+        bare = model.renderer.prompt(asked_messages(app, shots[0]))
+        with_shots = model.renderer.prompt(asked_messages(app, shots[0], kept))
+        if longest + len(with_shots) - len(bare) + reply_tokens <= model.context_tokens:
+            break
+        kept.pop()
+    return kept
+
+
+def draw_few(train: Sequence[Example], n: int, *, seed: int) -> list[Example]:
+    """`n` examples drawn at random, those of one group beside each other.
+
+    Whoever cuts the list in two so divides one group at the most.
+    """
+    drawn = _shuffled(train, seed=seed)[:n]
+    place = {group: i for i, group in enumerate(dict.fromkeys(e.group for e in drawn))}
+    return sorted(drawn, key=lambda example: place[example.group])
+
+
+def _by_label(app: Application, train: Sequence[Example]) -> dict[str, list[Example]]:
+    """Training examples by target, commonest first; all under one name if they have no labels."""
+    counts = Counter(str(example.target) for example in train)
+    if app.choices is None or len(counts) > MOST_LABELS:
+        return {"": list(train)}
+    order = sorted(counts, key=lambda label: (-counts[label], label))
+    return {label: [e for e in train if str(e.target) == label] for label in order}
+
+
+def _short(app: Application, members: Sequence[Example]) -> list[Example]:
+    def length(example: Example) -> int:
+        asked = sum(len(message.content) for message in app.prompt(example))
+        return asked + len(app.reply(example))
+
+    ordered = sorted(members, key=lambda example: (length(example), example.id))
+    return ordered[: -(-len(ordered) // SHORT_SHARE)]
+
+
+def _shuffled(examples: Sequence[Example], *, seed: int) -> list[Example]:
+    ordered = sorted(examples, key=lambda example: example.id)
+    order: list[int] = np.random.default_rng(seed).permutation(len(ordered)).tolist()
+    return [ordered[i] for i in order]

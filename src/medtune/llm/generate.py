@@ -1,0 +1,180 @@
+"""Write replies: greedy, so that the same prompt gives the same reply."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, GenerationConfig
+
+from medtune.errors import DataError
+from medtune.llm.load import LanguageModel
+from medtune.records import Message
+
+_BROKEN: Final = "\N{REPLACEMENT CHARACTER}"
+"""What a decoder writes for the first bytes of a character whose rest is still to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model wrote."""
+
+    text: str = field(repr=False)
+    n_prompt: int
+    """Tokens of the prompt."""
+    n_new: int
+    """Tokens written, the one that ends the turn included."""
+    stopped: bool
+    """Whether the model ended its turn; else it was cut off."""
+
+
+def generate(
+    lm: LanguageModel,
+    prompts: Sequence[Sequence[Message]],
+    *,
+    max_new_tokens: int,
+    batch_tokens: int,
+    advance: Callable[[int], None],
+) -> list[Reply]:
+    """One reply to each prompt, in order.
+
+    A reply is cut off after `max_new_tokens`, or where the context is full.
+
+    Args:
+        lm: The model.
+        prompts: The conversations.
+        max_new_tokens: Longest reply.
+        batch_tokens: Most tokens of a batch, prompts and replies, unless one prompt has more.
+        advance: Called with the number of prompts done since the last call.
+
+    Raises:
+        DataError: A prompt leaves no room for a reply.
+    """
+    ids = [lm.renderer.prompt(messages) for messages in prompts]
+    if bad := [i for i, prompt in enumerate(ids) if room(lm, prompt) < 1]:
+        raise DataError(
+            f"{len(bad)} of {len(ids)} prompts (first: number {bad[0]}) fill the "
+            f"{lm.context_tokens} tokens of model.context_tokens; raise it or shorten the prompts"
+        )
+    return generate_ids(
+        lm, ids, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens, advance=advance
+    )
+
+
+def room(lm: LanguageModel, prompt: Sequence[int]) -> int:
+    """Tokens that the context leaves for a reply."""
+    return lm.context_tokens - len(prompt)
+
+
+def generate_ids(
+    lm: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    batch_tokens: int,
+    advance: Callable[[int], None],
+) -> list[Reply]:
+    """As `generate`, for prompts that are rendered and known to leave room."""
+    replies: dict[int, Reply] = {}
+    for batch in _batches([len(prompt) for prompt in prompts], max_new_tokens, batch_tokens):
+        written = _write(lm, [prompts[i] for i in batch], max_new_tokens)
+        for i, ids in zip(batch, written, strict=True):
+            replies[i] = _reply(lm, prompts[i], ids[: room(lm, prompts[i])])
+        advance(len(batch))
+    return [replies[i] for i in range(len(prompts))]
+
+
+def stream(
+    lm: LanguageModel, prompt: Sequence[Message], *, max_new_tokens: int
+) -> Generator[str, None, Reply]:
+    """The pieces of the reply that `generate` gives, each as soon as it is written.
+
+    A piece never ends within a character. The generator returns the whole reply.
+
+    Raises:
+        DataError: The prompt leaves no room for a reply.
+    """
+    ids = lm.renderer.prompt(prompt)
+    if room(lm, ids) < 1:
+        raise DataError(
+            f"the prompt has {len(ids)} tokens and fills the {lm.context_tokens} tokens of "
+            "model.context_tokens; shorten it"
+        )
+    return _pieces(lm, ids, min(max_new_tokens, room(lm, ids)))
+
+
+def _pieces(
+    lm: LanguageModel, prompt: list[int], max_new_tokens: int
+) -> Generator[str, None, Reply]:
+    cache = DynamicCache(config=lm.model.config)
+    ids, told = prompt, ""
+    written: list[int] = []
+    stopped = False
+    while len(written) < max_new_tokens:
+        with torch.inference_mode():
+            output = lm.model(
+                input_ids=torch.tensor([ids], device=lm.device),
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        token = int(cast("Tensor", output.logits)[0, -1].argmax())
+        if token in lm.renderer.stop_ids:
+            stopped = True
+            break
+        ids = [token]
+        written.append(token)
+        text = lm.renderer.decode(written)
+        if text != told and not text.endswith(_BROKEN):
+            yield text[len(told) :]
+            told = text
+    whole = lm.renderer.decode(written)
+    if rest := whole[len(told) :]:
+        yield rest
+    return Reply(whole, n_prompt=len(prompt), n_new=len(written) + stopped, stopped=stopped)
+
+
+def _batches(lengths: Sequence[int], max_new_tokens: int, batch_tokens: int) -> Iterator[list[int]]:
+    """Indices of prompts of similar length together, the longest first."""
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        width = lengths[batch[0] if batch else i] + max_new_tokens
+        if batch and (len(batch) + 1) * width > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _write(
+    lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int
+) -> list[list[int]]:
+    """The new ids of each prompt, up to and with the one that ends the turn."""
+    width = max(map(len, prompts))
+    ids = torch.full((len(prompts), width), lm.renderer.pad_id)
+    mask = torch.zeros_like(ids)
+    for i, prompt in enumerate(prompts):
+        ids[i, width - len(prompt) :] = torch.tensor(list(prompt))
+        mask[i, width - len(prompt) :] = 1
+    settings = GenerationConfig(
+        do_sample=False,
+        max_new_tokens=max_new_tokens,
+        eos_token_id=list(lm.renderer.stop_ids),
+        pad_token_id=lm.renderer.pad_id,
+    )
+    with torch.inference_mode():
+        output = lm.model.generate(  # type: ignore[operator]
+            ids.to(lm.device), attention_mask=mask.to(lm.device), generation_config=settings
+        )
+    stops = set(lm.renderer.stop_ids)
+    rows = cast("list[list[int]]", cast("Tensor", output)[:, width:].tolist())
+    ends = [next((n for n, i in enumerate(row, start=1) if i in stops), len(row)) for row in rows]
+    return [row[:end] for row, end in zip(rows, ends, strict=True)]
+
+
+def _reply(lm: LanguageModel, prompt: Sequence[int], ids: list[int]) -> Reply:
+    stopped = bool(ids) and ids[-1] in lm.renderer.stop_ids
+    text = lm.renderer.decode(ids[:-1] if stopped else ids)
+    return Reply(text, n_prompt=len(prompt), n_new=len(ids), stopped=stopped)

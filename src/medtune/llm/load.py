@@ -1,0 +1,110 @@
+"""Load the base model, with or without an adapter, ready to answer: eval mode, no gradients."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers.utils import logging
+
+from medtune.errors import ConfigError, DataError
+from medtune.llm.numerics import Numerics
+from medtune.llm.render import Renderer, load_renderer
+from medtune.llm.source import MARK, ModelFolder
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal language model with all that is needed to talk to it."""
+
+    model: PreTrainedModel = field(repr=False)
+    """Of its plain class; an adapter's layers are injected in place."""
+    renderer: Renderer = field(repr=False)
+    folder: ModelFolder
+    numerics: Numerics
+    context_tokens: int
+    """Longest prompt and reply together."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+
+def load_model(
+    folder: ModelFolder, numerics: Numerics, *, context_tokens: int, adapter: Path | None = None
+) -> LanguageModel:
+    """Load onto the GPU if there is one.
+
+    Args:
+        folder: The base model.
+        numerics: In which type to compute.
+        context_tokens: Longest prompt and reply together.
+        adapter: Folder of a LoRA adapter that `tune` wrote.
+
+    Raises:
+        ConfigError: The model has fewer positions than `context_tokens`, or is of an unknown kind.
+        DataError: The adapter was trained on other base weights, or is not one.
+    """
+    _silence()
+    if adapter is not None:
+        _refuse_other_base(adapter, folder)
+    model = _base(folder, _DTYPES[numerics.dtype])
+    # `generate` would merge in the sampling settings that some models ship.
+    model.generation_config = GenerationConfig()
+    positions = getattr(model.config, "max_position_embeddings", context_tokens)
+    if context_tokens > positions:
+        raise ConfigError(
+            f"model.context_tokens: {context_tokens} is more than the {positions} positions of "
+            f"{folder.name}; lower it"
+        )
+    if adapter is not None:
+        with_adapter = PeftModel.from_pretrained(model, adapter)  # type: ignore[arg-type]
+        model = cast("PreTrainedModel", with_adapter.base_model.model)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
+    return LanguageModel(model, load_renderer(folder), folder, numerics, context_tokens)
+
+
+def _base(folder: ModelFolder, dtype: torch.dtype) -> PreTrainedModel:
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder.path,
+            dtype=dtype,
+            attn_implementation="sdpa",
+            local_files_only=True,
+            use_safetensors=True,
+        )
+    except ValueError as error:
+        raise ConfigError(
+            f"model.source: transformers cannot load {folder.name} as a causal language model: "
+            f"{error}"
+        ) from None
+    return cast("PreTrainedModel", model)
+
+
+def _refuse_other_base(adapter: Path, folder: ModelFolder) -> None:
+    mark = adapter / MARK
+    try:
+        base = json.loads(mark.read_text(encoding="utf-8"))["base_sha256"]
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        raise DataError(
+            f"{mark}: missing or without base_sha256, so it is not known which base model the "
+            "adapter fits; train it again with medtune tune"
+        ) from None
+    if base != folder.sha256:
+        raise DataError(
+            f"{adapter}: the adapter was trained on base model {base[:12]}, and {folder.name} is "
+            f"{folder.sha256[:12]}; use the model it was trained on, or train again"
+        )
+
+
+def _silence() -> None:
+    """Keep transformers' bars and advice off the screen: medtune reports for itself."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

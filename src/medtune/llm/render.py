@@ -1,0 +1,197 @@
+"""Messages to token ids: the one place where training, evaluation and serving write a prompt.
+
+The ids are those of the tokenizer's own chat template. What is supervised is the reply and the
+token that ends the turn, nothing before and nothing after.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, NamedTuple, cast
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerFast
+
+from medtune.errors import ConfigError, DataError
+from medtune.llm.source import ModelFolder
+from medtune.records import Message
+
+_PROBE: Final = "probe"
+
+
+class Rendered(NamedTuple):
+    """One training example."""
+
+    ids: list[int]
+    supervised: list[bool]
+    """Whether the model is to learn to write this token. As long as `ids`."""
+
+
+class Candidates(NamedTuple):
+    """One prompt with the replies that are to be scored after it."""
+
+    prompt: list[int]
+    replies: list[list[int]]
+    """Each with its end-of-turn token."""
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Turns messages into token ids by the model's own chat template."""
+
+    tokenizer: PreTrainedTokenizerFast = field(repr=False)
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The ids up to the point where the model is to write.
+
+        Raises:
+            DataError: The messages cannot be written with this template.
+        """
+        return self._encode(self._written(messages))
+
+    def training(self, messages: Sequence[Message], reply: str) -> Rendered:
+        """The ids of the prompt and the reply, up to the end-of-turn token.
+
+        Raises:
+            DataError: The reply changes how the prompt is cut into tokens, or contains a token that
+                ends a turn, or the messages cannot be written with this template.
+        """
+        prompt, (reply_ids,) = self.candidates(messages, [reply])
+        supervised = [False] * len(prompt) + [True] * len(reply_ids)
+        return Rendered(prompt + reply_ids, supervised)
+
+    def reply_ids(self, messages: Sequence[Message], reply: str) -> list[int]:
+        """The supervised ids of `training`: the reply and the end-of-turn token."""
+        return self.candidates(messages, [reply]).replies[0]
+
+    def candidates(self, messages: Sequence[Message], replies: Sequence[str]) -> Candidates:
+        """One prompt with several replies. The prompt is written and cut into tokens once.
+
+        Raises:
+            DataError: As in `training`.
+        """
+        written = self._written(messages)
+        # A tokenizer first cuts at its control tokens, so what follows the last one stands alone.
+        cut = max((written.rfind(token) for token in self._control_tokens), default=0)
+        cut = max(cut, 0)
+        opening = self._encode(written[cut:])
+        tails: list[list[int]] = []
+        for reply in replies:
+            whole = self._written([*messages, Message("assistant", reply)], open_turn=False)
+            ids = self._encode(whole[cut:])
+            if not whole.startswith(written) or ids[: len(opening)] != opening:
+                raise DataError(
+                    "a reply changes how the prompt before it is written or cut into tokens, so "
+                    "the model would learn after a prompt it never gets; it starts with white "
+                    "space, or the chat template rewrites earlier turns: strip the reply, or take "
+                    "another model"
+                )
+            end = ids.index(self.end_of_turn, len(opening))
+            tails.append(ids[len(opening) : end + 1])
+        return Candidates(self._encode(written[:cut]) + opening, tails)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids`, without control tokens."""
+        text = self.tokenizer.decode(
+            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return cast("str", text)
+
+    @cached_property
+    def end_of_turn(self) -> int:
+        """The token that the template writes after a reply: it is learned like the reply.
+
+        Raises:
+            ConfigError: The template writes none, so the model could never learn to stop.
+        """
+        user = Message("user", _PROBE)
+        open_turn = self._text([user], open_turn=True)
+        whole = self._text([user, Message("assistant", _PROBE)], open_turn=False)
+        after = whole[len(open_turn) :].removeprefix(_PROBE)
+        ids = self._encode(after)
+        control = [i for i in ids if i in self.tokenizer.added_tokens_decoder]
+        if not control:
+            raise ConfigError(
+                "model.source: the model's chat template closes a reply with no control token, so "
+                "the model could not learn to stop; take another model"
+            )
+        return control[0]
+
+    @cached_property
+    def stop_ids(self) -> tuple[int, ...]:
+        """The tokens that end a reply: end-of-turn and end-of-text."""
+        eos = cast("int | None", self.tokenizer.eos_token_id)
+        others = () if eos is None or eos == self.end_of_turn else (eos,)
+        return (self.end_of_turn, *others)
+
+    @cached_property
+    def pad_id(self) -> int:
+        """The token that fills a batch; always masked, so any does."""
+        pad = cast("int | None", self.tokenizer.pad_token_id)
+        return self.stop_ids[-1] if pad is None else pad
+
+    @cached_property
+    def _control_tokens(self) -> tuple[str, ...]:
+        """The tokens that make the turns, as text. In a record they would forge a turn."""
+        text = self._text([Message("user", _PROBE)], open_turn=True)
+        stops = {cast("str", self.tokenizer.decode([i])) for i in (*self.stop_ids, self.pad_id)}
+        return tuple(
+            token.content
+            for token in self.tokenizer.added_tokens_decoder.values()
+            if token.special and (token.content in text or token.content in stops)
+        )
+
+    @cached_property
+    def _adds_own_system_text(self) -> bool:
+        """Whether the template speaks up where there is no system message.
+
+        Such a template writes more without a system message than with an empty one.
+        """
+        user = Message("user", _PROBE)
+        try:
+            empty = self._text([Message("system", ""), user], open_turn=True)
+        except DataError:
+            return False  # a template without system messages has no default for them
+        return len(self._text([user], open_turn=True)) > len(empty)
+
+    def _written(self, messages: Sequence[Message], *, open_turn: bool = True) -> str:
+        """The conversation as text, with no system text but the caller's, and no forged turns."""
+        for message in messages:
+            for token in self._control_tokens:
+                if token in message.content:
+                    raise DataError(
+                        f"a message of role {message.role} contains the control token {token!r}, "
+                        "which would forge a turn of the conversation; remove it from the record"
+                    )
+        silent = self._adds_own_system_text and not (messages and messages[0].role == "system")
+        return self._text(
+            [Message("system", ""), *messages] if silent else messages, open_turn=open_turn
+        )
+
+    def _text(self, messages: Sequence[Message], *, open_turn: bool) -> str:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            text = self.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=open_turn
+            )
+        except TemplateError as error:
+            roles = ", ".join(message.role for message in messages)
+            raise DataError(
+                f"the model's chat template refuses turns in the order {roles}: {error.message}"
+            ) from None
+        return cast("str", text)
+
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False)
+
+
+def load_renderer(folder: ModelFolder) -> Renderer:
+    """The renderer of a base model. Reads the tokenizer only: no weights, no torch.
+
+    Raises:
+        ConfigError: The template never closes a reply.
+    """
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder.path, local_files_only=True)
+    renderer = Renderer(cast("PreTrainedTokenizerFast", tokenizer))
+    assert renderer.stop_ids, "the template was probed"
+    return renderer

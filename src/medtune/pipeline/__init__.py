@@ -1,0 +1,122 @@
+"""What the verbs of the command line do: the chain of stages, and the verbs beside it."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from medtune.artifacts import Decision, Monitor, Release, TuneRecord, sha256_file
+from medtune.errors import GateError
+from medtune.pipeline.job import Job, working_in
+from medtune.pipeline.lines import outcome
+from medtune.pipeline.stages import CHAIN
+from medtune.progress import duration
+
+__all__ = ["CHAIN", "Job", "monitor", "predict", "released", "run_stages", "serve"]
+
+
+def run_stages(job: Job, names: Sequence[str], show: Callable[[str], None]) -> bool:
+    """Run stages in order, a line for each, then the summary and the report.
+
+    After a decision against tuning the rest of a chain is not run: that is a good result, too.
+
+    Returns:
+        Whether anything was done; False when all was unchanged.
+
+    Raises:
+        GateError: The evidence does not allow a release; the report is written before.
+    """
+    n_done = 0
+    _ = job.app  # a wrong name is told before anything is fetched
+    with working_in(job.run):
+        try:
+            for number, name in enumerate(names, start=1):
+                started = time.monotonic()
+                step = CHAIN[name](job)
+                n_done += not step.skipped
+                end = "unchanged" if step.skipped else duration(time.monotonic() - started)
+                show(f"[{number}/{len(names)}] {name} ({end}): {outcome(step.artifact)}")
+                if _ends_here(step.artifact, names[number:]):
+                    show("The chain ends here: the evidence is not for tuning. See the report.")
+                    break
+        finally:
+            n_done += _report(job, show, whole=len(names) > 1)
+    return n_done > 0
+
+
+def _ends_here(artifact: object, ahead: Sequence[str]) -> bool:
+    return isinstance(artifact, Decision) and artifact.verdict != "yes" and bool(ahead)
+
+
+def _report(job: Job, show: Callable[[str], None], *, whole: bool) -> bool:
+    """Write the report, unless it is newer than all that it shows."""
+    out = job.run.out
+    page = out / "report.html"
+    shown = [path for path in (*out.glob("*.json"), out / "run.yaml") if path.exists()]
+    newest = max((path.stat().st_mtime_ns for path in shown), default=0)
+    stale = not page.exists() or page.stat().st_mtime_ns < newest
+    report = import_module("medtune.report")
+    if stale and list(out.glob("*.json")):
+        report.write_report(job.run, out)
+    if whole and list(out.glob("*.json")):
+        show("\n" + report.terminal_summary(job.run, out))
+    if page.exists():
+        show(f"\nReport: {page}")
+    return stale
+
+
+def predict(job: Job, source: Path, target: Path) -> int:
+    """Answer every record of a file with the tuned model; return how many.
+
+    Raises:
+        DataError: A record lacks a field, or the model was not tuned yet.
+    """
+    TuneRecord.load(job.run.out)
+    batch = import_module("medtune.apps.unlabelled")
+    examples = batch.read_unlabelled(job.run, job.app, source)
+    model = job.load(job.adapter)
+    answer = import_module("medtune.llm.predict").predict
+    result = answer(model, job.app, examples, settings=job.run.evaluate, what="predict")
+    batch.write_answers(target, result.predictions, Release.find(job.run.out))
+    return len(examples)
+
+
+def released(job: Job) -> Release:
+    """The release of this run.
+
+    Raises:
+        DataError: The release stage has not run.
+        GateError: It was refused.
+    """
+    found = Release.load(job.run.out)
+    if not found.released:
+        reasons = "\n".join(f"  {reason}" for reason in found.reasons)
+        raise GateError(f"{job.run.out / Release.file}: refused, so it is not served:\n{reasons}")
+    return found
+
+
+def serve(job: Job) -> None:
+    """Serve the released model until stopped.
+
+    Raises:
+        GateError: There is no release, or it was refused.
+        MachineError: The port is in use.
+    """
+    release = released(job)
+    model = job.load(job.run.out / "release" / "adapter")
+    import_module("medtune.serve").serve(job.run, job.app, model, release)
+
+
+def monitor(job: Job) -> Monitor:
+    """Compare the journal with the release's reference; write `monitor.json` and the report."""
+    release = Release.load(job.run.out)
+    with working_in(job.run):
+        inputs = {
+            "release": release.id,
+            "reference": sha256_file(job.run.out / "release" / "reference.json"),
+        }
+        key = datetime.now(UTC).isoformat(timespec="seconds")  # a look is never skipped
+        found = import_module("medtune.monitor").monitor(job.run, key=key, inputs=inputs)
+        _report(job, lambda _: None, whole=False)
+    return found

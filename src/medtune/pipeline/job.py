@@ -1,0 +1,83 @@
+"""A run with what it needs from this machine, and the lock on its folder."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from medtune.apps import find_app
+from medtune.artifacts import write_text
+from medtune.config import Run, dump_run
+from medtune.errors import MachineError
+from medtune.fetch import resolve_source
+from medtune.llm.numerics import Numerics, apply_numerics, choose_numerics
+from medtune.llm.source import ModelFolder, find_model
+from medtune.records import Application
+
+if TYPE_CHECKING:
+    from medtune.llm.load import LanguageModel
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run; each thing it needs is found on first use."""
+
+    run: Run
+    offline: bool = False
+
+    @cached_property
+    def app(self) -> Application:
+        """The application."""
+        return find_app(self.run)
+
+    @cached_property
+    def folder(self) -> ModelFolder:
+        """The base model on disk."""
+        return find_model(self.run.model, offline=self.offline)
+
+    @cached_property
+    def numerics(self) -> Numerics:
+        """The numerics chosen for this machine, applied to this process."""
+        chosen = choose_numerics(self.run.model, self.folder)
+        apply_numerics(chosen)
+        return chosen
+
+    @cached_property
+    def sources(self) -> list[Path]:
+        """The data files, fetched if need be."""
+        return [resolve_source(one, offline=self.offline) for one in self.run.data.sources]
+
+    @property
+    def adapter(self) -> Path:
+        """Where `tune` leaves the adapter."""
+        return self.run.out / "adapter"
+
+    def load(self, adapter: Path | None = None) -> "LanguageModel":
+        """The model, with an adapter or without."""
+        numerics = self.numerics  # before torch is imported
+        return import_module("medtune.llm.load").load_model(
+            self.folder, numerics, context_tokens=self.run.model.context_tokens, adapter=adapter
+        )
+
+
+@contextmanager
+def working_in(run: Run) -> Generator[None]:
+    """Hold the run's folder, so that two medtunes never write to it at once.
+
+    Raises:
+        MachineError: Another one is at work there.
+    """
+    run.out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run.out / ".lock", timeout=0):
+            write_text(run.out / "run.yaml", dump_run(run))
+            yield
+    except Timeout:
+        raise MachineError(
+            f"{run.out}: another medtune is working in this folder; wait for it, or set `out`"
+        ) from None

@@ -1,0 +1,191 @@
+"""The chain: what each stage depends on, when it may be skipped, and what it is handed.
+
+Stages never import each other. Here their needs meet: each gets the settings, files and functions
+of the others that it uses, and a key, the hash of all of them. A stage whose artifact has the same
+key and whose outputs are intact is not run again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel
+
+from medtune import __version__
+from medtune.artifacts import (
+    Artifact,
+    DataCard,
+    Decision,
+    Evaluation,
+    Release,
+    TuneRecord,
+    canonical_sha256,
+    read_examples,
+    sha256_file,
+    stage_key,
+)
+from medtune.config import Run
+from medtune.pipeline.job import Job
+from medtune.records import ArmResult, Example
+
+if TYPE_CHECKING:
+    from medtune.llm.load import LanguageModel
+
+A = TypeVar("A", bound=Artifact)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of one stage."""
+
+    artifact: Artifact
+    skipped: bool
+    """Whether it was current, so that nothing was done."""
+
+
+def data(job: Job) -> Step:
+    """Run the data stage, unless it is current."""
+    run = job.run
+    inputs = {path.name: sha256_file(path) for path in job.sources} | {"model": job.folder.sha256}
+
+    def make(key: str) -> DataCard:
+        _ = job.numerics
+        prepare = import_module("medtune.data").prepare
+        renderer = import_module("medtune.llm.render").load_renderer(job.folder)
+        return prepare(run, job.app, job.sources, renderer, key=key, inputs=inputs)
+
+    settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
+    return _step(job, DataCard, settings, inputs, make)
+
+
+def decide(job: Job) -> Step:
+    """Run the decide stage, unless it is current."""
+    run = job.run
+    inputs = _splits(job, "train", "validation")
+
+    def make(key: str) -> Decision:
+        model = job.load()
+        stage = import_module("medtune.decide")
+        small_tune = partial(_small_tune, job)
+        return stage.decide(run, job.app, model, small_tune, key=key, inputs=inputs)
+
+    settings = _settings(run, run.decide, run.tune, run.evaluate) | {
+        "goal": run.goal,
+        "numerics": job.numerics.dtype,
+    }
+    return _step(job, Decision, settings, inputs, make)
+
+
+def _small_tune(job: Job, few: Sequence[Example]) -> "LanguageModel":
+    """Tune on few examples, a fifth of which only choose the step, never the validation split."""
+    fit = import_module("medtune.tune").fit
+    folder = job.run.out / "decide" / "small_tune"
+    n_look = max(1, len(few) // 5)
+    fit(
+        job.run,
+        job.app,
+        job.load(),
+        few[n_look:],
+        few[:n_look],
+        folder=folder,
+        what="small tune",
+        identity={},
+    )
+    return job.load(folder / "adapter")
+
+
+def tune(job: Job) -> Step:
+    """Run the tune stage, unless it is current. The decision, and so the gates, come first."""
+    run = job.run
+    decision = Decision.load(run.out)
+    inputs = _splits(job, "train", "validation") | {"decision": decision.key}
+
+    def make(key: str) -> TuneRecord:
+        model = job.load()
+        return import_module("medtune.tune").tune(run, job.app, model, key=key, inputs=inputs)
+
+    settings = _settings(run, run.tune) | {"numerics": job.numerics.dtype}
+    return _step(job, TuneRecord, settings, inputs, make)
+
+
+def evaluate(job: Job) -> Step:
+    """Run the evaluate stage, unless it is current."""
+    run = job.run
+    record = TuneRecord.load(run.out)
+    decision = Decision.load(run.out)
+    inputs = _splits(job, "train", "test") | {
+        "adapter": canonical_sha256(record.outputs),
+        "decision": decision.key,
+    }
+
+    def make(key: str) -> Evaluation:
+        base = job.load()
+        train = read_examples(run.out / "train.jsonl")
+        by_id = {example.id: example for example in train}
+        shots = [by_id[one] for one in decision.shots]
+        arms: Mapping[str, Callable[[Sequence[Example]], ArmResult]] = import_module(
+            "medtune.decide"
+        ).arms(run, job.app, train, base, shots)
+        stage = import_module("medtune.evaluate")
+        return stage.evaluate(run, job.app, job.load(job.adapter), arms, key=key, inputs=inputs)
+
+    settings = _settings(run, run.evaluate) | {"numerics": job.numerics.dtype}
+    return _step(job, Evaluation, settings, inputs, make)
+
+
+def release(job: Job) -> Step:
+    """Run the release stage, unless it is current.
+
+    Raises:
+        GateError: The evidence does not allow a release.
+    """
+    run = job.run
+    made = (DataCard, Decision, TuneRecord, Evaluation)
+    inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.folder.sha256}
+
+    def make(key: str) -> Release:
+        stage = import_module("medtune.release")
+        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder)
+
+    return _step(job, Release, _settings(run, run.serve), inputs, make)
+
+
+CHAIN: dict[str, Callable[[Job], Step]] = {
+    "data": data,
+    "decide": decide,
+    "tune": tune,
+    "evaluate": evaluate,
+    "release": release,
+}
+"""The stages that `medtune run` goes through, in order."""
+
+
+def _step(
+    job: Job,
+    kind: type[A],
+    settings: Mapping[str, str],
+    inputs: Mapping[str, str],
+    make: Callable[[str], A],
+) -> Step:
+    key = stage_key(settings, inputs, __version__)
+    found = kind.current(job.run.out, key)
+    return Step(found, skipped=True) if found else Step(make(key), skipped=False)
+
+
+def _settings(run: Run, *sections: BaseModel) -> dict[str, str]:
+    task = [] if run.task is None else [run.task]
+    named = {type(one).__name__: canonical_sha256(one.model_dump(mode="json")) for one in sections}
+    own = {type(one).__name__: canonical_sha256(one.model_dump(mode="json")) for one in task}
+    return named | own | {"app": run.app, "seed": str(run.seed)}
+
+
+def _splits(job: Job, *names: str) -> dict[str, str]:
+    """The hashes of splits, as the data card has them, and the model's.
+
+    Raises:
+        DataError: The data stage has not run.
+    """
+    card = DataCard.load(job.run.out)
+    return {name: card.outputs[f"{name}.jsonl"] for name in names} | {"model": job.folder.sha256}

@@ -1,0 +1,150 @@
+"""The bundle: what leaves the machine when a release is allowed, with a checksum of every file.
+
+release/adapter/         the weights
+        run.yaml         every setting
+        data.json decision.json tune.json evaluation.json
+        model_card.md
+        reference.json   what the monitor compares with
+        SHA256SUMS       `sha256sum -c SHA256SUMS` checks the rest
+"""
+
+import json
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from medtune.artifacts import (
+    Artifact,
+    DataCard,
+    Decision,
+    Evaluation,
+    TuneRecord,
+    atomic,
+    sha256_file,
+    sha256_text,
+    write_text,
+)
+from medtune.errors import DataError, MachineError
+from medtune.features import BUNDLE, REFERENCE
+from medtune.records import Json
+
+ADAPTER = "adapter"
+SUMS = "SHA256SUMS"
+EVIDENCE: tuple[type[Artifact], ...] = (DataCard, Decision, TuneRecord, Evaluation)
+CLOCK = frozenset(
+    {
+        "created",
+        "key",
+        "inputs",
+        "outputs",
+        "seconds",
+        "seconds_per_example",
+        "peak_memory_gb",
+        "resumed",
+        "reasons",
+    }
+)
+"""Keys of the evidence that time and the machine change although nothing was learnt differently:
+clocks, memory, what is worded from them, and hashes of files that hold them."""
+
+
+def adapter_files(out: Path) -> list[Path]:
+    """The adapter's files in a fixed order.
+
+    Raises:
+        DataError: There are none.
+    """
+    files = sorted(path for path in (out / ADAPTER).rglob("*") if path.is_file())
+    if not files:
+        raise DataError(f"{out / ADAPTER}: no adapter; run the tune stage first")
+    return files
+
+
+def content_id(out: Path, reference_json: str) -> str:
+    """Sixteen hex digits that name the weights and what is known of them.
+
+    A hash over checksums as in `SHA256SUMS`, of the adapter, the reference and the evidence without
+    the keys in `CLOCK`; `run.yaml` and the card hold paths and times and are left out. The same
+    files with the same evidence have the same id on every day.
+    """
+    sums = [(path.relative_to(out).as_posix(), sha256_file(path)) for path in adapter_files(out)]
+    sums.append((REFERENCE, sha256_text(reference_json)))
+    for artifact in EVIDENCE:
+        evidence = json.loads((out / artifact.file).read_text(encoding="utf-8"))
+        sums.append((artifact.file, sha256_text(json.dumps(_timeless(evidence), sort_keys=True))))
+    return sha256_text(_sums_text(sums))[:16]
+
+
+def build_bundle(out: Path, texts: dict[str, str]) -> dict[str, str]:
+    """Build `<out>/release` in one step and return the SHA-256 of its files, by path under `out`.
+
+    `texts` are the files that the release writes itself, by name. An older bundle is replaced only
+    when the new one is whole.
+
+    Raises:
+        MachineError: The disk is full or cannot be written; the older bundle is untouched.
+    """
+    with _whole_folder(out / BUNDLE) as folder:
+        for path in adapter_files(out):
+            _copy(path, folder / path.relative_to(out))
+        for artifact in EVIDENCE:
+            _copy(out / artifact.file, folder / artifact.file)
+        for name, text in texts.items():
+            write_text(folder / name, text)
+        sums = [(name, sha256_file(folder / name)) for name in _names(folder)]
+        write_text(folder / SUMS, _sums_text(sums))
+    names = _names(out / BUNDLE)
+    return {f"{BUNDLE}/{name}": sha256_file(out / BUNDLE / name) for name in names}
+
+
+def remove_bundle(out: Path) -> None:
+    """Take the bundle away, so that one lies there only while `release.json` says released."""
+    if (out / BUNDLE).exists():
+        shutil.rmtree(out / BUNDLE)
+
+
+@contextmanager
+def _whole_folder(target: Path) -> Generator[Path]:
+    """Give a new folder beside `target`; put it in place when the block ends well."""
+    work = target.parent / f".{target.name}.part"
+    new, old = work / "new", work / "old"
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        new.mkdir(parents=True)
+        yield new
+        if target.exists():
+            target.rename(old)
+        try:
+            new.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+    except OSError as error:
+        raise MachineError(
+            f"{target}: could not be written ({error.strerror}); what was there is unchanged; "
+            "free some space or check the folder's permissions, and release again"
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic(target) as part:
+        shutil.copyfile(source, part)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def _sums_text(sums: list[tuple[str, str]]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in sums)
+
+
+def _timeless(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _timeless(child) for name, child in value.items() if name not in CLOCK}
+    if isinstance(value, list):
+        return [_timeless(child) for child in value]
+    return value

@@ -1,0 +1,267 @@
+"""The model card, in Markdown, made of the artifacts; what nobody stated or did is printed so.
+
+The headings are the nine groups of the source attributes of 45 CFR 170.315(b)(11)(iv) (HTI-1, in
+force when this was written), with what CHAI's model card v0.2 asks for beside them. An attribute
+that no artifact holds reads "information not available", never blank.
+"""
+
+from typing import TYPE_CHECKING
+
+from medtune.artifacts import Arm, Comparison, Release
+from medtune.goals import GOALS
+from medtune.guards import GUARDS, Evidence
+from medtune.records import Application, Estimate
+from medtune.release.gate import TUNED
+
+if TYPE_CHECKING:
+    from medtune.llm.source import ModelFolder
+
+UNKNOWN = "information not available"
+CLASSICAL = "classical"
+"""Name of the arm with the classical baseline."""
+
+
+def model_card(
+    found: Release, evidence: Evidence, app: Application, base: "ModelFolder | None"
+) -> str:
+    """The whole card. It holds no record text: counts, hashes, names and intervals only."""
+    sections = [
+        _head(found, evidence),
+        _purpose(found, app),
+        _development(evidence, app, base),
+        _fairness(evidence),
+        _performance(evidence),
+        _upkeep(),
+        _not_done(found, evidence),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _head(found: Release, evidence: Evidence) -> str:
+    status = "released" if found.released else "NOT released"
+    return "\n".join(
+        [
+            f"# Model card: {_plain(evidence.run.app)}, release {found.id}",
+            "",
+            f"Status: {status}; scope: {found.scope}; made {found.created} by medtune "
+            f"{found.medtune_version} from the artifacts beside this file.",
+            "",
+            "## 1. Details and output",
+            "",
+            f"- Developer and contact: {UNKNOWN}",
+            f"- Funding source: {UNKNOWN}",
+            f"- Output: a text that answers the task {_plain(evidence.run.app)}",
+            f"- Regulatory approval: {UNKNOWN}",
+        ]
+    )
+
+
+def _purpose(found: Release, app: Application) -> str:
+    return "\n".join(
+        [
+            "## 2. Purpose",
+            "",
+            f"- Intended use: {_plain(found.intended_use) or UNKNOWN}",
+            f"- Patients it is for: {UNKNOWN}",
+            "- Role in a decision: informs a person, who decides",
+            "",
+            "## 3. Out of scope, and cautions",
+            "",
+            f"- Not for: {_plain(found.not_for) or UNKNOWN}",
+            f"- About the data: {_plain(app.data_note) or UNKNOWN}",
+            *[
+                f"- {finding.severity}, {finding.guard}: {_plain(finding.what)} "
+                f"({_plain(finding.evidence)}). {_plain(finding.remedy).capitalize()}."
+                for finding in found.findings
+            ],
+        ]
+    )
+
+
+def _development(evidence: Evidence, app: Application, base: "ModelFolder | None") -> str:
+    data, tune = evidence.data, evidence.tune
+    weights = (
+        f"{_plain(evidence.run.model.source)}; licence and hash: {UNKNOWN}"
+        if base is None
+        else f"{_plain(base.name)}, SHA-256 {base.sha256}, "
+        f"licence {_plain(base.licence) or UNKNOWN}"
+    )
+    sources = [
+        [source.get("name", ""), source.get("sha256", ""), source.get("licence", "")]
+        for source in data.sources
+    ]
+    splits = [
+        [name, count.kept, data.groups.get(name, 0), count.tokens, count.supervised]
+        for name, count in data.splits.items()
+    ]
+    people = ", ".join(data.subgroups) or f"none recorded, so representativeness: {UNKNOWN}"
+    return "\n".join(
+        [
+            "## 4. Development and inputs",
+            "",
+            f"- Base model: {weights}",
+            f"- Method: {_plain(tune.method)}; {tune.trainable_parameters} trained parameters, "
+            f"{tune.steps} steps, best step {tune.best_step} ({_plain(tune.stopped)})",
+            f"- Attributes of people in the data: {_plain(people)}",
+            f"- Exact duplicates dropped: {data.exact_duplicates}; near-duplicate pairs kept in "
+            f"one split: {data.near_duplicate_pairs}; conflicting records: {len(data.conflicts)}; "
+            f"leaks: {len(data.leaks)}",
+            "",
+            _table(["source", "SHA-256", "licence"], sources),
+            "",
+            _table(["split", "records", "groups", "tokens", "supervised tokens"], splits),
+            "",
+            f"The answer is read by the application {_plain(app.name)}, the same way in every arm.",
+        ]
+    )
+
+
+def _fairness(evidence: Evidence) -> str:
+    lines = [
+        "## 5. Fairness",
+        "",
+        "- Approach to fairness and bias: not done; the fairness guard is not built, and no test "
+        "compares subgroups.",
+    ]
+    if evidence.evaluation.subgroups:
+        rows = [
+            [attribute, value, _interval(estimate)]
+            for attribute, values in evidence.evaluation.subgroups.items()
+            for value, estimate in values.items()
+        ]
+        lines += ["", _table(["subgroup", "value", evidence.evaluation.primary], rows)]
+    else:
+        lines.append("- Results by subgroup: none, because no subgroup was large enough or named.")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "## 6. External validation",
+            "",
+            "Not done: every record is from the sources above. Validate it on your own site's "
+            "records before any use.",
+        ]
+    )
+
+
+def _performance(evidence: Evidence) -> str:
+    evaluation = evidence.evaluation
+    names = sorted({name for arm in evaluation.arms for name in arm.estimates})
+    arms = [
+        [arm.name, *(_cell(arm, name) for name in names), f"{arm.seconds_per_example:.3f}"]
+        for arm in evaluation.arms
+    ]
+    comparisons = [
+        [c.against, c.metric, _interval(c.difference), f"{c.p_adjusted:.4f}", _words(c)]
+        for c in evaluation.comparisons
+    ]
+    calibration = [[name, _interval(e)] for name, e in evaluation.calibration.items()]
+    return "\n".join(
+        [
+            "## 7. Performance on the sealed test",
+            "",
+            f"{_classical(evidence)} The primary metric is {evaluation.primary}; every interval "
+            f"has 95 %. The test was opened for {evaluation.openings} adapter(s); "
+            f"{evaluation.failed} predictions failed.",
+            "",
+            _table(["arm", *names, "seconds per example"], arms),
+            "",
+            "The tuned model against each other arm, on the same records; p after Holm:",
+            "",
+            _table(["against", "metric", "difference", "p", "tuned is"], comparisons),
+            "",
+            "Expected calibration error (how far confidence is from being right):",
+            "",
+            _table(["arm", "error"], calibration),
+        ]
+    )
+
+
+def _classical(evidence: Evidence) -> str:
+    """The comparison with the classical baseline, in plain words."""
+    comparison = next(
+        (
+            c
+            for c in evidence.evaluation.comparisons
+            if (c.arm, c.against, c.metric) == (TUNED, CLASSICAL, evidence.evaluation.primary)
+        ),
+        None,
+    )
+    if comparison is None:
+        return "No classical baseline was measured, so whether one would do is not known."
+    return (
+        f"Against the classical baseline, which needs no language model, the tuned model is "
+        f"{_words(comparison)}: difference {_interval(comparison.difference)}."
+    )
+
+
+def _words(comparison: Comparison) -> str:
+    if comparison.verdict == "yes":
+        return "better"
+    if comparison.difference.high < 0:
+        return "worse"
+    return "not better" if comparison.verdict == "no" else "not shown to differ (too little data)"
+
+
+def _upkeep() -> str:
+    return "\n".join(
+        [
+            "## 8. Maintenance",
+            "",
+            "- Monitoring: `medtune monitor` compares the journal's input and answers with "
+            "`reference.json`. It sees drift of input, not loss of quality: without targets from "
+            "use, accuracy in use is not known. How often it runs is up to the user.",
+            "",
+            "## 9. Updates",
+            "",
+            f"- Schedule and correction of faults: {UNKNOWN}. Each new release has its own id and "
+            "its own card.",
+        ]
+    )
+
+
+def _not_done(found: Release, evidence: Evidence) -> str:
+    goal = GOALS[evidence.run.goal]
+    gates = [
+        "- gate " + _plain(str(gate["why"])) + ("" if gate["met"] else " (NOT MET)")
+        for gate in found.gates
+    ]
+    not_built = [f"- {name}: not judged. {GUARDS[name].asks}" for name in found.guards_not_built]
+    return "\n".join(
+        [
+            "## Gates",
+            "",
+            *(gates or ["- none"]),
+            "",
+            "## What was not done",
+            "",
+            *not_built,
+            *[f"- goal {goal.name}: not measured: {what}" for what in goal.not_measured],
+            "- Parity between this adapter, merged weights and exports was not checked; nothing "
+            "but the adapter is released.",
+            "- No external validation, no clinical trial, no stakeholder or patient was consulted.",
+            "- Memorised text, adversarial input and the use by people were not tested.",
+        ]
+    )
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f}, n = {estimate.n})"
+
+
+def _cell(arm: Arm, metric: str) -> str:
+    return _interval(arm.estimates[metric]) if metric in arm.estimates else "not measured"
+
+
+def _table(head: list[str], rows: list[list[str | int]] | list[list[str]]) -> str:
+    if not rows:
+        return "None."
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(_plain(str(x)) or UNKNOWN for x in row) + " |" for row in lines
+    )
+
+
+def _plain(text: str) -> str:
+    """One line that no name out of the data can turn into a table cell, a link or a heading."""
+    return " ".join(text.split()).translate({ord(mark): "\\" + mark for mark in "\\|<>[]`"})

@@ -1,0 +1,86 @@
+"""The gates: each compares the bound of a 95 % interval, and an unknown number is not met."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from medtune.artifacts import Evaluation
+from medtune.records import Estimate, Gate, Json
+
+TUNED = "tuned"
+CALIBRATION = "expected_calibration_error"
+"""This metric is looked up in the evaluation's `calibration`, not among the arm's estimates."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """A gate, the estimate it was held against, and what came out."""
+
+    gate: Gate
+    estimate: Estimate | None
+    """None when the evaluation does not hold the number."""
+    met: bool
+    why: str
+    """One sentence with the bound, for the card and the error."""
+
+    def as_json(self) -> dict[str, Json]:
+        """The form in which `release.json` keeps it."""
+        estimate = None if self.estimate is None else asdict(self.estimate)
+        return {**asdict(self.gate), "estimate": estimate, "met": self.met, "why": self.why}
+
+
+def judge_gates(gates: Sequence[Gate], evaluation: Evaluation) -> list[GateResult]:
+    """Hold each gate, once, against the sealed test."""
+    return [_judge(gate, evaluation) for gate in dict.fromkeys(gates)]
+
+
+def _judge(gate: Gate, evaluation: Evaluation) -> GateResult:
+    name = gate.metric if gate.against is None else f"{gate.metric} against {gate.against}"
+    estimate = _estimate(gate, evaluation)
+    if estimate is None:
+        return GateResult(gate, None, False, f"{name}: not measured, so not met")
+    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return GateResult(gate, estimate, False, f"{name}: has no finite interval, so not met")
+    conditions = [
+        (bound, word, limit, fits)
+        for bound, word, limit, fits in (
+            (estimate.low, "lower bound", gate.at_least, _reaches(estimate.low, gate.at_least)),
+            (estimate.high, "upper bound", gate.at_most, _stays(estimate.high, gate.at_most)),
+        )
+        if limit is not None
+    ]
+    if not conditions:
+        return GateResult(gate, estimate, False, f"{name}: the gate states no bound, so not met")
+    texts = [
+        f"{word} {bound:.4f} {'meets' if fits else 'misses'} the limit {limit:.4f}"
+        for bound, word, limit, fits in conditions
+    ]
+    return GateResult(
+        gate, estimate, all(fits for *_, fits in conditions), f"{name}: {'; '.join(texts)}"
+    )
+
+
+def _reaches(low: float, at_least: float | None) -> bool:
+    return at_least is not None and low >= at_least
+
+
+def _stays(high: float, at_most: float | None) -> bool:
+    return at_most is not None and high <= at_most
+
+
+def _estimate(gate: Gate, evaluation: Evaluation) -> Estimate | None:
+    """The number that the gate is about, or None if the evaluation does not hold it."""
+    if gate.against is not None:
+        return next(
+            (
+                comparison.difference
+                for comparison in evaluation.comparisons
+                if (comparison.arm, comparison.against, comparison.metric)
+                == (TUNED, gate.against, gate.metric)
+            ),
+            None,
+        )
+    if gate.metric == CALIBRATION:
+        return evaluation.calibration.get(TUNED)
+    tuned = next((arm for arm in evaluation.arms if arm.name == TUNED), None)
+    return None if tuned is None else tuned.estimates.get(gate.metric)

@@ -1,0 +1,1 @@
+"""The sections of the report: each turns an artifact into blocks, or none into none."""

@@ -1,0 +1,262 @@
+"""Section 5: the sealed test, opened once for this model."""
+
+from collections.abc import Mapping, Sequence
+
+from medtune.artifacts import Comparison, Decision, Evaluation
+from medtune.records import Estimate
+from medtune.report import words
+from medtune.report.blocks import Block, Callout, Cell, Pair, Picture, Section, Table, Text
+from medtune.report.plots import sealed as plots
+from medtune.report.plots.arms import Line, Row, dots, forest, judged
+from medtune.report.plots.canvas import INK
+from medtune.report.sections.arms import arms_table, comparisons_table
+from medtune.report.sections.decision import READ, spoken
+from medtune.report.sections.mistakes import confusion_block
+from medtune.report.verdict import (
+    classical_note,
+    lower_wins,
+    primary_comparisons,
+    ranked,
+    tuned_arm,
+)
+
+MOST_SUBGROUPS = 24
+HONEST = 0.02
+"""Mean confidence that lies this close to the accuracy is called honest."""
+
+
+def sealed_section(
+    evaluation: Evaluation | None, decision: Decision | None, colours: Mapping[str, str]
+) -> Section:
+    """The evaluation as a section."""
+    return Section(
+        id="evaluate",
+        title="The sealed test",
+        question="How good is the tuned model on examples that nothing was chosen by?",
+        blocks=() if evaluation is None else _blocks(evaluation, decision, colours),
+        command="evaluate",
+    )
+
+
+def _blocks(
+    evaluation: Evaluation, decision: Decision | None, colours: Mapping[str, str]
+) -> list[Block]:
+    blocks: list[Block] = [_opened(evaluation)]
+    if note := classical_note(evaluation):
+        blocks.insert(0, Callout("Compare with the classical baseline", note, "unsure"))
+    if evaluation.failed:
+        blocks.append(
+            Callout(
+                "Failed predictions",
+                f"{words.count(evaluation.failed, 'prediction')} of the tuned model failed through "
+                "our own fault. They count as nothing and block a release; run evaluate again.",
+                "bad",
+            )
+        )
+    blocks += _arms(evaluation, decision, colours)
+    blocks += _comparisons(evaluation, colours)
+    blocks += _errors(evaluation)
+    if evaluation.calibration:
+        blocks.append(_calibration(evaluation.calibration, colours))
+    if evaluation.subgroups:
+        blocks.append(_subgroups(evaluation))
+    return blocks
+
+
+def _opened(evaluation: Evaluation) -> Text:
+    n = evaluation.openings
+    if n <= 1:
+        return Text("The test was sealed until now: this is the first model scored on it.")
+    return Text(
+        f"{words.count(n, 'different model')} have been scored on this test, this one included. "
+        "Each opening makes its numbers a little less trustworthy."
+    )
+
+
+def _arms(
+    evaluation: Evaluation, decision: Decision | None, colours: Mapping[str, str]
+) -> list[Block]:
+    primary = evaluation.primary
+    arms = ranked(evaluation.arms, evaluation.comparisons, primary)
+    if not arms:
+        return []
+    tuned = tuned_arm(evaluation)
+    metric = words.metric_name(primary)
+    gate = _gate(decision, primary)
+    better = "lower" if lower_wins(evaluation.arms, evaluation.comparisons, primary) else "higher"
+    rows = [
+        Row(
+            words.arm_name(arm.name),
+            arm.estimates[primary],
+            colours[arm.name],
+            tuned is not None and arm.name == tuned.name,
+        )
+        for arm in arms
+    ]
+    place = next((place for place, row in enumerate(rows) if row.strong), None)
+    says = f"The {rows[0].label} is first with {words.estimate(rows[0].found)}."
+    if place:
+        says += (
+            f" The {rows[place].label} comes in place {place + 1} of {len(rows)} with "
+            f"{words.estimate(rows[place].found)}."
+        )
+    picture = Picture(
+        svg=dots(
+            "test-arms",
+            rows,
+            axis=f"{metric} on the sealed test ({better} is better)",
+            label=spoken(arms, primary, "the sealed test"),
+            line=gate,
+        ),
+        title="All arms on the sealed test",
+        shows=f"The {metric} of each arm on the same "
+        f"{words.count(rows[0].found.n, 'test example')}.",
+        read=READ
+        + ("" if gate is None else " The dashed line is a gate: the whole interval must pass it."),
+        says=says,
+    )
+    table = arms_table(arms, primary, colours, "All arms and metrics on the sealed test.")
+    return [picture, table]
+
+
+def _gate(decision: Decision | None, primary: str) -> Line | None:
+    """The bound that the tuned model's primary metric must reach, if a gate sets one."""
+    gates = decision.gates if decision is not None else []
+    bounds = [
+        gate.at_least if gate.at_least is not None else gate.at_most
+        for gate in gates
+        if gate.metric == primary and gate.against is None
+    ]
+    return next((Line(bound, "gate") for bound in bounds if bound is not None), None)
+
+
+def _comparisons(evaluation: Evaluation, colours: Mapping[str, str]) -> list[Block]:
+    drawn = primary_comparisons(evaluation.comparisons, evaluation.primary)
+    if not drawn:
+        return []
+    metric, arm = words.metric_name(evaluation.primary), words.arm_name(drawn[0].arm)
+    picture = Picture(
+        svg=forest(
+            "forest",
+            drawn,
+            colours,
+            axis=f"difference in {metric}: to the right of zero the {arm} is better",
+            label=f"Difference in {metric} between the {arm} and every other arm. "
+            + "; ".join(
+                f"against {words.arm_name(each.against)}: "
+                f"{words.estimate(each.difference, signed=True)}, {judged(each)}"
+                for each in drawn
+            ),
+        ),
+        title=f"The {arm} against each other arm",
+        shows=f"How much better or worse the {arm} is, example by example.",
+        read="A line wholly to the right of zero means better, wholly to the left worse. A line "
+        "that crosses zero means that chance may explain the difference.",
+        says=_outcomes(drawn),
+    )
+    tests = words.listed(list(dict.fromkeys(each.test for each in evaluation.comparisons)))
+    table = comparisons_table(
+        evaluation.comparisons,
+        f"Paired comparisons ({tests}), corrected for their number (Holm).",
+    )
+    return [picture, table]
+
+
+def _outcomes(comparisons: Sequence[Comparison]) -> str:
+    by_outcome: dict[str, list[str]] = {}
+    for each in comparisons:
+        by_outcome.setdefault(judged(each), []).append(f"the {words.arm_name(each.against)}")
+    order = {
+        "better": "better than",
+        "worse": "worse than",
+        "not better": "not better than",
+        "cannot tell": "cannot be told apart from",
+    }
+    parts = [
+        f"{'' if key == 'cannot tell' else 'is '}{phrase} {words.listed(by_outcome[key])}"
+        for key, phrase in order.items()
+        if key in by_outcome
+    ]
+    return f"The {words.arm_name(comparisons[0].arm)} {'; it '.join(parts)}."
+
+
+def _errors(evaluation: Evaluation) -> list[Block]:
+    confusion = confusion_block(evaluation.confusion)
+    bins = [each for each in evaluation.reliability if each.get("n", 0) > 0]
+    reliability = [_reliability(bins)] if bins else []
+    if isinstance(confusion, Picture):
+        return (
+            [Pair([confusion, *reliability])]
+            if confusion.half
+            else [confusion, *(Pair([picture]) for picture in reliability)]
+        )
+    tables = [confusion] if confusion is not None else []
+    return [*tables, *(Pair([picture]) for picture in reliability)]
+
+
+def _reliability(bins: Sequence[Mapping[str, float]]) -> Picture:
+    n = sum(each["n"] for each in bins)
+    sure = sum(each["n"] * each["confidence"] for each in bins) / n
+    right = sum(each["n"] * each["accuracy"] for each in bins) / n
+    says = f"On average it is {words.percent(sure)} sure and {words.percent(right)} right"
+    if abs(sure - right) < HONEST:
+        says += ", so its confidence is honest on the whole."
+    else:
+        says += f": it is {'over' if sure > right else 'under'}-confident."
+    return Picture(
+        svg=plots.reliability(
+            bins, f"How often the tuned model is right against how sure it is. {says}"
+        ),
+        title="Can its confidence be trusted?",
+        shows="The tuned model's answers in bins of like confidence; a larger dot is more answers.",
+        read="On the dashed line, “80 % sure” means right 8 times out of 10. Dots below the line "
+        "are over-confident.",
+        says=says,
+        half=True,
+    )
+
+
+def _calibration(calibration: Mapping[str, Estimate], colours: Mapping[str, str]) -> Table:
+    return Table(
+        head=("arm", "expected calibration error"),
+        align="lr",
+        rows=[
+            (Cell(words.arm_name(name), colour=colours[name]), words.estimate(found))
+            for name, found in calibration.items()
+        ],
+        caption="The mean gap between confidence and accuracy; 0 is perfect.",
+        narrow=True,
+    )
+
+
+def _subgroups(evaluation: Evaluation) -> Picture:
+    tuned = tuned_arm(evaluation)
+    rows = [
+        Row(f"{words.plain(attribute)}: {value} (n = {found.n:,})", found, INK)
+        for attribute, values in evaluation.subgroups.items()
+        for value, found in values.items()
+    ]
+    ordered = sorted(rows, key=lambda row: row.found.value)
+    worst, best = ordered[0], ordered[-1]
+    overall = tuned.estimates.get(evaluation.primary) if tuned is not None else None
+    more = len(rows) - MOST_SUBGROUPS
+    metric = words.metric_name(evaluation.primary)
+    return Picture(
+        svg=dots(
+            "subgroups",
+            rows[:MOST_SUBGROUPS],
+            axis=f"{metric} of the tuned model",
+            label=f"{metric} by subgroup. "
+            + "; ".join(
+                f"{row.label}: {words.estimate(row.found)}" for row in rows[:MOST_SUBGROUPS]
+            ),
+            line=None if overall is None else Line(overall.value, "all"),
+        ),
+        title=f"{metric[0].upper()}{metric[1:]} by subgroup",
+        shows="The same metric for each group of people or records; groups too small are left out."
+        + (f" {more} more are not drawn." if more > 0 else ""),
+        read="The dashed line is the value over all. A group whose whole interval lies away from "
+        "it is served differently.",
+        says=f"The lowest is “{worst.label}” with {words.estimate(worst.found)}, the highest "
+        f"“{best.label}” with {words.estimate(best.found)}.",
+    )

@@ -1,0 +1,87 @@
+"""Section 4: how the model learned."""
+
+from collections.abc import Mapping, Sequence
+
+from medtune.artifacts import TuneRecord
+from medtune.records import Json
+from medtune.report import words
+from medtune.report.blocks import Block, Facts, Picture, Section
+from medtune.report.plots.loss import Point, loss
+
+
+def tuning_section(record: TuneRecord | None, log: Sequence[Mapping[str, Json]]) -> Section:
+    """The training as a section."""
+    return Section(
+        id="tune",
+        title="The tuning",
+        question="Did the model learn, and did it stop before it learned by heart?",
+        blocks=() if record is None else _blocks(record, log),
+        command="tune",
+    )
+
+
+def _blocks(record: TuneRecord, log: Sequence[Mapping[str, Json]]) -> list[Block]:
+    blocks: list[Block] = []
+    train, looks = _points(log, "step", "loss"), _points(log, "look", "validation_loss")
+    if train or looks:
+        blocks.append(_curve(record, train, looks))
+    blocks.append(
+        Facts(
+            [
+                ("method", record.method),
+                ("arithmetic", record.numerics),
+                ("parameters trained", f"{record.trainable_parameters:,}"),
+                ("optimizer steps", f"{record.steps:,} (kept: step {record.best_step:,})"),
+                ("ended because", record.stopped),
+                ("validation loss kept", f"{words.number(record.validation_loss)} nats per token"),
+                ("training loss, end", f"{words.number(record.train_loss)} nats per token"),
+                ("tokens read", f"{record.tokens_seen:,}"),
+                ("tokens learned from", f"{record.supervised_seen:,}"),
+                ("time", words.duration(record.seconds)),
+                ("highest memory", f"{words.number(record.peak_memory_gb)} GB"),
+                ("interruptions overcome", f"{record.resumed:,}"),
+            ]
+        )
+    )
+    return blocks
+
+
+def _points(log: Sequence[Mapping[str, Json]], kind: str, field: str) -> list[Point]:
+    """The losses of one kind of line, by step; of a step that was done again, the last."""
+    found: dict[int, float] = {}
+    for row in log:
+        step, value = row.get("step"), row.get(field)
+        if row.get("kind") == kind and isinstance(step, int) and isinstance(value, int | float):
+            found[step] = float(value)
+    return [Point(step, found[step]) for step in sorted(found)]
+
+
+def _curve(record: TuneRecord, train: Sequence[Point], looks: Sequence[Point]) -> Picture:
+    says = _says(record, looks)
+    return Picture(
+        svg=loss(train, looks, record.best_step, f"Loss by optimizer step. {says}"),
+        title="Loss during the tuning",
+        shows="How surprised the model is by the right answers (the loss), step by step.",
+        read="Lower is better. The thin line is every step, the blue one its running mean. The red "
+        "points are validation examples, which it does not learn from. When red rises while blue "
+        "falls, it has begun to learn by heart; the dashed line marks the step that was kept.",
+        says=says,
+    )
+
+
+def _says(record: TuneRecord, looks: Sequence[Point]) -> str:
+    if not looks:
+        return f"No look at validation is in the log; step {record.best_step} was kept."
+    first, last = looks[0], looks[-1]
+    best = min(looks, key=lambda point: point.loss)
+    says = (
+        f"The validation loss was {words.number(first.loss)} at step {first.step} and reached its "
+        f"lowest, {words.number(best.loss)}, at step {best.step}."
+        if best.loss < first.loss
+        else f"The validation loss never fell below its first value, {words.number(first.loss)}."
+    )
+    if last.loss > best.loss:
+        says += (
+            f" It then rose to {words.number(last.loss)}, so step {record.best_step} was kept."
+        )
+    return says

@@ -1,0 +1,240 @@
+"""The HTTP server of one release: `/v1/chat/completions`, `/v1/models` and `/health`.
+
+The model answers one request at a time; others wait. Every chat request is one row of the journal.
+If that row cannot be written the request fails with 503, and a stream ends with an error event and
+no [DONE], because an answer that nobody can trace must not be used. Nothing is logged but ids.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TypeVar
+
+import anyio
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from medtune.artifacts import Release
+from medtune.config import Run
+from medtune.errors import GateError, MedtuneError
+from medtune.serve.journal import JournalError, open_journal
+from medtune.serve.record import (
+    Job,
+    Service,
+    journal_refusal,
+    record,
+    record_gone,
+    recorded_refusal,
+    row_of,
+)
+from medtune.serve.voice import Spoken, Voice
+from medtune.serve.wire import (
+    DONE,
+    MAX_BODY_BYTES,
+    Ask,
+    Finish,
+    Refusal,
+    envelope,
+    event,
+    from_ours,
+    read_ask,
+    too_long,
+    usage,
+)
+
+LOG = logging.getLogger("medtune.serve")
+HOSTS = ["127.0.0.1", "localhost"]
+"""Other names in the Host header are refused: a web page could point its own name at us."""
+T = TypeVar("T")
+
+
+def create_app(run: Run, release: Release, voice: Voice, *, labels: Sequence[str] = ()) -> FastAPI:
+    """The application that answers for `release`, with its journal open.
+
+    `labels` are the answers of a task that has few; the journal then keeps the label of a reply.
+
+    Raises:
+        GateError: The release was refused.
+        ConfigError, MachineError, DataError: The journal cannot be opened.
+    """
+    if not release.released:
+        raise GateError(
+            f"{run.out / Release.file}: release {release.id} was refused, so it is not served; "
+            "`medtune release` says why"
+        )
+    journal = open_journal(run.journal_url, release.id)
+    service = Service(run, release, voice, journal, labels, asyncio.Lock())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        yield
+        journal.close()
+
+    app = FastAPI(title="medtune", lifespan=lifespan, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    app.add_exception_handler(HTTPException, _plain_error)
+    app.add_api_route("/health", partial(_health, service), methods=["GET"])
+    app.add_api_route("/v1/models", partial(_models, service), methods=["GET"])
+    app.add_api_route(
+        "/v1/chat/completions", partial(_chat, service), methods=["POST"], response_model=None
+    )
+    return app
+
+
+def _names(service: Service) -> list[str]:
+    return [service.release.id, service.run.app]
+
+
+async def _health(service: Service) -> dict[str, str]:
+    return {"status": "ok", "release": service.release.id, "scope": service.release.scope}
+
+
+async def _models(service: Service) -> dict[str, object]:
+    models = [
+        {"id": name, "object": "model", "created": 0, "owned_by": "medtune"}
+        for name in _names(service)
+    ]
+    return {"object": "list", "data": models}
+
+
+async def _plain_error(_: Request, error: Exception) -> Response:
+    """Unknown paths and methods, in the shape of all other errors."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    text = error.detail if isinstance(error, HTTPException) else "internal error"
+    return JSONResponse(Refusal(status, str(text), "invalid_request").as_json(), status)
+
+
+async def _chat(service: Service, request: Request) -> Response:
+    request_id, started = uuid.uuid4().hex, time.monotonic()
+    headers = {"x-request-id": request_id, "x-medtune-release": service.release.id}
+    try:
+        with _masked(request_id):
+            job = await _admit(service, await _read(request), request_id, started)
+            if job.ask.stream:
+                events = _events(service, job)
+                return StreamingResponse(
+                    events,
+                    headers={**headers, "cache-control": "no-store"},
+                    media_type="text/event-stream",
+                    # closes the stream when the client has gone, which frees the model
+                    background=BackgroundTask(events.aclose),
+                )
+            spoken = await _in_turn(
+                service, partial(service.voice.answer, job.ask.messages, job.limit)
+            )
+            await record(service, row_of(service, job, 200, spoken))
+            body = job.head.whole(spoken.text, usage(job.n_prompt, spoken.n_new), _finish(spoken))
+            return JSONResponse(body, headers=headers)
+    except Refusal as refusal:
+        told = await recorded_refusal(service, refusal, request_id, started)
+        return JSONResponse(told.as_json(), told.status, headers)
+
+
+async def _read(request: Request) -> Ask:
+    """The request, checked for form."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        # a web page may send any other type to us without being asked first
+        raise Refusal(415, "send the header 'Content-Type: application/json'", "invalid_request")
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise Refusal(413, f"the body exceeds {MAX_BODY_BYTES} bytes", "invalid_request")
+    return read_ask(bytes(body))
+
+
+async def _admit(service: Service, ask: Ask, request_id: str, started: float) -> Job:
+    """The request, checked against the release and the model's context."""
+    names = _names(service)
+    if ask.model not in names:
+        known = " or ".join(map(repr, names))
+        raise Refusal(404, f"model: unknown here; this server has {known}", "model_not_found")
+    n_prompt = await _in_turn(service, partial(service.voice.count, ask.messages))
+    room = service.run.model.context_tokens - n_prompt
+    limit = ask.max_tokens or min(service.run.evaluate.max_new_tokens, max(room, 1))
+    if limit > room:
+        raise too_long(n_prompt, limit, service.run.model.context_tokens)
+    head = envelope(request_id, service.release.id, ask.model)
+    return Job(ask, n_prompt, limit, head, started)
+
+
+async def _events(service: Service, job: Job) -> AsyncGenerator[str]:
+    """The stream of one reply: its pieces, its end, and [DONE] once the journal has its row."""
+    said: list[str] = []
+    is_over = False
+    try:
+        with _masked(job.head.request_id):
+            yield job.head.chunk({"role": "assistant", "content": ""})
+            async with service.turn:
+                pieces = service.voice.stream(job.ask.messages, job.limit)
+                while isinstance(piece := await run_in_threadpool(_next, pieces), str):
+                    said.append(piece)
+                    yield job.head.chunk({"content": piece})
+            is_over = True
+            await record(service, row_of(service, job, 200, piece))
+            yield job.head.chunk({}, _finish(piece))
+            if job.ask.with_usage:
+                yield job.head.usage_chunk(usage(job.n_prompt, piece.n_new))
+            yield DONE
+    except Refusal as refusal:
+        is_over = True
+        told = await recorded_refusal(service, refusal, job.head.request_id, job.started)
+        yield event(told.as_json())
+    finally:
+        if not is_over:
+            with anyio.CancelScope(shield=True):
+                await record_gone(service, job, "".join(said))
+
+
+def _next(pieces: Generator[str, None, Spoken]) -> str | Spoken:
+    """The next piece, or the whole reply after the last."""
+    try:
+        return next(pieces)
+    except StopIteration as end:
+        return end.value
+
+
+async def _in_turn(service: Service, function: Callable[[], T]) -> T:
+    async with service.turn:
+        return await run_in_threadpool(function)
+
+
+def _finish(spoken: Spoken) -> Finish:
+    return "stop" if spoken.stopped else "length"
+
+
+@contextmanager
+def _masked(request_id: str) -> Generator[None]:
+    """Turn every fault into a refusal that quotes nothing; what is not ours becomes a 500."""
+    try:
+        yield
+    except Refusal:
+        raise
+    except MedtuneError as error:
+        raise from_ours(error) from None
+    except JournalError as error:
+        raise journal_refusal(request_id, error) from None
+    except Exception as error:  # noqa: BLE001  the one place: the server must live, and say no text
+        # not LOG.exception: a traceback may quote the prompt
+        LOG.error("request %s: %s", request_id, _where(error))  # noqa: TRY400
+        raise Refusal(
+            500, f"internal error; the server's log names request {request_id}", "internal_error"
+        ) from None
+
+
+def _where(error: Exception) -> str:
+    """The kind and the line of an error, without its message, which may quote a prompt."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown place"
+    return f"{type(error).__name__} at {place}"

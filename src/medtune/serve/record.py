@@ -1,0 +1,110 @@
+"""What the journal is told of each request, and what happens when it cannot be told."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from starlette.concurrency import run_in_threadpool
+
+from medtune.answers import find_label
+from medtune.artifacts import Release
+from medtune.config import Run
+from medtune.features import last_user_text, text_features
+from medtune.records import Message
+from medtune.serve.journal import Journal, JournalError, Row
+from medtune.serve.voice import Spoken, Voice
+from medtune.serve.wire import Ask, Envelope, Refusal
+
+LOG = logging.getLogger("medtune.serve")
+CLIENT_GONE = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What all requests share."""
+
+    run: Run
+    release: Release
+    voice: Voice
+    journal: Journal
+    labels: Sequence[str]
+    turn: asyncio.Lock
+    """Held by the request that uses the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request that may be answered."""
+
+    ask: Ask
+    n_prompt: int
+    limit: int
+    """Most tokens of the reply."""
+    head: Envelope
+    started: float
+    """Reading of the monotonic clock."""
+
+
+async def record(service: Service, row: Row) -> None:
+    """Write one row.
+
+    Raises:
+        JournalError: The journal cannot be written.
+    """
+    await run_in_threadpool(service.journal.write, row)
+
+
+async def record_gone(service: Service, job: Job, text: str) -> None:
+    """Note what was told to a client that left before the end."""
+    row = row_of(service, job, CLIENT_GONE, Spoken(text, 0, stopped=False))
+    try:
+        await record(service, replace(row, n_reply=None, answer=None))
+    except JournalError as error:
+        LOG.warning("request %s: the client left and the journal failed: %s", row.request_id, error)
+
+
+async def recorded_refusal(
+    service: Service, refusal: Refusal, request_id: str, started: float
+) -> Refusal:
+    """The refusal to tell: the given one, or that even it could not be recorded."""
+    try:
+        await record(service, Row(request_id, refusal.status, time.monotonic() - started))
+    except JournalError as error:
+        return journal_refusal(request_id, error)
+    return refusal
+
+
+def row_of(service: Service, job: Job, status: int, spoken: Spoken) -> Row:
+    """What the journal keeps of an answer: no text, unless the run asks for it."""
+    keep = service.run.serve.keep_text
+    return Row(
+        request_id=job.head.request_id,
+        status=status,
+        seconds=time.monotonic() - job.started,
+        n_prompt=job.n_prompt,
+        n_reply=spoken.n_new,
+        answer=find_label(spoken.text, service.labels) if service.labels else None,
+        features=text_features(last_user_text(job.ask.messages)),
+        prompt_text=_as_text(job.ask.messages) if keep else None,
+        reply_text=spoken.text if keep else None,
+    )
+
+
+def _as_text(messages: Sequence[Message]) -> str:
+    return json.dumps(
+        [{"role": m.role, "content": m.content} for m in messages], ensure_ascii=False
+    )
+
+
+def journal_refusal(request_id: str, error: JournalError) -> Refusal:
+    """What a client is told when its row could not be written."""
+    LOG.error("request %s: the journal could not be written: %s", request_id, error)
+    return Refusal(
+        503,
+        "the journal cannot be written, so the answer is withheld; free the disk or the database "
+        f"of serve.journal and ask again (request {request_id})",
+        "journal_unavailable",
+    )

@@ -1,0 +1,72 @@
+"""Run the server: on the loopback interface only, until it is interrupted."""
+
+import contextlib
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from medtune.artifacts import Release
+from medtune.config import Run
+from medtune.errors import MachineError
+from medtune.features import BUNDLE, Reference
+from medtune.progress import say
+from medtune.serve.app import create_app
+from medtune.serve.voice import voice_of
+
+if TYPE_CHECKING:
+    from medtune.llm.load import LanguageModel
+
+LOOPBACK = "127.0.0.1"
+SHUTDOWN_S = 10
+"""How long a running reply may go on after an interrupt."""
+
+
+def serve(run: Run, lm: "LanguageModel", release: Release) -> None:
+    """Answer on 127.0.0.1 until interrupted.
+
+    Raises:
+        GateError: The release was refused.
+        MachineError: The port is in use or not allowed.
+    """
+    labels = Reference.load(run.out / BUNDLE).labels
+    app = create_app(run, release, voice_of(run, lm), labels=labels)
+    with listen(run.serve.port) as listener:
+        port = listener.getsockname()[1]
+        say(f"release {release.id} answers on http://{LOOPBACK}:{port}/v1 (scope: {release.scope})")
+        with contextlib.suppress(KeyboardInterrupt):
+            server(app).run(sockets=[listener])
+
+
+def server(app: object) -> uvicorn.Server:
+    """A server that logs warnings only: an access log would be a second, unguarded journal."""
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    return uvicorn.Server(config)
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on loopback; port 0 takes a free one.
+
+    Raises:
+        MachineError: The port is in use or not allowed.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        what = "is in use" if error.errno == errno.EADDRINUSE else f"failed: {error.strerror}"
+        raise MachineError(
+            f"serve.port: port {port} on {LOOPBACK} {what}; set serve.port to another, or to 0 for "
+            "a free one"
+        ) from None
+    return listener

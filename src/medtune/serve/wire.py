@@ -1,0 +1,243 @@
+"""The shapes of the wire: chat completions as OpenAI defined them, and what we refuse of them.
+
+No message of ours quotes what the client sent, because it may be a patient's: it names the field.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medtune.errors import MedtuneError
+from medtune.records import Json, Message, Role
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""Far above any context of a small model; guards the memory only."""
+LONGEST_KEY = 40
+"""A longer unknown key is not named in a message: it may be text that went astray."""
+Finish = Literal["stop", "length"]
+
+
+class Refusal(Exception):
+    """An answer with a status other than 200. The message is all that the client sees."""
+
+    def __init__(self, status: int, message: str, code: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+
+    def as_json(self) -> dict[str, Json]:
+        """The error object of OpenAI's interface."""
+        kind = (
+            "server_error"
+            if self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            else "invalid_request_error"
+        )
+        return {"error": {"message": self.message, "type": kind, "param": None, "code": self.code}}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that passed the checks of form."""
+
+    model: str
+    messages: tuple[Message, ...]
+    max_tokens: int | None
+    stream: bool
+    with_usage: bool
+    """Whether a stream ends with the token counts."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Part(_Wire):
+    type: Literal["text"]
+    text: str
+
+
+class _Turn(_Wire):
+    role: Role
+    content: str | Annotated[list[_Part], Field(min_length=1)]
+
+    @property
+    def text(self) -> str:
+        return (
+            self.content
+            if isinstance(self.content, str)
+            else "\n".join(part.text for part in self.content)
+        )
+
+
+class _StreamOptions(_Wire):
+    include_usage: bool = False
+
+
+class _Body(BaseModel):
+    """What we understand. Other keys are collected, to be refused by name in one message."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    model: str
+    messages: Annotated[list[_Turn], Field(min_length=1)]
+    stream: bool = False
+    stream_options: _StreamOptions | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: float | None = None
+    n: int | None = None
+    tools: list[object] | None = None
+    seed: int | None = None
+    """Ignored: a greedy reply is the same for every seed."""
+    user: str | None = None
+    """Ignored, and never stored: it may name a person."""
+
+
+def read_ask(body: bytes) -> Ask:
+    """Check the form of a request.
+
+    Raises:
+        Refusal: 400, with every fault that was found, by field.
+    """
+    try:
+        found = _Body.model_validate(json.loads(body))
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, _explain(error), "invalid_request") from None
+    faults = [*_unsupported(found), *_bad_turns(found)]
+    if faults:
+        raise Refusal(400, "; ".join(faults), "invalid_request")
+    return Ask(
+        model=found.model,
+        messages=tuple(Message(turn.role, turn.text) for turn in found.messages),
+        max_tokens=found.max_completion_tokens or found.max_tokens,
+        stream=found.stream,
+        with_usage=found.stream_options is not None and found.stream_options.include_usage,
+    )
+
+
+def _explain(error: ValueError | RecursionError) -> str:
+    if not isinstance(error, ValidationError):
+        return "the body is not JSON in UTF-8"
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc'][:3])}: {fault['msg']}"
+        for fault in error.errors(include_input=False, include_url=False, include_context=False)
+        if fault["type"] != "extra_forbidden"
+    ]
+    if any(fault["type"] == "extra_forbidden" for fault in error.errors(include_input=False)):
+        faults.append("messages or stream_options: a key is not supported")
+    return "; ".join(dict.fromkeys(faults))
+
+
+def _unsupported(body: _Body) -> list[str]:
+    """What was asked for and is not done, rather than silently left out."""
+    faults: list[str] = []
+    if body.temperature:
+        faults.append("temperature: replies are greedy; leave it out or set it to 0")
+    if body.n not in (None, 1):
+        faults.append("n: one reply is given; leave it out or set it to 1")
+    if body.tools:
+        faults.append("tools: not supported; leave it out")
+    extra = sorted(body.model_extra or {})
+    named = [
+        key for key in extra if key.isidentifier() and key.isascii() and len(key) <= LONGEST_KEY
+    ]
+    if extra:
+        faults.append(f"{', '.join(named) or 'a key'}: not supported; leave it out")
+    return faults
+
+
+def _bad_turns(body: _Body) -> list[str]:
+    faults: list[str] = []
+    for i, turn in enumerate(body.messages):
+        if not turn.text.strip():
+            faults.append(f"messages.{i}.content: empty")
+        elif not _is_unicode(turn.text):
+            faults.append(f"messages.{i}.content: half of a surrogate pair, which is no text")
+    if body.messages[-1].role != "user":
+        faults.append("messages: the last must be from the user, for the model answers it")
+    return faults
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def too_long(n_prompt: int, n_reply: int, context_tokens: int) -> Refusal:
+    """The refusal of what does not fit: nothing is ever cut silently."""
+    return Refusal(
+        400,
+        f"messages: {n_prompt} tokens, and up to {n_reply} for the reply, do not fit into "
+        f"{context_tokens} (model.context_tokens); shorten them or lower max_tokens",
+        "context_length_exceeded",
+    )
+
+
+def from_ours(error: MedtuneError) -> Refusal:
+    """A fault that our own code words without quoting text."""
+    return Refusal(400, str(error), "invalid_request")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all parts of one response share."""
+
+    request_id: str
+    release_id: str
+    model: str
+    """As the client named it."""
+    created: int
+    """Unix time in seconds."""
+
+    def whole(self, text: str, usage: dict[str, Json], finish: Finish) -> dict[str, Json]:
+        """A response in one piece."""
+        message: Json = {"role": "assistant", "content": text}
+        choice: Json = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+        return {**self._head("chat.completion"), "choices": [choice], "usage": usage}
+
+    def chunk(self, delta: dict[str, Json], finish: Finish | None = None) -> str:
+        """One server-sent event of a stream."""
+        choice: Json = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return event({**self._head("chat.completion.chunk"), "choices": [choice]})
+
+    def usage_chunk(self, usage: dict[str, Json]) -> str:
+        """The event with the token counts: it has no choices, as OpenAI defined it."""
+        return event({**self._head("chat.completion.chunk"), "choices": [], "usage": usage})
+
+    def _head(self, kind: str) -> dict[str, Json]:
+        return {
+            "id": f"chatcmpl-{self.request_id}",
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "system_fingerprint": self.release_id,
+        }
+
+
+def envelope(request_id: str, release_id: str, model: str) -> Envelope:
+    """The envelope of a response that begins now."""
+    return Envelope(request_id, release_id, model, int(time.time()))
+
+
+def usage(n_prompt: int, n_reply: int) -> dict[str, Json]:
+    """Token counts, as OpenAI names them."""
+    return {
+        "prompt_tokens": n_prompt,
+        "completion_tokens": n_reply,
+        "total_tokens": n_prompt + n_reply,
+    }
+
+
+def event(payload: dict[str, Json]) -> str:
+    """One server-sent event."""
+    return f"data: {json.dumps(payload, ensure_ascii=False)}\n\n"
+
+
+DONE = "data: [DONE]\n\n"

@@ -1,0 +1,110 @@
+"""The LoRA adapter: float32 matrices beside every linear layer of a frozen decoder.
+
+Layers and file format are PEFT's, so any tool that reads a PEFT adapter reads ours.
+Source: Hu et al. 2021, arXiv:2106.09685.
+"""
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from peft import LoraConfig, LoraModel
+from safetensors.torch import save
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from medtune import __version__
+from medtune.config import TuneSection
+from medtune.llm.load import LanguageModel
+from medtune.tune.disk import whole_folder
+
+
+PREFIX = "base_model.model."
+"""What PEFT's file format puts before the name of every weight."""
+
+
+class Adapter(NamedTuple):
+    """A model with an adapter attached, and what is trained of it."""
+
+    model: PreTrainedModel
+    weights: dict[str, nn.Parameter]
+    """By their names in a PEFT file, in a fixed order."""
+    config: LoraConfig
+
+
+@contextmanager
+def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapter]:
+    """Attach a new adapter while the block runs; afterwards the model is as it was.
+
+    The first matrix of each pair is drawn by `seed`, the second is zero, so that the adapter
+    begins without an effect. The output layer gets none.
+    """
+    config = LoraConfig(
+        r=tune.rank,
+        lora_alpha=tune.alpha,  # pyright: ignore[reportArgumentType]  PEFT divides it: a float is fine
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = LoraModel(lm.model, config, "default")
+    weights: dict[str, nn.Parameter] = {}
+    try:
+        for name, weight in lm.model.named_parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
+                weights[PREFIX + name.replace(".default.", ".")] = weight
+        yield Adapter(lm.model, weights, config)
+    finally:
+        layers.unload()
+        # PEFT leaves its settings behind, and would warn at the next adapter.
+        if hasattr(lm.model, "peft_config"):
+            del lm.model.peft_config
+
+
+def snapshot(adapter: Adapter) -> dict[str, Tensor]:
+    """A copy of the trained weights, on the CPU."""
+    return {name: weight.detach().cpu().clone() for name, weight in adapter.weights.items()}
+
+
+@torch.no_grad()
+def restore(adapter: Adapter, tensors: Mapping[str, Tensor]) -> None:
+    """Put a snapshot back."""
+    for name, weight in adapter.weights.items():
+        weight.copy_(tensors[name])
+
+
+def save_adapter(
+    folder: Path, adapter: Adapter, tensors: Mapping[str, Tensor], lm: LanguageModel
+) -> None:
+    """Write a PEFT adapter folder in one step, with medtune.json naming the weights it fits.
+
+    Raises:
+        MachineError: The disk is full.
+    """
+    settings = adapter.config.to_dict() | {
+        "base_model_name_or_path": lm.folder.name,
+        "inference_mode": True,
+        "target_modules": sorted(adapter.config.target_modules or ()),
+    }
+    origin = {
+        "base_sha256": lm.folder.sha256,
+        "medtune_version": __version__,
+        "numerics": lm.numerics.dtype,
+    }
+    with whole_folder(folder) as part:
+        (part / "adapter_model.safetensors").write_bytes(save(dict(tensors), {"format": "pt"}))
+        for name, content in (("adapter_config.json", settings), ("medtune.json", origin)):
+            text = json.dumps(content, indent=2, sort_keys=True, default=_plain) + "\n"
+            (part / name).write_text(text, encoding="utf-8")
+
+
+def _plain(value: object) -> list[str]:
+    """PEFT keeps sets of names; JSON has lists."""
+    if isinstance(value, set | frozenset):
+        return sorted(str(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    raise TypeError(f"{type(value).__name__} has no place in an adapter's settings")

@@ -1,0 +1,56 @@
+"""Where a training is, and how a step or a look at the validation loss moves it on."""
+
+from dataclasses import dataclass, replace
+
+from medtune.tune.sft import StepLog
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The counters that the rest of a training depends on, or that its record needs."""
+
+    step: int = 0
+    """Optimizer steps done."""
+    best_step: int = 0
+    """The step with the lowest validation loss; 0 before the first look."""
+    best_loss: float | None = None
+    """Validation loss there, in nats per supervised token."""
+    looks_without_gain: int = 0
+    train_loss: float | None = None
+    """Mean of the steps between the last two looks, in nats per supervised token."""
+    summed_loss: float = 0.0
+    """In nats, over the steps since the last look."""
+    summed_tokens: int = 0
+    """Supervised tokens since the last look."""
+    n_tokens: int = 0
+    n_supervised: int = 0
+    seconds: float = 0.0
+    resumed: int = 0
+
+
+def after_step(state: State, log: StepLog) -> State:
+    """The state after one more optimizer step."""
+    return replace(
+        state,
+        step=log.step,
+        summed_loss=state.summed_loss + log.loss * log.n_supervised,
+        summed_tokens=state.summed_tokens + log.n_supervised,
+        n_tokens=state.n_tokens + log.n_tokens,
+        n_supervised=state.n_supervised + log.n_supervised,
+        seconds=state.seconds + log.seconds,
+    )
+
+
+def after_look(state: State, validation_loss: float, seconds: float) -> State:
+    """The state after a look at the validation loss, which took `seconds`."""
+    gained = state.best_loss is None or validation_loss < state.best_loss
+    return replace(
+        state,
+        best_step=state.step if gained else state.best_step,
+        best_loss=validation_loss if gained else state.best_loss,
+        looks_without_gain=0 if gained else state.looks_without_gain + 1,
+        train_loss=state.summed_loss / state.summed_tokens,
+        summed_loss=0.0,
+        summed_tokens=0,
+        seconds=state.seconds + seconds,
+    )

@@ -1,0 +1,119 @@
+"""The command line as a user types it: help, lists, and one clear message for bad input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from medtune import cli
+from medtune.errors import MedtuneError
+
+
+def medtune(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run the command line in this process; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["medtune", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    return int(end.value.code or 0)
+
+
+def run_file(folder: Path, **changes: object) -> Path:
+    run: dict[str, object] = {
+        "app": "custom",
+        "goal": "custom_data",
+        "out": str(folder / "out"),
+        "model": {"source": f"path:{folder / 'model'}"},
+        "data": {"sources": [{"source": "path:notes.jsonl"}]},
+        "task": {
+            "instruction": "Is the note urgent?",
+            "input": "{note}",
+            "answer": "label",
+            "labels": ["yes", "no"],
+        },
+    }
+    run.update(changes)
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(run), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tunee": {}}, "did you mean 'tune'"),
+        ({"tune": {"learning_rat": 1}}, "did you mean 'learning_rate'"),
+        ({"goal": "acuracy"}, "goal"),
+        ({"app": "nonsense", "task": None}, "'nonsense' is unknown"),
+        ({"app": "imaging", "task": None}, "not built yet"),
+        ({"app": "drug_discovery"}, "app: custom needs a task section"),
+        ({"model": {"source": "path:nowhere"}}, "no such folder"),
+        ({"model": {"source": "s3:bucket"}}, "not of a known form"),
+        ({"model": {"source": "hf:owner/name"}}, "does not fix a revision"),
+    ],
+)
+def test_a_bad_run_file_is_one_message_with_exit_code_2(
+    changes: dict[str, object],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    (tmp_path / "notes.jsonl").write_text('{"note": "a", "label": "yes"}\n', encoding="utf-8")
+    path = run_file(tmp_path, **changes)
+    code = medtune("data", str(path), "--offline", monkeypatch=monkeypatch)
+    told = capsys.readouterr().err
+    assert code == 2
+    assert told.startswith("medtune: ")
+    assert message in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "out" / "data.json").exists()
+
+
+def test_a_missing_run_file_says_where_complete_ones_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert medtune("run", "nowhere.yaml", monkeypatch=monkeypatch) == 2
+    assert "configs/" in capsys.readouterr().err
+
+
+def test_an_override_must_be_key_and_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    path = run_file(tmp_path)
+    assert medtune("run", str(path), "--set", "seed", monkeypatch=monkeypatch) == 2
+    assert "key.path=value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("listed", "n"), [("goals", 8), ("guards", 10), ("apps", 9)])
+def test_the_lists_name_everything_and_say_what_is_built(
+    listed: str, n: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert medtune(listed, "--json", monkeypatch=monkeypatch) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == n
+    assert {row["built"] for row in rows} == {True, False}
+
+
+def test_help_needs_little_time_and_no_torch():
+    code = (
+        "import resource, sys\n"
+        "from medtune.cli import main\n"
+        "sys.argv = ['medtune', '--help']\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'pydantic'} & set(sys.modules)\n"
+        "print('CPU', used.ru_utime + used.ru_stime, sorted(heavy))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "[]" in done.stdout.splitlines()[-1]
+
+
+def test_every_error_has_its_own_exit_code():
+    codes = [kind.exit_code for kind in MedtuneError.__subclasses__()]
+    assert sorted(codes) == [2, 3, 4, 5, 6]
