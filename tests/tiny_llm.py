@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
+from gguf import MODEL_ARCH, GGUFWriter, get_tensor_name_map
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
@@ -97,3 +100,55 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def write_gguf(folder: Path, path: Path, *, change: Mapping[str, object] | None = None) -> Path:
+    """Write a tiny model's folder as a float32 GGUF file, as llama.cpp's converter would.
+
+    `change` replaces texts of the head by key; None leaves a key out.
+    """
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    head: dict[str, object] = {
+        "general.license": "apache-2.0",
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "smollm",
+        "tokenizer.chat_template": TEMPLATE,
+    } | dict(change or {})
+    writer = GGUFWriter(path, str(head.pop("general.architecture", "llama")))
+    for key, value in head.items():
+        if value is not None:
+            writer.add_string(key, str(value))
+    tokens = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
+    writer.add_token_list(tokens)
+    writer.add_token_types([3 if token in CONTROL else 1 for token in tokens])
+    writer.add_token_merges([" ".join(merge) for merge in model["merges"]])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    _add_model(writer, folder)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _add_model(writer: GGUFWriter, folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}
+    names = get_tensor_name_map(MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    for name, values in load_file(folder / "model.safetensors").items():
+        part = name.split(".")[-2]
+        if part in heads:
+            rows, columns = values.shape
+            pairs = values.reshape(heads[part], 2, rows // heads[part] // 2, columns)
+            values = np.ascontiguousarray(pairs.swapaxes(1, 2).reshape(rows, columns))
+        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), values)

@@ -100,13 +100,13 @@ SETTINGS = {
     "rank": 4,
     "alpha": 8.0,
     "learning_rate": 0.02,
-    "epochs": 3,
+    "epochs": 2,
     "examples_per_step": 4,
     "micro_batch_tokens": 96,
     "validate_every": 3,
     "patience": 100,
 }
-"""Thirty steps, ten looks."""
+"""Sixteen steps, six looks."""
 
 
 def settings(**changes: object) -> TuneSection:
@@ -118,8 +118,8 @@ def fit_in(folder: Path, tune: TuneSection | None = None, lm: LanguageModel | No
         make_run(folder, tune),
         APP,
         lm or language_model(),
-        examples(40),
-        examples(12, "v"),
+        examples(32),
+        examples(8, "v"),
         folder=folder,
         what="tiny",
         identity={"data": "d"},

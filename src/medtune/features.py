@@ -21,6 +21,7 @@ BUNDLE = "release"
 NO_LABEL = "(no label)"
 """Stands for a reply that states none of the labels."""
 MOST_VALUES = 5000
+TWO = 2
 
 
 class Reference(BaseModel):
@@ -32,6 +33,8 @@ class Reference(BaseModel):
     """Per feature, the sorted values over the validation split: at most 5,000 even quantiles."""
     answers: dict[str, int]
     """The tuned model's answers on the sealed test, by label; empty for free answers."""
+    instruction: str | None = None
+    """The system message that all prompts of the application share; None where they share none."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -76,6 +79,18 @@ def text_features(text: str) -> dict[str, float]:
         "digit_share": sum(character.isdigit() for character in text) / n,
         "non_ascii_share": sum(not character.isascii() for character in text) / n,
     }
+
+
+def shared_instruction(prompts: Sequence[Sequence[Message]]) -> str | None:
+    """The system message that every prompt starts with, or None if they differ or have none.
+
+    One prompt alone shows nothing: its system message might hold its record.
+    """
+    first = {(prompt[0].role, prompt[0].content) for prompt in prompts if prompt}
+    if len(prompts) < TWO or len(first) != 1:
+        return None
+    ((role, content),) = first
+    return content if role == "system" else None
 
 
 def last_user_text(messages: Sequence[Message]) -> str:

@@ -7,12 +7,52 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from medtune import artifacts, stats
 from medtune.artifacts import Arm, Comparison
 from medtune.errors import DataError
-from medtune.progress import say
-from medtune.records import Application, ArmResult, Example, Metric, Prediction
+from medtune.progress import progress, say
+from medtune.records import Application, ArmResult, Estimate, Example, Metric, Prediction
+
+
+class Measured(NamedTuple):
+    """All numbers of a stage that ran arms."""
+
+    arms: list[Arm]
+    comparisons: list[Comparison]
+    calibration: dict[str, Estimate]
+    """Expected calibration error of each arm whose every answer has a confidence."""
+
+
+def measure(
+    app: Application,
+    results: Sequence[ArmResult],
+    pairs: Sequence[tuple[ArmResult, ArmResult]],
+    *,
+    resamples: int,
+    seed: int,
+) -> Measured:
+    """Every arm's metrics and calibration, and the paired comparisons of `pairs`.
+
+    Raises:
+        DataError: An arm has no answer that counts, or answers of fewer than two groups.
+    """
+    arms: list[Arm] = []
+    calibration: dict[str, Estimate] = {}
+    with progress("intervals", len(results), "arms") as advance:
+        for result in results:
+            arms.append(summarise(result, app, resamples=resamples, seed=seed))
+            if all(p.confidence is not None for p in answered(result)):
+                calibration[result.name] = stats.bootstrap(
+                    stats.expected_calibration_error,
+                    answered(result),
+                    resamples=resamples,
+                    seed=seed,
+                )
+            advance(1)
+    comparisons = compare_pairs(app, pairs, resamples=resamples, seed=seed)
+    return Measured(arms, comparisons, calibration)
 
 
 def answered(result: ArmResult) -> list[Prediction]:
@@ -87,10 +127,12 @@ def compare_pairs(
         DataError: Two arms were not asked the same examples, or too few were answered by both.
     """
     metric = _more_is_better(app)
-    measured = [
-        stats.paired(metric, *_shared(one, other), resamples=resamples, seed=seed)
-        for one, other in pairs
-    ]
+    measured: list[stats.Paired] = []
+    with progress("paired tests", len(pairs), "pairs of arms") as advance:
+        for one, other in pairs:
+            first, second = _shared(one, other)
+            measured.append(stats.paired(metric, first, second, resamples=resamples, seed=seed))
+            advance(1)
     adjusted = stats.holm([result.p_value for result in measured])
     return [
         Comparison(
@@ -105,11 +147,6 @@ def compare_pairs(
         )
         for (one, other), result, p_adjusted in zip(pairs, measured, adjusted, strict=True)
     ]
-
-
-def has_confidence(result: ArmResult) -> bool:
-    """Whether every prediction that counts states how sure it is."""
-    return all(p.confidence is not None for p in answered(result))
 
 
 def one_of_few(app: Application, examples: Sequence[Example]) -> tuple[str, ...] | None:

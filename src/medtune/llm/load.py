@@ -1,6 +1,7 @@
 """Load the base model, with or without an adapter, ready to answer: eval mode, no gradients."""
 
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -64,8 +65,7 @@ def load_model(
             f"{folder.name}; lower it"
         )
     if adapter is not None:
-        with_adapter = PeftModel.from_pretrained(model, adapter)  # type: ignore[arg-type]
-        model = cast("PreTrainedModel", with_adapter.base_model.model)
+        model = _with_adapter(model, adapter)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
     return LanguageModel(model, load_renderer(folder), folder, numerics, context_tokens)
@@ -86,6 +86,17 @@ def _base(folder: ModelFolder, dtype: torch.dtype) -> PreTrainedModel:
             f"{error}"
         ) from None
     return cast("PreTrainedModel", model)
+
+
+def _with_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    for needed in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (adapter / needed).is_file():
+            raise DataError(f"{adapter}: no {needed}; train again with medtune tune")
+    with warnings.catch_warnings():
+        # peft 0.21 reads a property that transformers 5 has renamed.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        wrapped = PeftModel.from_pretrained(model, adapter)  # type: ignore[arg-type]
+    return cast("PreTrainedModel", wrapped.base_model.model)
 
 
 def _refuse_other_base(adapter: Path, folder: ModelFolder) -> None:

@@ -59,7 +59,7 @@ class Numerics:
 class Step(BaseModel):
     """One optimizer step of the probe."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     dtype: Dtype
     loss: float
     seconds: float
@@ -68,7 +68,7 @@ class Step(BaseModel):
 class Trial(BaseModel):
     """What one child did."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     isa: str | None
     device: str = "cpu"
     tokens: int = 0
@@ -86,7 +86,7 @@ class Trial(BaseModel):
 class _Record(BaseModel):
     """The probe's results in the cache."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     trials: tuple[Trial, ...]
 
 
@@ -148,7 +148,7 @@ def agrees(trial: Trial) -> bool:
 
 
 def speedup(trial: Trial) -> float:
-    """float32's seconds over bfloat16's, the median of the pairs after the first, which warms up."""
+    """Seconds of float32 over those of bfloat16: the median pair, without the first (a warm-up)."""
     pairs = zip(trial.track("float32")[1:], trial.track("bfloat16")[1:], strict=False)
     ratios = [slow.seconds / max(fast.seconds, 1e-9) for slow, fast in pairs]
     return statistics.median(ratios) if ratios else 0.0

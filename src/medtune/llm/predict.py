@@ -2,13 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from medtune.config import EvaluateSection
 from medtune.errors import DataError
 from medtune.llm.generate import generate_ids, room
 from medtune.llm.load import LanguageModel
+from medtune.llm.render import Candidates
 from medtune.llm.score import overflows, score_candidates
 from medtune.progress import progress
 from medtune.records import Application, ArmResult, Example, Json, Message, Prediction
@@ -80,10 +82,10 @@ def _scored(
     _refuse(
         examples, [not some for some in choices], "have no choices; give them some or drop them"
     )
-    items = [
-        lm.renderer.candidates(messages, some)
-        for messages, some in zip(asked, choices, strict=True)
-    ]
+    items: list[Candidates] = []
+    for example, messages, some in zip(examples, asked, choices, strict=True):
+        with _naming(example):
+            items.append(lm.renderer.candidates(messages, some))
     _refuse(examples, [overflows(lm, item) for item in items], _too_long(lm))
     scores = score_candidates(lm, items, batch_tokens=settings.batch_tokens, advance=advance)
     predictions: list[Prediction] = []
@@ -102,7 +104,10 @@ def _generated(
     settings: EvaluateSection,
     advance: Callable[[int], None],
 ) -> tuple[list[Prediction], int]:
-    prompts = [lm.renderer.prompt(messages) for messages in asked]
+    prompts: list[list[int]] = []
+    for example, messages in zip(examples, asked, strict=True):
+        with _naming(example):
+            prompts.append(lm.renderer.prompt(messages))
     _refuse(examples, [room(lm, prompt) < 1 for prompt in prompts], _too_long(lm))
     replies = generate_ids(
         lm,
@@ -116,6 +121,15 @@ def _generated(
         for example, reply in zip(examples, replies, strict=True)
     ]
     return predictions, sum(len(prompt) for prompt in prompts)
+
+
+@contextmanager
+def _naming(example: Example) -> Generator[None]:
+    """Name the example in a fault of its text."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"example {example.id}: {error}") from None
 
 
 def _prediction(example: Example, answer: Json, confidence: float | None) -> Prediction:

@@ -27,7 +27,8 @@ ROWS, LENGTH, SUPERVISED = 4, 128, 32
 """A quarter of the tokens is supervised, about as in short-answer tuning."""
 STEPS = 6
 HOPELESS = 10
-"""Stop when bfloat16 takes this many times the seconds of float32."""
+"""Stop when bfloat16 takes this many times the seconds of float32, the first step (a warm-up)
+aside."""
 LEARNING_RATE = 5e-4
 SEED = 0
 
@@ -43,14 +44,14 @@ def main() -> None:
         dtype: train(adapted(two_layers(folder), dtype, device), dtype, device)
         for dtype in (torch.float32, torch.bfloat16)
     }
-    for _ in range(STEPS):
+    for index in range(STEPS):
         taken: list[float] = []
         for dtype, run in runs.items():
             loss, seconds = next(run)
             taken.append(seconds)
             name = str(dtype).removeprefix("torch.")
             _print({"dtype": name, "loss": loss, "seconds": seconds})
-        if taken[1] > HOPELESS * taken[0]:
+        if index > 0 and taken[1] > HOPELESS * taken[0]:
             break
 
 

@@ -13,7 +13,7 @@ from medtune.pipeline.lines import outcome
 from medtune.pipeline.stages import CHAIN
 from medtune.progress import duration
 
-__all__ = ["CHAIN", "Job", "monitor", "predict", "released", "run_stages", "serve"]
+__all__ = ["CHAIN", "Job", "monitor", "predict", "released", "run_stages", "serve", "working_in"]
 
 
 def run_stages(job: Job, names: Sequence[str], show: Callable[[str], None]) -> bool:

@@ -29,6 +29,7 @@ from medtune.features import (
     REFERENCE,
     Reference,
     last_user_text,
+    shared_instruction,
     summarise_features,
 )
 from medtune.guards import GUARDS, Evidence, Facts
@@ -195,7 +196,7 @@ def _must_be_intact(out: Path, artifacts: Sequence[Artifact]) -> None:
 def _reference(out: Path, app: Application, evidence: Evidence) -> Reference:
     """What the monitor will compare with: validation input, and answers on the sealed test."""
     examples = read_examples(out / "validation.jsonl")
-    texts = [last_user_text(app.prompt(example)) for example in examples]
+    prompts = [app.prompt(example) for example in examples]
     confusion = evidence.evaluation.confusion
     labels = sorted(
         {*confusion, *(name for split in evidence.data.labels.values() for name in split)}
@@ -204,4 +205,8 @@ def _reference(out: Path, app: Application, evidence: Evidence) -> Reference:
     for row in confusion.values():
         for answer, n in row.items():
             answers[answer if answer in answers else NO_LABEL] += n
-    return Reference(features=summarise_features(texts), answers=answers)
+    return Reference(
+        features=summarise_features([last_user_text(prompt) for prompt in prompts]),
+        answers=answers,
+        instruction=shared_instruction(prompts),
+    )

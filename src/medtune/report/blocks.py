@@ -58,9 +58,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One or two half-width pictures in a row."""
+    """One or two half-width blocks in a row."""
 
-    pictures: Sequence[Picture]
+    blocks: Sequence[Picture | Table]
     kind: Literal["pair"] = "pair"
 
 

@@ -65,6 +65,7 @@ def write_report(run: Run, out: Path) -> Path:
         note=classical_note(found.evaluation) if found.evaluation is not None else "",
         stages=[(name, artifact is not None) for name, artifact in stages(found)],
         sections=_sections(run, out, found),
+        ended=found.decision is not None and found.decision.verdict != "yes",
         words=WORDS,
         css=Markup(_resource("page.css")),  # noqa: S704 - our own file, with no text of a user
     )

@@ -17,6 +17,11 @@ ADVICE = {
 }
 
 
+WORTH: dict[Verdict, str] = {
+    "yes": "tuning is worth it",
+    "no": "tuning is not worth it",
+    "not_enough_data": "not enough data to tell whether tuning is worth it",
+}
 TONES: dict[Verdict, Tone] = {"yes": "good", "no": "plain", "not_enough_data": "unsure"}
 """Of "should we tune?": not to tune is as good an answer as to tune."""
 
@@ -91,18 +96,18 @@ def headline(found: Found) -> str:
     if found.evaluation is not None:
         parts.append(_tested(found.evaluation))
     elif found.decision is not None:
-        decided = words.VERDICTS[found.decision.verdict]
         advice = ADVICE.get(
             found.decision.recommendation, words.plain(found.decision.recommendation)
         )
-        parts.append(f"should we tune: {decided}; {advice}")
+        parts.append(f"{WORTH[found.decision.verdict]}: {advice}")
     elif found.data is not None:
         parts.append("the data is prepared; whether to tune has not been measured yet")
     else:
         parts.append("nothing has run yet")
-    if found.monitor is not None and found.monitor.drifted == "yes":
-        parts.append("and its use has drifted since the release")
-    return words.sentence(": ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:]))
+    drifted = found.monitor is not None and found.monitor.drifted == "yes"
+    return words.sentence(
+        ": ".join(parts) + (", and its use has drifted since the release" if drifted else "")
+    )
 
 
 def tuned_arm(evaluation: Evaluation) -> Arm | None:

@@ -45,6 +45,7 @@ from medtune.serve.wire import (
     envelope,
     event,
     from_ours,
+    instructed,
     read_ask,
     too_long,
     usage,
@@ -56,10 +57,19 @@ HOSTS = ["127.0.0.1", "localhost"]
 T = TypeVar("T")
 
 
-def create_app(run: Run, release: Release, voice: Voice, *, labels: Sequence[str] = ()) -> FastAPI:
+def create_app(
+    run: Run,
+    release: Release,
+    voice: Voice,
+    *,
+    labels: Sequence[str] = (),
+    instruction: str | None = None,
+) -> FastAPI:
     """The application that answers for `release`, with its journal open.
 
     `labels` are the answers of a task that has few; the journal then keeps the label of a reply.
+    `instruction` goes first where a request has no system message, because the model was trained
+    and evaluated with it.
 
     Raises:
         GateError: The release was refused.
@@ -71,7 +81,7 @@ def create_app(run: Run, release: Release, voice: Voice, *, labels: Sequence[str
             "`medtune release` says why"
         )
     journal = open_journal(run.journal_url, release.id)
-    service = Service(run, release, voice, journal, labels, asyncio.Lock())
+    service = Service(run, release, voice, journal, labels, instruction, asyncio.Lock())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -117,7 +127,8 @@ async def _chat(service: Service, request: Request) -> Response:
     headers = {"x-request-id": request_id, "x-medtune-release": service.release.id}
     try:
         with _masked(request_id):
-            job = await _admit(service, await _read(request), request_id, started)
+            ask = instructed(await _read(request), service.instruction)
+            job = await _admit(service, ask, request_id, started)
             if job.ask.stream:
                 events = _events(service, job)
                 return StreamingResponse(

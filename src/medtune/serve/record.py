@@ -31,6 +31,7 @@ class Service:
     voice: Voice
     journal: Journal
     labels: Sequence[str]
+    instruction: str | None
     turn: asyncio.Lock
     """Held by the request that uses the model."""
 

@@ -12,6 +12,7 @@ from medtune.config import Run
 from medtune.errors import MachineError
 from medtune.features import BUNDLE, Reference
 from medtune.progress import say
+from medtune.records import Application
 from medtune.serve.app import create_app
 from medtune.serve.voice import voice_of
 
@@ -23,20 +24,26 @@ SHUTDOWN_S = 10
 """How long a running reply may go on after an interrupt."""
 
 
-def serve(run: Run, lm: "LanguageModel", release: Release) -> None:
+def serve(run: Run, app: Application, lm: "LanguageModel", release: Release) -> None:
     """Answer on 127.0.0.1 until interrupted.
 
     Raises:
         GateError: The release was refused.
         MachineError: The port is in use or not allowed.
     """
-    labels = Reference.load(run.out / BUNDLE).labels
-    app = create_app(run, release, voice_of(run, lm), labels=labels)
+    reference = Reference.load(run.out / BUNDLE)
     with listen(run.serve.port) as listener:
+        service = create_app(
+            run,
+            release,
+            voice_of(run, lm),
+            labels=reference.labels if app.choices else (),
+            instruction=reference.instruction,
+        )
         port = listener.getsockname()[1]
         say(f"release {release.id} answers on http://{LOOPBACK}:{port}/v1 (scope: {release.scope})")
         with contextlib.suppress(KeyboardInterrupt):
-            server(app).run(sockets=[listener])
+            server(service).run(sockets=[listener])
 
 
 def server(app: object) -> uvicorn.Server:

@@ -5,7 +5,7 @@ No message of ours quotes what the client sent, because it may be a patient's: i
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -117,6 +117,13 @@ def read_ask(body: bytes) -> Ask:
         stream=found.stream,
         with_usage=found.stream_options is not None and found.stream_options.include_usage,
     )
+
+
+def instructed(ask: Ask, instruction: str | None) -> Ask:
+    """The request with the application's instruction, unless it has a system message of its own."""
+    if instruction is None or any(message.role == "system" for message in ask.messages):
+        return ask
+    return replace(ask, messages=(Message("system", instruction), *ask.messages))
 
 
 def _explain(error: ValueError | RecursionError) -> str:

@@ -2,6 +2,7 @@
 
 from medtune.tune.fit import fit
 from medtune.tune.outcome import Fit
+from medtune.tune.rehearsal import Rehearsal, rehearse
 from medtune.tune.stage import tune
 
-__all__ = ["Fit", "fit", "tune"]
+__all__ = ["Fit", "Rehearsal", "fit", "rehearse", "tune"]

@@ -33,9 +33,7 @@ def tokens(splits: Mapping[str, TokenCount]) -> Markup:
         axes = rows_axes(figure, len(splits))
         for row, found in enumerate(splits.values()):
             read = found.tokens - found.supervised
-            axes.barh(
-                row, read, height=0.56, color=READ, label="only read" if row == 0 else None
-            )
+            axes.barh(row, read, height=0.56, color=READ, label="only read" if row == 0 else None)
             axes.barh(
                 row,
                 found.supervised,

@@ -30,12 +30,14 @@ def confusion(
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
+        # A mesh stays vector graphics, where an image would be pixels.
+        axes.pcolormesh(shares, cmap=SHADES, vmin=0, vmax=1, edgecolors="white", linewidth=2)
+        axes.invert_yaxis()
         for row, target in enumerate(targets):
             for column, answer in enumerate(answers):
                 axes.text(
-                    column,
-                    row,
+                    column + 0.5,
+                    row + 0.5,
                     str(counts[target].get(answer, 0)),
                     ha="center",
                     va="center",
@@ -44,20 +46,17 @@ def confusion(
                 )
         many = len(answers) > MOST_FLAT
         axes.set_xticks(
-            range(len(answers)),
+            [column + 0.5 for column in range(len(answers))],
             labels=[shorten(answer, 16) for answer in answers],
             rotation=40 if many else 0,
             ha="right" if many else "center",
             rotation_mode="anchor",
         )
         axes.set_yticks(
-            range(len(targets)),
+            [row + 0.5 for row in range(len(targets))],
             labels=[f"{shorten(target, 16)} ({totals[target]})" for target in targets],
         )
-        axes.set_xticks([edge - 0.5 for edge in range(1, len(answers))], minor=True)
-        axes.set_yticks([edge - 0.5 for edge in range(1, len(targets))], minor=True)
-        axes.grid(visible=True, which="minor", color="white", linewidth=2)
-        axes.tick_params(which="both", length=0)
+        axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_xlabel("answer of the model")
         axes.set_ylabel("target")

@@ -8,6 +8,9 @@ from medtune.report import words
 from medtune.report.blocks import Cell, Table, Tone
 from medtune.report.plots.arms import judged
 
+COSTS = ("time per example", "prompt tokens", "unread", "failed")
+MOST_BESIDE, MOST_METRICS = 2, 4
+"""Metrics that fit beside the costs, and in a table of their own."""
 JUDGED: dict[str, Tone] = {
     "better": "good",
     "worse": "bad",
@@ -16,34 +19,44 @@ JUDGED: dict[str, Tone] = {
 }
 
 
-def arms_table(
+def arms_tables(
     arms: Sequence[Arm], primary: str, colours: Mapping[str, str], caption: str
-) -> Table:
-    """Every arm with all its metrics and what it costs, in the order given."""
+) -> list[Table]:
+    """Every arm with all its metrics and what it costs, in the order given; the primary first."""
     metrics = [primary, *dict.fromkeys(m for arm in arms for m in arm.estimates if m != primary)]
-    return Table(
-        head=(
-            "arm",
-            *(words.metric_name(metric) for metric in metrics),
-            "time per example",
-            "prompt tokens",
-            "unread",
-            "failed",
-        ),
-        align="l" + "r" * (len(metrics) + 4),
-        rows=[
-            (
-                Cell(words.arm_name(arm.name), colour=colours[arm.name]),
-                *(_number(arm.estimates.get(metric)) for metric in metrics),
-                words.duration(arm.seconds_per_example),
-                f"{arm.prompt_tokens_per_example:,.0f}",
-                f"{arm.unparsed:,}",
-                Cell(f"{arm.failed:,}", tone="bad" if arm.failed else None),
-            )
-            for arm in arms
-        ],
-        caption=caption,
+    rows = [
+        [
+            Cell(words.arm_name(arm.name), colour=colours[arm.name]),
+            *(_number(arm.estimates.get(metric)) for metric in metrics),
+            words.duration(arm.seconds_per_example),
+            f"{arm.prompt_tokens_per_example:,.0f}",
+            f"{arm.unparsed:,}",
+            Cell(f"{arm.failed:,}", tone="bad" if arm.failed else None),
+        ]
+        for arm in arms
+    ]
+    head = ["arm", *(words.metric_name(metric) for metric in metrics), *COSTS]
+    last = len(head) - len(COSTS)
+    pieces = (
+        [range(1, len(head))]
+        if len(metrics) <= MOST_BESIDE
+        else [
+            *(
+                range(start, min(start + MOST_METRICS, last))
+                for start in range(1, last, MOST_METRICS)
+            ),
+            range(last, len(head)),
+        ]
     )
+    return [
+        Table(
+            head=[head[0], *(head[column] for column in piece)],
+            align="l" + "r" * len(piece),
+            rows=[[row[0], *(row[column] for column in piece)] for row in rows],
+            caption=caption if piece is pieces[-1] else "",
+        )
+        for piece in pieces
+    ]
 
 
 def about_table(arms: Sequence[Arm], colours: Mapping[str, str]) -> Table:
@@ -62,22 +75,35 @@ def about_table(arms: Sequence[Arm], colours: Mapping[str, str]) -> Table:
 
 
 def comparisons_table(comparisons: Sequence[Comparison], caption: str) -> Table:
-    """Every paired comparison with its verdict."""
-    return Table(
-        head=("arm", "against", "metric", "difference", "p, corrected", "is it better?"),
-        align="lllrrl",
-        rows=[
-            (
-                words.arm_name(each.arm),
-                words.arm_name(each.against),
-                words.metric_name(each.metric),
+    """Every paired comparison with its verdict; what all share is said once, in the caption."""
+    one_arm = len({each.arm for each in comparisons}) == 1
+    one_metric = len({each.metric for each in comparisons}) == 1
+    shown = [*([] if one_arm else ["arm"]), "against", *([] if one_metric else ["metric"])]
+    shared = [
+        *([words.arm_name(comparisons[0].arm)] if one_arm else []),
+        *([words.metric_name(comparisons[0].metric)] if one_metric else []),
+    ]
+    rows: list[Sequence[Cell | str]] = []
+    for each in comparisons:
+        named = {
+            "arm": words.arm_name(each.arm),
+            "against": words.arm_name(each.against),
+            "metric": words.metric_name(each.metric),
+        }
+        rows.append(
+            [
+                *(named[name] for name in shown),
                 words.estimate(each.difference, signed=True),
                 words.p_value(each.p_adjusted),
                 Cell(judged(each), tone=JUDGED[judged(each)]),
-            )
-            for each in comparisons
-        ],
-        caption=caption,
+            ]
+        )
+    prefix = words.sentence(", ".join(shared)) + " " if shared else ""
+    return Table(
+        head=[*shown, "difference", "p, corrected", "is it better?"],
+        align="l" * len(shown) + "rrl",
+        rows=rows,
+        caption=prefix + caption,
     )
 
 

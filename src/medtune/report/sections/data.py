@@ -41,9 +41,9 @@ def _blocks(card: DataCard) -> list[Block]:
         blocks.append(
             Callout(
                 "Leak",
-                f"{words.count(len(card.leaks), 'record')} of validation or test also "
-                "occurs in train, wholly or nearly. No score below can be trusted until they are "
-                "removed.",
+                f"{words.count(len(card.leaks), 'record')} of validation or test "
+                f"{'is' if len(card.leaks) == 1 else 'are'} also in train, wholly or nearly. No "
+                "score below can be trusted until that is mended.",
                 "bad",
             )
         )

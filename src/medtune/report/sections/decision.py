@@ -6,7 +6,7 @@ from medtune.artifacts import Arm, Decision
 from medtune.report import words
 from medtune.report.blocks import Block, Bullets, Callout, Picture, Section, Table, Text
 from medtune.report.plots.arms import Row, dots
-from medtune.report.sections.arms import about_table, arms_table, comparisons_table, gate_text
+from medtune.report.sections.arms import about_table, arms_tables, comparisons_table, gate_text
 from medtune.report.verdict import ADVICE, TONES, lower_wins, ranked
 
 
@@ -30,27 +30,29 @@ def _blocks(decision: Decision, colours: Mapping[str, str]) -> list[Block]:
             words.sentence(advice),
             TONES[decision.verdict],
         ),
-        Text(
-            "Every way of doing the task (an arm) answered the same validation examples. The rule "
-            f"was written down before: {words.sentence(words.readable(decision.rule))}"
-        ),
+        Text("Every way of doing the task, called an arm, answered the same validation examples."),
     ]
     if arms:
         blocks.append(arms_picture("decision", arms, decision, colours))
+    blocks.append(
+        Callout(
+            "The rule, as written before the experiment",
+            words.sentence(words.readable(decision.rule)),
+            "plain",
+        )
+    )
     if decision.reasons:
         blocks.append(
             Bullets(
                 "Reasons", [words.sentence(words.readable(reason)) for reason in decision.reasons]
             )
         )
-    blocks.append(
-        arms_table(
-            [*arms, *(arm for arm in decision.arms if arm not in arms)],
-            decision.primary,
-            colours,
-            "All arms. “Unread” counts replies in which no answer could be read; they count as "
-            "wrong. “Failed” counts our own faults; they count as nothing and block a release.",
-        )
+    blocks += arms_tables(
+        [*arms, *(arm for arm in decision.arms if arm not in arms)],
+        decision.primary,
+        colours,
+        "All arms. “Unread” counts replies in which no answer could be read; they count as wrong. "
+        "“Failed” counts our own faults; they count as nothing and block a release.",
     )
     if decision.comparisons:
         blocks.append(

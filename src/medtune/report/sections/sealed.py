@@ -9,7 +9,7 @@ from medtune.report.blocks import Block, Callout, Cell, Pair, Picture, Section, 
 from medtune.report.plots import sealed as plots
 from medtune.report.plots.arms import Line, Row, dots, forest, judged
 from medtune.report.plots.canvas import INK
-from medtune.report.sections.arms import arms_table, comparisons_table
+from medtune.report.sections.arms import arms_tables, comparisons_table
 from medtune.report.sections.decision import READ, spoken
 from medtune.report.sections.mistakes import confusion_block
 from medtune.report.verdict import (
@@ -55,9 +55,7 @@ def _blocks(
         )
     blocks += _arms(evaluation, decision, colours)
     blocks += _comparisons(evaluation, colours)
-    blocks += _errors(evaluation)
-    if evaluation.calibration:
-        blocks.append(_calibration(evaluation.calibration, colours))
+    blocks += _errors(evaluation, colours)
     if evaluation.subgroups:
         blocks.append(_subgroups(evaluation))
     return blocks
@@ -112,11 +110,15 @@ def _arms(
         shows=f"The {metric} of each arm on the same "
         f"{words.count(rows[0].found.n, 'test example')}.",
         read=READ
-        + ("" if gate is None else " The dashed line is a gate: the whole interval must pass it."),
+        + (
+            ""
+            if gate is None
+            else " The dashed line is a gate: the tuned model's whole interval must pass it."
+        ),
         says=says,
     )
-    table = arms_table(arms, primary, colours, "All arms and metrics on the sealed test.")
-    return [picture, table]
+    caption = "All arms and metrics on the sealed test."
+    return [picture, *arms_tables(arms, primary, colours, caption)]
 
 
 def _gate(decision: Decision | None, primary: str) -> Line | None:
@@ -180,18 +182,16 @@ def _outcomes(comparisons: Sequence[Comparison]) -> str:
     return f"The {words.arm_name(comparisons[0].arm)} {'; it '.join(parts)}."
 
 
-def _errors(evaluation: Evaluation) -> list[Block]:
+def _errors(evaluation: Evaluation, colours: Mapping[str, str]) -> list[Block]:
+    """Mistakes and confidence, two side by side where they fit."""
     confusion = confusion_block(evaluation.confusion)
     bins = [each for each in evaluation.reliability if each.get("n", 0) > 0]
-    reliability = [_reliability(bins)] if bins else []
-    if isinstance(confusion, Picture):
-        return (
-            [Pair([confusion, *reliability])]
-            if confusion.half
-            else [confusion, *(Pair([picture]) for picture in reliability)]
-        )
-    tables = [confusion] if confusion is not None else []
-    return [*tables, *(Pair([picture]) for picture in reliability)]
+    sure: list[Picture | Table] = [_reliability(bins)] if bins else []
+    if evaluation.calibration:
+        sure.append(_calibration(evaluation.calibration, colours))
+    if isinstance(confusion, Picture) and confusion.half:
+        return [Pair([confusion, *sure[:1]]), *sure[1:]]
+    return [*([] if confusion is None else [confusion]), *([Pair(sure)] if sure else [])]
 
 
 def _reliability(bins: Sequence[Mapping[str, float]]) -> Picture:
@@ -236,8 +236,6 @@ def _subgroups(evaluation: Evaluation) -> Picture:
         for attribute, values in evaluation.subgroups.items()
         for value, found in values.items()
     ]
-    ordered = sorted(rows, key=lambda row: row.found.value)
-    worst, best = ordered[0], ordered[-1]
     overall = tuned.estimates.get(evaluation.primary) if tuned is not None else None
     more = len(rows) - MOST_SUBGROUPS
     metric = words.metric_name(evaluation.primary)
@@ -247,9 +245,7 @@ def _subgroups(evaluation: Evaluation) -> Picture:
             rows[:MOST_SUBGROUPS],
             axis=f"{metric} of the tuned model",
             label=f"{metric} by subgroup. "
-            + "; ".join(
-                f"{row.label}: {words.estimate(row.found)}" for row in rows[:MOST_SUBGROUPS]
-            ),
+            + "; ".join(f"{row.label}: {words.estimate(row.found)}" for row in rows),
             line=None if overall is None else Line(overall.value, "all"),
         ),
         title=f"{metric[0].upper()}{metric[1:]} by subgroup",
@@ -257,6 +253,22 @@ def _subgroups(evaluation: Evaluation) -> Picture:
         + (f" {more} more are not drawn." if more > 0 else ""),
         read="The dashed line is the value over all. A group whose whole interval lies away from "
         "it is served differently.",
-        says=f"The lowest is “{worst.label}” with {words.estimate(worst.found)}, the highest "
-        f"“{best.label}” with {words.estimate(best.found)}.",
+        says=_spread(rows, overall),
     )
+
+
+def _spread(rows: Sequence[Row], overall: Estimate | None) -> str:
+    ordered = sorted(rows, key=lambda row: row.found.value)
+    worst, best = ordered[0], ordered[-1]
+    says = (
+        f"The lowest is “{worst.label}” with {words.estimate(worst.found)}, the highest "
+        f"“{best.label}” with {words.estimate(best.found)}."
+    )
+    if overall is None:
+        return says
+    apart = [
+        f"“{row.label}”"
+        for row in rows
+        if row.found.high < overall.value or row.found.low > overall.value
+    ]
+    return f"{says} Wholly away from the line: {words.listed(apart) or 'none'}."

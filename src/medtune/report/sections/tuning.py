@@ -81,7 +81,5 @@ def _says(record: TuneRecord, looks: Sequence[Point]) -> str:
         else f"The validation loss never fell below its first value, {words.number(first.loss)}."
     )
     if last.loss > best.loss:
-        says += (
-            f" It then rose to {words.number(last.loss)}, so step {record.best_step} was kept."
-        )
+        says += f" It then rose to {words.number(last.loss)}, so step {record.best_step} was kept."
     return says

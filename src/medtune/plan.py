@@ -1,0 +1,221 @@
+"""The pre-flight: everything that could go wrong late is tried early, in numbered steps.
+
+Each step prints a tick with what was found, or a cross with what to do; the first cross ends the
+flight with its exit code. The data stage is run for real, so that `medtune run` finds it done.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from medtune.artifacts import DataCard, TokenCount, read_examples
+from medtune.errors import DataError, MachineError, MedtuneError
+from medtune.pipeline import CHAIN, Job, working_in
+from medtune.progress import duration
+from medtune.records import Example
+
+if TYPE_CHECKING:
+    from medtune.tune import Rehearsal
+
+SHOWN_TOKENS = 400
+CHECKPOINT_COPIES = 8
+"""Adapter sizes on disk at once: two checkpoints with two optimizer moments, the best weights and
+the adapter itself."""
+SLOWER = 1.5
+"""The upper end of the time: other work on the machine, longer batches."""
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """What earlier steps found, for later ones."""
+
+    job: Job
+    workplace: Path
+    """A temporary folder for the rehearsal's adapter."""
+
+    @cached_property
+    def card(self) -> DataCard:
+        CHAIN["data"](self.job)
+        return DataCard.load(self.job.run.out)
+
+    @cached_property
+    def train(self) -> list[Example]:
+        return read_examples(self.job.run.out / "train.jsonl")
+
+    @cached_property
+    def rehearsal(self) -> "Rehearsal":
+        stage = import_module("medtune.tune")
+        model = self.job.load()
+        return stage.rehearse(self.job.run, self.job.app, model, self.train, self.workplace)
+
+
+@dataclass(frozen=True)
+class _Check:
+    name: str
+    find: Callable[[_Flight], str]
+    more: Callable[[_Flight], Sequence[str]] = field(default=lambda _: ())
+    """Lines to show beneath."""
+
+
+def plan(job: Job, show: Callable[[str], None]) -> int:
+    """Go through the checks; return 0, or the exit code of the first that failed."""
+    with working_in(job.run), tempfile.TemporaryDirectory(prefix="medtune-plan-") as folder:
+        flight = _Flight(job, Path(folder))
+        for number, check in enumerate(CHECKS, start=1):
+            head = f"[{number}/{len(CHECKS)}]"
+            try:
+                found = check.find(flight)
+            except MedtuneError as error:
+                show(f"{head} ✗ {check.name}: {error}")
+                for later in CHECKS[number:]:
+                    show(f"      - {later.name}: not reached")
+                return error.exit_code
+            show(f"{head} ✓ {check.name}: {found}")
+            for line in check.more(flight):
+                show(f"      {line}")
+    show(f"\nReady. Next: medtune run {job.run.out / 'run.yaml'}")
+    return 0
+
+
+def _config(flight: _Flight) -> str:
+    run = flight.job.run
+    return f"app {flight.job.app.name}, goal {run.goal}, seed {run.seed}, out {run.out}"
+
+
+def _model(flight: _Flight) -> str:
+    folder = flight.job.folder
+    return f"{folder.name}, sha256 {folder.sha256[:12]}, licence {folder.licence}"
+
+
+def _numerics(flight: _Flight) -> str:
+    chosen = flight.job.numerics
+    return f"{chosen.dtype}: {chosen.about}"
+
+
+def _data(flight: _Flight) -> str:
+    card = flight.card
+    sizes = ", ".join(f"{name} {count.kept:,}" for name, count in card.splits.items())
+    return (
+        f"{sizes}; {card.exact_duplicates:,} duplicates dropped, {len(card.conflicts):,} "
+        f"conflicting labels, {len(card.leaks):,} leaks"
+    )
+
+
+def _tokens(flight: _Flight) -> str:
+    count = flight.card.splits["train"]
+    share = count.supervised / max(1, count.tokens)
+    return (
+        f"train {count.tokens:,} tokens, {count.supervised:,} supervised ({share:.1%}), longest "
+        f"{count.longest:,}; none cut"
+    )
+
+
+def _receipt(flight: _Flight) -> list[str]:
+    lines = [_receipt_line(name, count) for name, count in flight.card.receipt.items()]
+    return [*lines, *_first_example(flight)]
+
+
+def _receipt_line(name: str, count: TokenCount) -> str:
+    dropped = ", ".join(f"{n:,} {why}" for why, n in count.dropped.items()) or "none"
+    return (
+        f"{name}: {count.rows:,} rows, {count.kept:,} kept, dropped: {dropped}; "
+        f"{count.tokens:,} tokens, {count.supervised:,} supervised"
+    )
+
+
+def _first_example(flight: _Flight) -> list[str]:
+    """The first training example, what is learnt in brackets.
+
+    The user's own records are shown on a terminal only, never in a log.
+    """
+    shown = flight.card.first_example
+    if shown:
+        pieces = [(str(one["token"]), bool(one["supervised"])) for one in shown]
+    elif sys.stdout.isatty():
+        renderer = import_module("medtune.llm.render").load_renderer(flight.job.folder)
+        first, app = flight.train[0], flight.job.app
+        rendered = renderer.training(app.prompt(first), app.reply(first))
+        pieces = [
+            (renderer.decode([one]), supervised)
+            for one, supervised in zip(rendered.ids, rendered.supervised, strict=True)
+        ]
+    else:
+        return ["the first example is shown on a terminal only: it is your data"]
+    text = "|".join(f"[[{piece}]]" if on else piece for piece, on in pieces[-SHOWN_TOKENS:])
+    return ["first example by token, [[learnt]]:", *text.splitlines()]
+
+
+def _rehearsal(flight: _Flight) -> str:
+    seen = flight.rehearsal
+    return (
+        f"{seen.longest_tokens:,} tokens in the longest example; forward and backward at "
+        f"{seen.train_rates[0]:,.0f} to {seen.train_rates[-1]:,.0f} tokens/s"
+    )
+
+
+def _save_load_answer(flight: _Flight) -> str:
+    job = flight.job
+    model = job.load(flight.workplace / "adapter")
+    predict = import_module("medtune.llm.predict").predict
+    result = predict(model, job.app, flight.train[:1], settings=job.run.evaluate, what="rehearsal")
+    if any(one.failed for one in result.predictions):
+        raise DataError("the saved adapter was loaded but gave no answer; run with another model")
+    size = flight.rehearsal.adapter_bytes / 1e6
+    return f"adapter of {size:.0f} MB saved, loaded on a fresh model, one example answered"
+
+
+def _memory(flight: _Flight) -> str:
+    peak, total = flight.rehearsal.peak_memory_gb, psutil.virtual_memory().total / 1e9
+    if peak > 0.9 * total:
+        raise MachineError(
+            f"{peak:.1f} GB of {total:.1f} GB are used by one batch; lower tune.micro_batch_tokens "
+            "or model.context_tokens"
+        )
+    return f"peak {peak:.1f} GB of {total:.1f} GB"
+
+
+def _disk(flight: _Flight) -> str:
+    out = flight.job.run.out
+    needed = CHECKPOINT_COPIES * flight.rehearsal.adapter_bytes
+    free = shutil.disk_usage(out).free
+    if free < needed:
+        raise MachineError(
+            f"{out}: {free / 1e9:.2f} GB free, checkpoints need {needed / 1e9:.2f} GB; free some "
+            "space or set `out` to another disk"
+        )
+    return f"{needed / 1e9:.2f} GB needed at the most, {free / 1e9:.0f} GB free"
+
+
+def _time(flight: _Flight) -> str:
+    run, seen, splits = flight.job.run, flight.rehearsal, flight.card.splits
+    tokens = run.tune.epochs * splits["train"].tokens
+    small = min(1.0, run.decide.tune_examples / max(1, splits["train"].kept)) * tokens
+    n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
+    looks = n_steps / run.tune.validate_every * splits["validation"].tokens
+    # Three arms of the model on each split: two prompts and the tune.
+    scored = 3 * (splits["validation"].tokens + splits["test"].tokens) + looks
+    fast = (tokens + small) / seen.train_rates[-1] + scored / seen.forward_rate
+    slow = SLOWER * ((tokens + small) / seen.train_rates[0] + scored / seen.forward_rate)
+    return f"{duration(fast)} to {duration(slow)} for the whole chain on this machine as it is now"
+
+
+CHECKS: tuple[_Check, ...] = (
+    _Check("config", _config),
+    _Check("model", _model),
+    _Check("numerics", _numerics),
+    _Check("data", _data),
+    _Check("tokens", _tokens, _receipt),
+    _Check("longest batch", _rehearsal),
+    _Check("save, load, answer", _save_load_answer),
+    _Check("memory", _memory),
+    _Check("disk", _disk),
+    _Check("time", _time),
+)

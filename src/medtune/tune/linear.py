@@ -1,0 +1,85 @@
+"""A linear layer with its LoRA adapter as one operation, forward and backward.
+
+PEFT's layer adds the adapter's output to the base layer's in passes of their own, each over the
+whole activation. Here the small product is formed first and the large one is accumulated on top of
+it. That saves the passes and the memory they keep, and it is more exact: in bfloat16 an adapter's
+output below half a unit in the last place would vanish when added to a rounded number, whereas
+here there is one rounding. Only the computation is ours: weights and file format stay PEFT's.
+
+Shapes: N tokens, I inputs, O outputs, R rank.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from peft.tuners.lora import Linear as PeftLinear
+from torch import Tensor, nn
+
+
+class _Product(torch.autograd.Function):
+    """x W' + bias + scale x A' B', with gradients for x, A and B; W and the bias are frozen."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0913  pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any,  # noqa: ANN401  torch's context has no public type
+        x_NI: Tensor,
+        weight_OI: Tensor,
+        bias_O: Tensor | None,
+        a_RI: Tensor,
+        b_OR: Tensor,
+        scale: float,
+    ) -> Tensor:
+        a_RI, b_OR = a_RI.to(x_NI.dtype), b_OR.to(x_NI.dtype)
+        inner_NR = (x_NI @ a_RI.T).mul_(scale)
+        y_NO = inner_NR @ b_OR.T
+        y_NO.addmm_(x_NI, weight_OI.T)
+        if bias_O is not None:
+            y_NO += bias_O
+        ctx.save_for_backward(x_NI, inner_NR, weight_OI, a_RI, b_OR)
+        ctx.scale = scale
+        return y_NO
+
+    @staticmethod
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  torch declares *args
+        ctx: Any,  # noqa: ANN401  torch's context has no public type
+        g_NO: Tensor,
+    ) -> tuple[Tensor | None, ...]:
+        x_NI, inner_NR, weight_OI, a_RI, b_OR = ctx.saved_tensors
+        g_inner_NR = (g_NO @ b_OR).mul_(ctx.scale)
+        g_x_NI = None
+        if ctx.needs_input_grad[0]:
+            g_x_NI = (g_inner_NR @ a_RI).addmm_(g_NO, weight_OI)
+        g_a_RI, g_b_OR = g_inner_NR.T @ x_NI, g_NO.T @ inner_NR
+        return g_x_NI, None, None, g_a_RI.float(), g_b_OR.float(), None
+
+
+class _FusedLinear(nn.Module):
+    """Computes what a PEFT layer computes, with the PEFT layer's own weights."""
+
+    def __init__(self, layer: PeftLinear) -> None:
+        super().__init__()
+        base = layer.get_base_layer()
+        self.weight, self.bias = base.weight, base.bias
+        self.a, self.b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        self.scale: float = layer.scaling["default"]
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat_NI = x.flatten(0, -2).to(self.weight.dtype)
+        y_NO = _Product.apply(flat_NI, self.weight, self.bias, self.a, self.b, self.scale)
+        assert isinstance(y_NO, Tensor)
+        return y_NO.unflatten(0, x.shape[:-1])
+
+
+@contextmanager
+def fused(model: nn.Module) -> Generator[None]:
+    """Compute the model's PEFT layers in one operation each while the block runs."""
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, PeftLinear)}
+    for name, layer in layers.items():
+        model.set_submodule(name, _FusedLinear(layer))
+    try:
+        yield
+    finally:
+        for name, layer in layers.items():
+            model.set_submodule(name, layer)
