@@ -3,115 +3,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from tiny_data import make_run, note, prepared, rows, saved
 
 from medtune.apps.custom import build
 from medtune.artifacts import DataCard, sha256_file
-from medtune.config import Run
-from medtune.data import load_split, prepare
-from medtune.errors import ConfigError, DataError
+from medtune.data import load_split
 from medtune.records import SPLITS, Application, Example, Message
 
-SECRET = "Hopper"
 CHEMPROT = "scibert-tasks/data/text_classification/chemprot"
-
-
-class Rendered(NamedTuple):
-    ids: list[int]
-    supervised: list[bool]
-
-
-class WordTokenizer:
-    def decode(self, ids: list[int]) -> str:
-        return f"<{ids[0]}>"
-
-
-class WordRenderer:
-    """One token a word: its length. The reply ends with token 0."""
-
-    tokenizer = WordTokenizer()
-
-    def training(self, messages: list[Message], reply: str) -> Rendered:
-        if "<|end|>" in messages[-1].content:
-            raise DataError("a user message contains the control token '<|end|>'")
-        prompt = [len(word) for message in messages for word in message.content.split()]
-        tail = [*(len(word) for word in reply.split()), 0]
-        return Rendered(prompt + tail, [False] * len(prompt) + [True] * len(tail))
-
-
-def note(n: int) -> str:
-    return " ".join(f"finding{n}x{k}" for k in range(6))
-
-
-def rows(n: int = 60) -> list[dict]:
-    return [
-        {
-            "id": f"r{i}",
-            "patient": f"p{i // 2}",
-            "note": note(i),
-            "label": ("yes", "no")[i % 2],
-            "sex": "f" if i % 3 else "m",
-        }
-        for i in range(n)
-    ]
-
-
-def saved(folder: Path, name: str, records: list[dict]) -> Path:
-    path = folder / name
-    path.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
-    return path
-
-
-def make_run(out: Path, paths: list[Path], sources=None, task=None, context=512, **data) -> Run:
-    sections = sources or [{} for _ in paths]
-    return Run.model_validate(
-        {
-            "app": "custom",
-            "goal": "custom_data",
-            "out": out,
-            "model": {"source": "path:model", "context_tokens": context},
-            "data": {
-                "sources": [
-                    {"source": f"path:{p}", **s} for p, s in zip(paths, sections, strict=True)
-                ],
-                "validation": 0.2,
-                "test": 0.2,
-                **data,
-            },
-            "task": {
-                "instruction": "Is it so?",
-                "input": "{note}",
-                "answer": "label",
-                "labels": ["yes", "no"],
-                "id": "id",
-                "group": "patient",
-                "subgroups": ["sex"],
-                **(task or {}),
-            },
-        }
-    )
-
-
-def prepared(run: Run, paths: list[Path], app: Application | None = None) -> DataCard:
-    return prepare(
-        run,
-        app or build(run),
-        paths,
-        WordRenderer(),
-        key="k",
-        inputs={"a": "b"},  # type: ignore
-    )
-
-
-def refused(run: Run, paths: list[Path], error: type[Exception] = DataError) -> str:
-    """The message of a refusal that wrote nothing and shows no text."""
-    with pytest.raises(error) as caught:
-        prepared(run, paths)
-    assert not list(run.out.iterdir())
-    assert SECRET not in str(caught.value)
-    return str(caught.value)
 
 
 def test_the_splits_and_the_card_agree(tmp_path, out):
@@ -149,7 +50,7 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_hash_seed(tmp_path):
     saved(tmp_path, "notes.jsonl", records)
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
-        "from test_data_prepare import make_run, prepared; paths = [Path(sys.argv[2])];"
+        "from tiny_data import make_run, prepared; paths = [Path(sys.argv[2])];"
         "prepared(make_run(Path(sys.argv[3]), paths), paths)"
     )
     for seed in ("1", "2"):
@@ -259,100 +160,13 @@ def test_a_built_in_application_takes_split_and_licence_from_its_only_source(tmp
     assert {(e.source, e.licence) for e in load_split(out, "train")} == {("a.jsonl", "MIT")}
 
 
-def test_an_empty_file_writes_nothing(tmp_path, out):
-    path = saved(tmp_path, "notes.jsonl", [])
-    assert "notes.jsonl: the file is empty" in refused(make_run(out, [path]), [path])
-
-
-def test_a_wrong_encoding_writes_nothing(tmp_path, out):
-    path = tmp_path / "notes.csv"
-    path.write_bytes(f"id,patient,note,label,sex\n1,1,{SECRET} f\u00fcr,yes,f\n".encode("latin-1"))
-    assert "notes.csv:2: not UTF-8 at byte" in refused(make_run(out, [path]), [path])
-
-
-def test_rows_without_an_answer_are_named_by_place_and_id(tmp_path, out):
-    records = rows()
-    records[4] |= {"label": "", "note": SECRET}
-    path = saved(tmp_path, "notes.jsonl", records)
-    message = refused(make_run(out, [path]), [path])
-    assert "1 of 60 rows cannot be used (1 no answer)" in message
-    assert "notes.jsonl:5: record r4: no answer" in message
-    assert "data.bad_rows to 'drop'" in message
-
-
-def test_an_over_long_row_is_named_and_not_cut(tmp_path, out):
-    records = rows()
-    records[7]["note"] = f"{SECRET} " * 600
-    path = saved(tmp_path, "notes.jsonl", records)
-    message = refused(make_run(out, [path]), [path])
-    assert (
-        "1 of 60 records exceed model.context_tokens 512 (first: r7; the longest has 605)"
-        in message
-    )
-    assert "set data.too_long to 'drop' or raise model.context_tokens" in message
-
-
-def test_a_record_that_cannot_be_rendered_is_named(tmp_path, out):
-    records = rows()
-    records[7]["note"] = f"{SECRET} <|end|>"
-    path = saved(tmp_path, "notes.jsonl", records)
-    assert "cannot be written for the model: r7" in refused(make_run(out, [path]), [path])
-
-
-def test_a_patient_in_two_fixed_splits_writes_nothing(tmp_path, out):
-    paths = [saved(tmp_path, "a.jsonl", rows(10))]
-    paths += [saved(tmp_path, "b.jsonl", [{**r, "id": f"b{r['id']}"} for r in rows(2)])]
-    message = refused(make_run(out, paths, [{"split": "train"}, {"split": "test"}]), paths)
-    assert "1 of 5 groups are fixed in more than one split: p0 (2 in test, 2 in train)" in message
-
-
-def test_repeated_ids_are_named(tmp_path, out):
-    records = rows()
-    records[9]["id"] = records[8]["id"]
-    path = saved(tmp_path, "notes.jsonl", records)
-    message = refused(make_run(out, [path]), [path])
-    assert message == (
-        "notes.jsonl: 1 ids name more than one record: r8; give every record an id of its own"
-    )
-
-
-def test_an_unknown_template_field_writes_nothing(tmp_path, out):
-    path = saved(tmp_path, "notes.jsonl", rows())
-    message = refused(make_run(out, [path], task={"input": "{notes}"}), [path], ConfigError)
-    assert "task.input" in message
-    assert "did you mean 'note'?" in message
-
-
-def test_too_few_groups_write_nothing(tmp_path, out):
-    path = saved(tmp_path, "notes.jsonl", rows(4))
-    assert "2 groups are free to be divided" in refused(make_run(out, [path]), [path])
-
-
-def test_nothing_left_says_why(tmp_path, out):
-    path = saved(tmp_path, "notes.jsonl", [{**r, "label": "maybe"} for r in rows(4)])
-    message = refused(make_run(out, [path], bad_rows="drop"), [path])
-    assert "no record is left to learn from (4 unknown label)" in message
-
-
-def test_a_source_whose_fixed_split_cannot_be_kept_is_named(tmp_path, out):
-    good = saved(tmp_path, "good.jsonl", rows())
-    bad = saved(tmp_path, "bad.jsonl", [{**r, "id": f"b{r['id']}", "label": "?"} for r in rows(2)])
-    run = make_run(out, [good, bad], [{}, {"split": "test"}], bad_rows="drop", test=0)
-    assert "no record came from bad.jsonl" in refused(run, [good, bad])
-
-
-def test_loading_a_split_before_it_is_written_names_the_stage(out):
-    with pytest.raises(DataError, match=r"test.jsonl: missing; run the stage .*data"):
-        load_split(out, "test")
-
-
 def test_chemprot_is_split_by_sentence_and_its_sealed_part_is_kept(out):
     root = Path(__file__).parents[1]
     shared = Path(os.environ.get("MEDTUNE_SHARED", root / "../shared/data")) / CHEMPROT
     if not shared.is_dir():
         pytest.skip("ChemProt is not in MEDTUNE_SHARED or ../shared/data")
     paths = [shared / "train.txt", shared / "dev.txt"]
-    lines = [[json.loads(line) for line in path.open(encoding="utf-8")] for path in paths]
+    lines = [[json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in paths]
     run = make_run(
         out,
         paths,

@@ -98,7 +98,7 @@ def test_the_id_names_the_weights_and_the_evidence_and_not_the_day(out: Path):
 
 FAULTS = [
     (clean_evidence(data=data_card(leaks=["r7"])), "data_quality"),
-    (clean_evidence(evaluation=evaluation(failed=2)), "2 of 102 predictions"),
+    (clean_evidence(evaluation=evaluation(failed=2)), "2 over all arms"),
     (
         clean_evidence(
             evaluation=evaluation(

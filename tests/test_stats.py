@@ -138,6 +138,22 @@ def test_the_p_value_of_a_clear_difference_is_the_exact_one():
     assert found.difference.value == 1
 
 
+def test_a_p_value_is_never_zero_and_counts_groups_not_examples():
+    clear = stats.paired(
+        accuracy, predictions([1] * 30), predictions([0] * 30), resamples=200, seed=0
+    )
+    assert clear.p_value == 1 / 201
+    of_two = [i % 2 for i in range(30)]
+    few = stats.paired(
+        accuracy,
+        predictions([1] * 30, of_two),
+        predictions([0] * 30, of_two),
+        resamples=200,
+        seed=0,
+    )
+    assert few.p_value == pytest.approx(0.5, abs=0.1)
+
+
 def test_a_paired_test_refuses_different_examples_by_id():
     with pytest.raises(DataError, match="r0002"):
         stats.paired(accuracy, predictions([1, 0, 1]), predictions([1, 0]), resamples=200, seed=0)

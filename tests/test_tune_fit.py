@@ -310,10 +310,14 @@ def test_a_finished_fit_returns_at_once_and_another_begins_anew(
     assert rows(out)[-1]["step"] == 8
 
 
-def test_bfloat16_trains_float32_adapters_close_to_float32(out: Path) -> None:
+def test_bfloat16_trains_float32_adapters_close_to_float32(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tune = settings(epochs=1, learning_rate=0.002)
     wide = fit_in(out / "wide", tune)
-    narrow = fit_in(out / "narrow", tune, language_model("bfloat16"))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.backends.mkldnn, "enabled", False)  # its bfloat16 kills some machines
+        narrow = fit_in(out / "narrow", tune, language_model("bfloat16"))
     assert narrow.validation_loss == pytest.approx(wide.validation_loss, abs=0.03)
     saved = load_file(narrow.adapter / "adapter_model.safetensors")
     assert {tensor.dtype for tensor in saved.values()} == {torch.float32}

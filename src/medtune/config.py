@@ -72,8 +72,10 @@ class DataSection(Section):
     """Share of the groups for the sealed test, where the source does not fix a split."""
     near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Jaccard similarity of word 5-grams from which two inputs count as near duplicates."""
+    max_tokens: Count | None = None
+    """Longest record to keep, prompt and reply; None is `model.context_tokens`."""
     too_long: Literal["refuse", "drop"] = "refuse"
-    """What to do with a record of more than `model.context_tokens`."""
+    """What to do with a record of more than `max_tokens`."""
     bad_rows: Literal["refuse", "drop"] = "refuse"
     """What to do with a row that has no answer or an unknown label."""
     max_train: Count | None = None
@@ -224,6 +226,13 @@ class Run(Section):
     def journal_url(self) -> str:
         """Database URL of the server's journal."""
         return self.serve.journal or f"sqlite:///{(self.out / 'journal.sqlite').resolve()}"
+
+    @model_validator(mode="after")
+    def _records_fit_the_model(self) -> Self:
+        own, context = self.data.max_tokens, self.model.context_tokens
+        if own is not None and own > context:
+            raise ValueError(f"data.max_tokens {own} is more than model.context_tokens {context}")
+        return self
 
     @model_validator(mode="after")
     def _custom_has_a_task(self) -> Self:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "configs" / "drug_discovery.yaml"
 SMALL = {
-    "model.context_tokens": 160,
+    "data.max_tokens": 128,
     "data.max_train": 256,
     "data.max_validation": 96,
     "data.max_test": 192,

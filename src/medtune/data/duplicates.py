@@ -11,8 +11,8 @@ Candidates come from MinHash with banding (Broder 1997, doi:10.1109/SEQUEN.1997.
 candidate is checked by its true similarity. A pair at the threshold is missed with a probability of
 at most 1 %, one above it more rarely.
 
-16,000 records take seconds, also where all are copies of one template. What costs most is a template
-whose copies stay just below the threshold: 8,000 of them take about a minute.
+16,000 records take seconds, also where all are copies of one template. What costs most is a
+template whose copies stay just below the threshold: 8,000 of them take about a minute.
 """
 
 import re

@@ -150,14 +150,15 @@ def _refuse_repeated_ids(examples: Sequence[Example]) -> None:
 
 def _unfit(examples: Sequence[Example], sizes: Sizes, run: Run) -> dict[str, str]:
     """Reason by id for what cannot be learned from: refused, or dropped if the run says so."""
-    limit = run.model.context_tokens
+    context, own = run.model.context_tokens, run.data.max_tokens
+    limit, key = (context, "model.context_tokens") if own is None else (own, "data.max_tokens")
     long = [n for n, size in sizes.of.items() if size.tokens > limit]
     if long and run.data.too_long == "refuse":
         longest = max(sizes.of[n].tokens for n in long)
         raise DataError(
-            f"{len(long):,} of {len(examples):,} records exceed model.context_tokens {limit:,} "
+            f"{len(long):,} of {len(examples):,} records exceed {key} {limit:,} "
             f"(first: {some(long)}; the longest has {longest:,}); set data.too_long to 'drop' or "
-            "raise model.context_tokens"
+            f"raise {key}"
         )
     if sizes.refused and run.data.bad_rows == "refuse":
         first = next(iter(sizes.refused.values()))

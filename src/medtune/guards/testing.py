@@ -40,7 +40,7 @@ def _tuned_arm(evidence: Evidence) -> list[Finding]:
                 "block",
                 "predictions failed, by our fault and not the model's",
                 where,
-                f"{n_failed} of {estimate.n + n_failed} predictions; a release needs none",
+                f"{n_failed} over all arms, {tuned.failed} of the tuned model's; none may",
                 "run the evaluation again",
             )
         )

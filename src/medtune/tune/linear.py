@@ -4,7 +4,8 @@ PEFT's layer adds the adapter's output to the base layer's in passes of their ow
 whole activation. Here the small product is formed first and the large one is accumulated on top of
 it. That saves the passes and the memory they keep, and it is more exact: in bfloat16 an adapter's
 output below half a unit in the last place would vanish when added to a rounded number, whereas
-here there is one rounding. Only the computation is ours: weights and file format stay PEFT's.
+here there is one rounding. Layers that are not `nn.Linear` keep PEFT's computation; weights and
+file format are PEFT's throughout.
 
 Shapes: N tokens, I inputs, O outputs, R rank.
 """
@@ -22,7 +23,7 @@ class _Product(torch.autograd.Function):
     """x W' + bias + scale x A' B', with gradients for x, A and B; W and the bias are frozen."""
 
     @staticmethod
-    def forward(  # noqa: PLR0913  pyright: ignore[reportIncompatibleMethodOverride]
+    def forward(  # noqa: PLR0913, PLR0917  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any,  # noqa: ANN401  torch's context has no public type
         x_NI: Tensor,
         weight_OI: Tensor,
@@ -31,6 +32,7 @@ class _Product(torch.autograd.Function):
         b_OR: Tensor,
         scale: float,
     ) -> Tensor:
+        ctx.adapter_type = a_RI.dtype
         a_RI, b_OR = a_RI.to(x_NI.dtype), b_OR.to(x_NI.dtype)
         inner_NR = (x_NI @ a_RI.T).mul_(scale)
         y_NO = inner_NR @ b_OR.T
@@ -52,7 +54,8 @@ class _Product(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             g_x_NI = (g_inner_NR @ a_RI).addmm_(g_NO, weight_OI)
         g_a_RI, g_b_OR = g_inner_NR.T @ x_NI, g_NO.T @ inner_NR
-        return g_x_NI, None, None, g_a_RI.float(), g_b_OR.float(), None
+        adapter_type: torch.dtype = ctx.adapter_type
+        return g_x_NI, None, None, g_a_RI.to(adapter_type), g_b_OR.to(adapter_type), None
 
 
 class _FusedLinear(nn.Module):
@@ -61,6 +64,7 @@ class _FusedLinear(nn.Module):
     def __init__(self, layer: PeftLinear) -> None:
         super().__init__()
         base = layer.get_base_layer()
+        assert isinstance(base, nn.Linear), "fused replaces no others"
         self.weight, self.bias = base.weight, base.bias
         self.a, self.b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
         self.scale: float = layer.scaling["default"]
@@ -75,7 +79,11 @@ class _FusedLinear(nn.Module):
 @contextmanager
 def fused(model: nn.Module) -> Generator[None]:
     """Compute the model's PEFT layers in one operation each while the block runs."""
-    layers = {name: m for name, m in model.named_modules() if isinstance(m, PeftLinear)}
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, PeftLinear) and isinstance(module.get_base_layer(), nn.Linear)
+    }
     for name, layer in layers.items():
         model.set_submodule(name, _FusedLinear(layer))
     try:

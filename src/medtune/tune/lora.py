@@ -20,7 +20,7 @@ from medtune import __version__
 from medtune.config import TuneSection
 from medtune.llm.load import LanguageModel
 from medtune.tune.disk import whole_folder
-
+from medtune.tune.linear import fused
 
 PREFIX = "base_model.model."
 """What PEFT's file format puts before the name of every weight."""
@@ -58,7 +58,8 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
             if weight.requires_grad:
                 weight.data = weight.data.float()
                 weights[PREFIX + name.replace(".default.", ".")] = weight
-        yield Adapter(lm.model, weights, config)
+        with fused(lm.model):
+            yield Adapter(lm.model, weights, config)
     finally:
         layers.unload()
         # PEFT leaves its settings behind, and would warn at the next adapter.
