@@ -40,4 +40,4 @@ imports: $(READY) ## Check that imports point down only
 check: lint types imports test ## All that must pass before a commit
 
 docs: $(READY) ## Regenerate the command and configuration reference
-	$(BIN)/python -m medtune.listing docs
+	$(BIN)/python docs/reference.py

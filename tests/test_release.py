@@ -97,7 +97,6 @@ def test_the_id_names_the_weights_and_the_evidence_and_not_the_day(out: Path):
 
 
 FAULTS = [
-    (clean_evidence(data=data_card(leaks=["r7"])), "data_quality"),
     (clean_evidence(evaluation=evaluation(failed=2)), "2 over all arms"),
     (
         clean_evidence(
@@ -123,11 +122,9 @@ def test_a_fault_refuses_the_release_and_the_refusal_is_kept(out: Path, evidence
 
 
 def test_all_reasons_are_told_at_once(out: Path):
-    evidence = clean_evidence(
-        data=data_card(leaks=["r7"]), evaluation=evaluation(failed=1, comparisons=[])
-    )
+    evidence = clean_evidence(evaluation=evaluation(failed=1, comparisons=[]))
     found, _ = refused(out, evidence)
-    assert len(found.reasons) == 3
+    assert len(found.reasons) == 2
 
 
 def test_a_refusal_takes_the_older_bundle_away(out: Path):

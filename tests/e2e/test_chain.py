@@ -1,4 +1,4 @@
-"""The demo's chain on the embedded model, in small: it learns, is exact after kills, needs no network.
+"""The demo's chain on the embedded model, in small: it learns, and is exact after kills.
 
 Some ten minutes on two cores. The first run fetches the model and the data (105 MB) if the cache
 does not have them.

@@ -1,4 +1,4 @@
-"""Run medtune in a process whose sockets reach this machine only: `python without_network.py run ...`."""
+"""Run medtune in a process whose sockets reach this machine only: `without_network.py VERB ...`."""
 
 import socket
 import sys

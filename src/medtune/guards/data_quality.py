@@ -34,10 +34,10 @@ def _leaks(evidence: Evidence) -> list[Finding]:
     first = ", ".join(leaks[:5])
     return [
         _finding(
-            "block",
-            "records of validation or test are, nearly, in train too",
+            "warn",
+            "records of a fixed validation or test were, nearly, in train too, and left train",
             f"{len(leaks)} records (first: {first})",
-            "give them one group with their twins, so that the split keeps them together",
+            "tell whoever publishes these splits; other results on them may have learnt from them",
         )
     ]
 

@@ -42,9 +42,10 @@ def _blocks(card: DataCard) -> list[Block]:
             Callout(
                 "Leak",
                 f"{words.count(len(card.leaks), 'record')} of validation or test "
-                f"{'is' if len(card.leaks) == 1 else 'are'} also in train, wholly or nearly. No "
-                "score below can be trusted until that is mended.",
-                "bad",
+                f"{'was' if len(card.leaks) == 1 else 'were'} also in train as published, wholly "
+                "or nearly. Their twins were removed from train, so the scores below are not "
+                "touched by it; other results on these splits may be.",
+                "unsure",
             )
         )
     blocks += [_splits(splits, card.groups), _tokens(splits), _receipt(card.receipt)]
@@ -176,8 +177,8 @@ def _ids(ids: Sequence[str]) -> str:
 
 
 def _problems(card: DataCard) -> Table:
-    def row(what: str, n: int, outcome: str, *, bad: bool) -> tuple[Cell | str, ...]:
-        tone = "good" if n == 0 else "bad" if bad else "unsure"
+    def row(what: str, n: int, outcome: str) -> tuple[Cell | str, ...]:
+        tone = "good" if n == 0 else "unsure"
         return what, Cell(f"{n:,}", tone=tone), outcome if n else "nothing to do"
 
     return Table(
@@ -185,23 +186,20 @@ def _problems(card: DataCard) -> Table:
         align="lrl",
         rows=[
             row(
-                "test or validation records that are also in train",
+                "test or validation records that were also in train",
                 len(card.leaks),
-                f"must be removed: {_ids(card.leaks)}",
-                bad=True,
+                f"their twins were removed from train: {_ids(card.leaks)}",
             ),
             row(
                 "same question with different answers",
                 len(card.conflicts),
                 f"an expert must look: {_ids(card.conflicts)}",
-                bad=False,
             ),
-            row("exact duplicates", card.exact_duplicates, "left out", bad=False),
+            row("exact duplicates", card.exact_duplicates, "left out"),
             row(
                 "pairs of near duplicates",
                 card.near_duplicate_pairs,
                 "kept in one group, so that no pair spans two splits",
-                bad=False,
             ),
         ],
     )

@@ -1,0 +1,60 @@
+"""What the stages write: typed, versioned JSON, each naming the SHA-256 of what it was made from.
+
+A stage's artifact is written last, in one atomic step, so its presence says that the stage ended.
+`key` is the hash of everything the stage depends on: while it is unchanged and the outputs still
+have their hashes, the stage need not run again.
+"""
+
+from medtune.artifacts.files import (
+    atomic,
+    canonical_sha256,
+    read_examples,
+    read_jsonl,
+    read_predictions,
+    sha256_file,
+    sha256_text,
+    stage_key,
+    write_examples,
+    write_jsonl,
+    write_predictions,
+    write_text,
+)
+from medtune.artifacts.head import Artifact
+from medtune.artifacts.kinds import (
+    Arm,
+    Comparison,
+    DataCard,
+    Decision,
+    DriftTest,
+    Evaluation,
+    Monitor,
+    Release,
+    TokenCount,
+    TuneRecord,
+)
+
+__all__ = [
+    "Arm",
+    "Artifact",
+    "Comparison",
+    "DataCard",
+    "Decision",
+    "DriftTest",
+    "Evaluation",
+    "Monitor",
+    "Release",
+    "TokenCount",
+    "TuneRecord",
+    "atomic",
+    "canonical_sha256",
+    "read_examples",
+    "read_jsonl",
+    "read_predictions",
+    "sha256_file",
+    "sha256_text",
+    "stage_key",
+    "write_examples",
+    "write_jsonl",
+    "write_predictions",
+    "write_text",
+]

@@ -1,0 +1,38 @@
+"""The run file: one YAML of plain values, checked before anything is spent.
+
+Precedence: the defaults here, then the file, then `--set key.path=value`. Nothing else. Every key
+is known or an error. The resolved run is written to `<out>/run.yaml`, which repeats the run.
+"""
+
+from medtune.config.file import dump_run, load_run
+from medtune.config.sections import (
+    AnswerKind,
+    DataSection,
+    DecideSection,
+    EvaluateSection,
+    GoalName,
+    ModelSection,
+    MonitorSection,
+    Run,
+    ServeSection,
+    SourceSection,
+    TaskSection,
+    TuneSection,
+)
+
+__all__ = [
+    "AnswerKind",
+    "DataSection",
+    "DecideSection",
+    "EvaluateSection",
+    "GoalName",
+    "ModelSection",
+    "MonitorSection",
+    "Run",
+    "ServeSection",
+    "SourceSection",
+    "TaskSection",
+    "TuneSection",
+    "dump_run",
+    "load_run",
+]
