@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
+from tiny_llm import write_model
 
 from medtune import cli
 from medtune.errors import MedtuneError
@@ -117,3 +119,52 @@ def test_help_needs_little_time_and_no_torch():
 def test_every_error_has_its_own_exit_code():
     codes = [kind.exit_code for kind in MedtuneError.__subclasses__()]
     assert sorted(codes) == [2, 3, 4, 5, 6]
+
+
+GOOD = '{"note": "chest pain since an hour", "label": "yes"}\n'
+FILES = [
+    (b"", {}, "the file is empty"),
+    (b'{"note": "caf\xe9 au lait", "label": "yes"}\n', {}, "UTF-8"),
+    (b"{note: yes}\n", {}, "notes.jsonl:1: not JSON"),
+    ((GOOD + '{"note": "secret words"}\n').encode(), {}, "label"),
+    (
+        (GOOD + '{"note": "secret words", "label": "perhaps"}\n').encode(),
+        {},
+        "'perhaps'",
+    ),
+    (
+        (GOOD + '{"note": "%s", "label": "no"}\n' % ("secret words " * 400)).encode(),
+        {"model.context_tokens": 128},
+        "data.too_long",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "changes", "message"), FILES)
+def test_bad_data_is_one_message_with_exit_code_3_and_nothing_is_written(
+    content: bytes,
+    changes: dict[str, object],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    write_model(tmp_path / "model")
+    (tmp_path / "notes.jsonl").write_bytes(content)
+    words = ["data", str(run_file(tmp_path)), "--set", "model.numerics=float32"]
+    words += [f"--set={key}={value}" for key, value in changes.items()]
+    assert medtune(*words, monkeypatch=monkeypatch) == 3
+    told = capsys.readouterr().err
+    assert message in told
+    assert "secret words" not in told
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert left <= {"run.yaml", ".lock"}
+
+
+def test_two_runs_never_share_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".lock"):
+        assert medtune("data", str(run_file(tmp_path)), monkeypatch=monkeypatch) == 6
+    assert "another medtune is working" in capsys.readouterr().err
