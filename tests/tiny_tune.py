@@ -1,10 +1,14 @@
 """A two-layer random model, a byte renderer and a task, for the tests of `medtune.tune`."""
 
 import hashlib
+import json
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from medtune.config import DataSection, ModelSection, Run, SourceSection, TuneSection
@@ -124,3 +128,33 @@ def fit_in(folder: Path, tune: TuneSection | None = None, lm: LanguageModel | No
         what="tiny",
         identity={"data": "d"},
     )
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    lines = (folder / "tune.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def without_seconds(folder: Path) -> list[dict[str, float]]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows(folder)]
+
+
+def assert_same_fit(folder: Path, reference: Path) -> None:
+    ours, theirs = (load_file(f / "adapter/adapter_model.safetensors") for f in (folder, reference))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert without_seconds(folder) == without_seconds(reference)
+    assert not (folder / "checkpoints").exists()
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Send this process SIGTERM while the given step is under way."""
+    real, calls = torch.optim.AdamW.step, []
+
+    def counted(self, *args, **kwargs):
+        calls.append(None)
+        if len(calls) == step:
+            signal.raise_signal(signal.SIGTERM)
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", counted)
