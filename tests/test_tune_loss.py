@@ -18,7 +18,6 @@ from medtune.tune.schedule import learning_rate
 from medtune.tune.sft import sft
 
 CPU = torch.device("cpu")
-NO_AUTOCAST = torch.autocast("cpu", torch.bfloat16, enabled=False)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -77,7 +76,6 @@ def test_loss_and_gradient_do_not_depend_on_the_cut(step: list[Rendered], micro:
         [(1, batches)],
         lambda step: 0.0,
         max_grad_norm=1e9,
-        autocast=NO_AUTOCAST,
         seed=0,
     )
     step_pre.remove()
@@ -149,7 +147,6 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change() -> None:
         [(7, [batch])],
         lambda step: 1.0,
         max_grad_norm=1.0,
-        autocast=NO_AUTOCAST,
         seed=0,
     )
     with pytest.raises(TuneError, match=r"step 7: loss nan .*tune\.learning_rate"):

@@ -37,8 +37,8 @@ RELATIONS: Mapping[str, str] = {
 """BEL relation to label; a direct effect is an effect."""
 LABELS = tuple(dict.fromkeys(RELATIONS.values()))
 INSTRUCTION = (
-    "Which relation does the sentence state from the first entity to the second? "
-    f"Answer with one of: {', '.join(LABELS)}."
+    "State the relation of First to Second in the sentence: "
+    f"{', '.join(LABELS[:-1])} or {LABELS[-1]}."
 )
 MODIFIERS = {
     "Activity": "activity of {}",

@@ -156,7 +156,7 @@ class TuneSection(Section):
     """Passes over the training examples, at the most: validation may stop earlier."""
     examples_per_step: Count = 16
     """Examples in one optimizer step."""
-    micro_batch_tokens: Count = 2048
+    micro_batch_tokens: Count = 1024
     """Most tokens in one forward and backward pass; changes memory and speed, not the result."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0

@@ -10,8 +10,9 @@ from medtune.records import Estimate, Gate, Verdict
 
 SMALL_TUNE = "small_tune"
 CALIBRATION = "expected_calibration_error"
-CALIBRATION_LIMIT = 0.15
-"""Our own choice: on average, the confidence is then within 15 points of the truth."""
+STRICTEST, LOOSEST = 0.15, 0.25
+"""Limits of the calibration gate, our own choice: on average, the confidence is within so much of
+the truth. A badly calibrated base model does not excuse a badly calibrated release."""
 RULE = """\
 All arms answer the same validation examples, and differences of the primary metric are paired. \
 The best prompt is the prompting arm (zero-shot or few-shot) with the best value. \
@@ -96,14 +97,14 @@ def fixed_gates(
 
     It must be better than the best prompt by the margin and no worse than the most frequent
     answer. Where both the small tune and the best prompt state confidences, the upper bound of the
-    calibration error must not exceed 0.15, or that of the best prompt if that is already more.
+    calibration error must not exceed that of the best prompt, within 0.15 to 0.25.
     """
     gates = [
         Gate(metric=primary, at_least=margin, against=best_prompt),
         Gate(metric=primary, at_least=0.0, against=MAJORITY),
     ]
     if SMALL_TUNE in calibration and best_prompt in calibration:
-        limit = max(CALIBRATION_LIMIT, calibration[best_prompt].high)
+        limit = min(max(calibration[best_prompt].value, STRICTEST), LOOSEST)
         gates.append(Gate(metric=CALIBRATION, at_most=limit))
     return gates
 

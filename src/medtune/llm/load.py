@@ -12,11 +12,10 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.utils import logging
 
 from medtune.errors import ConfigError, DataError
+from medtune.llm.half import halve
 from medtune.llm.numerics import Numerics
 from medtune.llm.render import Renderer, load_renderer
 from medtune.llm.source import MARK, ModelFolder
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,9 @@ def load_model(
     _silence()
     if adapter is not None:
         _refuse_other_base(adapter, folder)
-    model = _base(folder, _DTYPES[numerics.dtype])
+    model = _base(folder)
+    if numerics.dtype == "bfloat16":
+        halve(model)
     # `generate` would merge in the sampling settings that some models ship.
     model.generation_config = GenerationConfig()
     positions = getattr(model.config, "max_position_embeddings", context_tokens)
@@ -71,11 +72,11 @@ def load_model(
     return LanguageModel(model, load_renderer(folder), folder, numerics, context_tokens)
 
 
-def _base(folder: ModelFolder, dtype: torch.dtype) -> PreTrainedModel:
+def _base(folder: ModelFolder) -> PreTrainedModel:
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder.path,
-            dtype=dtype,
+            dtype=torch.float32,
             attn_implementation="sdpa",
             local_files_only=True,
             use_safetensors=True,

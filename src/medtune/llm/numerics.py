@@ -34,7 +34,7 @@ ISA = "ONEDNN_MAX_CPU_ISA"
 ISAS = (None, "AVX512_CORE_FP16", "AVX512_CORE_BF16")
 """Instruction sets to try, the fastest first; None leaves the choice to oneDNN."""
 PROBE = (sys.executable, "-P", "-m", "medtune.llm.probe")
-PROBE_VERSION = 1
+PROBE_VERSION = 2
 TIMEOUT_S = 300.0
 AGREES_WITHIN = 0.01
 """Largest difference from the float32 loss at any step, in nats per token."""

@@ -5,8 +5,8 @@ medtune.llm.probe FOLDER`, with the instruction set already in the environment. 
 object per line: first the device and the tokens of a step, then dtype, loss (nats per token) and
 seconds of each step. float32 and bfloat16 take turns, so that other work on the machine slows both.
 
-The weights and tokens are random but the same for both. The arrangement is that of `tune`: frozen
-weights in the dtype, adapters in float32, the forward pass under autocast in bfloat16.
+The weights and tokens are random but the same for both. The arrangement is that of `tune`: the
+products of the frozen layers in the dtype, adapters and all that lies between in float32.
 """
 
 import json
@@ -21,6 +21,8 @@ from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
+
+from medtune.llm.half import halve
 
 LAYERS = 2
 ROWS, LENGTH, SUPERVISED = 4, 128, 32
@@ -41,7 +43,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     _print({"device": device.type, "tokens": ROWS * LENGTH})
     runs = {
-        dtype: train(adapted(two_layers(folder), dtype, device), dtype, device)
+        dtype: train(adapted(two_layers(folder), dtype, device), device)
         for dtype in (torch.float32, torch.bfloat16)
     }
     for index in range(STEPS):
@@ -72,9 +74,10 @@ def two_layers(folder: Path) -> PreTrainedModel:
 
 
 def adapted(model: PreTrainedModel, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:
-    """The model in `dtype` with float32 adapters on all linear layers of the decoder."""
+    """The model with products in `dtype`, and float32 adapters on all its linear layers."""
     lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
-    cast("torch.nn.Module", model).to(dtype=dtype)
+    if dtype == torch.bfloat16:
+        halve(model)
     with_adapter = get_peft_model(model, lora)
     seeded = torch.Generator().manual_seed(SEED)
     for name, weight in with_adapter.named_parameters():
@@ -85,9 +88,7 @@ def adapted(model: PreTrainedModel, dtype: torch.dtype, device: torch.device) ->
     return with_adapter.to(device)
 
 
-def train(
-    model: torch.nn.Module, dtype: torch.dtype, device: torch.device
-) -> Iterator[tuple[float, float]]:
+def train(model: torch.nn.Module, device: torch.device) -> Iterator[tuple[float, float]]:
     """Take one optimizer step on the same batch each time; yield its loss and its seconds."""
     optimizer = torch.optim.AdamW(
         [weight for weight in model.parameters() if weight.requires_grad], lr=LEARNING_RATE
@@ -97,8 +98,7 @@ def train(
     ids_BT = torch.randint(config.vocab_size, (ROWS, LENGTH), generator=seeded).to(device)
     while True:
         start = time.perf_counter()
-        with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-            logits_BTV = model(input_ids=ids_BT, logits_to_keep=SUPERVISED + 1).logits
+        logits_BTV = model(input_ids=ids_BT, logits_to_keep=SUPERVISED + 1).logits
         loss = functional.cross_entropy(
             logits_BTV[:, :-1].flatten(0, 1).float(), ids_BT[:, -SUPERVISED:].flatten()
         )

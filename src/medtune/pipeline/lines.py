@@ -11,7 +11,7 @@ def outcome(artifact: Artifact) -> str:
         case DataCard():
             line = _data(artifact)
         case Decision():
-            line = f"tune: {artifact.verdict.replace('_', ' ')}. {artifact.reasons[-1]}"
+            line = f"tune: {artifact.verdict.replace('_', ' ')}. {_deciding(artifact)}"
         case TuneRecord():
             line = (
                 f"best at step {artifact.best_step} of {artifact.steps} ({artifact.stopped}); "
@@ -29,6 +29,11 @@ def outcome(artifact: Artifact) -> str:
         case _:
             raise AssertionError(f"no line for {type(artifact).__name__}")
     return line
+
+
+def _deciding(decision: Decision) -> str:
+    """The sentence on the small tune: the first after one for each arm."""
+    return decision.reasons[len(decision.arms)]
 
 
 def _data(card: DataCard) -> str:

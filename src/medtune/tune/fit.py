@@ -59,7 +59,6 @@ class _Job:
     steps: list[list[int]]
     """For each optimizer step, the indices of its examples in `train`."""
     validation: list[Batch]
-    autocast: torch.autocast
 
 
 def fit(  # noqa: PLR0913  what to learn, from what, where to put it
@@ -117,9 +116,6 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
             examples_per_step=run.tune.examples_per_step,
         ),
         validation=micro_batches(checks.rendered, budget=budget, pad_id=pad_id, device=device),
-        autocast=torch.autocast(
-            device.type, torch.bfloat16, enabled=model.numerics.dtype == "bfloat16"
-        ),
     )
     check_head(model.model, job.validation[0])
     with (
@@ -157,7 +153,6 @@ def _train(job: _Job, adapter: Adapter, stop: Callable[[], bool]) -> _End:
         _steps(job, state.step),
         rate,
         max_grad_norm=tune.max_grad_norm,
-        autocast=job.autocast,
         seed=job.run.seed,
     )
     with progress(job.what, _tokens_left(job, state), "tokens") as advance:
@@ -182,7 +177,7 @@ def _look(job: _Job, adapter: Adapter, state: State) -> State:
     """Measure the validation loss and write it down."""
     started = time.perf_counter()
     total = 0.0
-    with torch.no_grad(), job.autocast:
+    with torch.no_grad():
         for batch in job.validation:
             total += summed_loss(adapter.model, batch).item()
     loss = total / sum(batch.n_supervised for batch in job.validation)

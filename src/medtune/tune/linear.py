@@ -73,7 +73,7 @@ class _FusedLinear(nn.Module):
         flat_NI = x.flatten(0, -2).to(self.weight.dtype)
         y_NO = _Product.apply(flat_NI, self.weight, self.bias, self.a, self.b, self.scale)
         assert isinstance(y_NO, Tensor)
-        return y_NO.unflatten(0, x.shape[:-1])
+        return y_NO.unflatten(0, x.shape[:-1]).to(x.dtype)
 
 
 @contextmanager

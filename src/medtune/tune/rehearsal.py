@@ -47,11 +47,8 @@ def rehearse(
     budget, pad_id, device = run.tune.micro_batch_tokens, model.renderer.pad_id, model.device
     batches = micro_batches(lessons.rendered, budget=budget, pad_id=pad_id, device=device)
     check_head(model.model, batches[0])
-    autocast = torch.autocast(
-        device.type, torch.bfloat16, enabled=model.numerics.dtype == "bfloat16"
-    )
     timed = [batches[at * (len(batches) - 1) // max(1, N_TIMED - 1)] for at in range(N_TIMED)]
-    with attached(model, run.tune, run.seed) as adapter, autocast:
+    with attached(model, run.tune, run.seed) as adapter:
         _forward_backward(adapter.model, batches[0])  # the first pass of a process is slower
         rates = sorted(_forward_backward(adapter.model, batch) for batch in timed)
         forward = _forward(adapter.model, timed[-1])

@@ -36,14 +36,13 @@ class StepLog:
     seconds: float
 
 
-def sft(  # noqa: PLR0913  a loop states all it depends on
+def sft(
     model: PreTrainedModel,
     optimizer: torch.optim.Optimizer,
     steps: Iterable[tuple[int, Sequence[Batch]]],
     learning_rate: Callable[[int], float],
     *,
     max_grad_norm: float,
-    autocast: torch.autocast,
     seed: int,
 ) -> Iterator[StepLog]:
     """Train, yielding a log after each optimizer step.
@@ -65,8 +64,7 @@ def sft(  # noqa: PLR0913  a loop states all it depends on
 
         loss = torch.zeros((), device=parameters[0].device)
         for batch in batches:
-            with autocast:
-                share = summed_loss(model, batch) / n_supervised
+            share = summed_loss(model, batch) / n_supervised
             share.backward()
             loss += share.detach()
         grad_norm = float(nn.utils.clip_grad_norm_(parameters, max_grad_norm))
