@@ -15,10 +15,12 @@ from medtune.records import Estimate
 
 
 def text(found: Estimate) -> str:
+    """Value and interval."""
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def main() -> None:
+    """Run the chain and print the table."""
     run = load_run(Path(sys.argv[1]))
     run_stages(Job(run), tuple(CHAIN), lambda line: print(line, file=sys.stderr))
     decision, evaluation = Decision.load(run.out), Evaluation.load(run.out)

@@ -173,13 +173,9 @@ def save_tune(out: Path) -> None:
     rows: list[dict] = []
     for step in range(1, 181):
         wave = 0.2 * math.sin(step * 1.7) + 0.1 * math.sin(step * 0.9)
-        rows.append(
-            {"kind": "step", "step": step, "loss": 0.3 + 1.9 * math.exp(-step / 40) * (1 + wave)}
-        )
+        rows.append({"step": step, "loss": 0.3 + 1.9 * math.exp(-step / 40) * (1 + wave)})
         if step % 20 == 0:
-            rows.append(
-                {"kind": "look", "step": step, "validation_loss": 0.82 + ((step - 120) / 130) ** 2}
-            )
+            rows.append({"step": step, "validation_loss": 0.82 + ((step - 120) / 130) ** 2})
     write_jsonl(out / "tune.jsonl", rows)
 
 

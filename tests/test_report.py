@@ -245,7 +245,7 @@ def test_a_repeated_step_of_a_resumed_run_is_drawn_once(out: Path) -> None:
 
 def test_unknown_lines_of_the_log_are_left_out(out: Path) -> None:
     save_tune(out)
-    rows = [{"kind": "start"}, {"kind": "step", "step": 1, "loss": None}]
+    rows = [{}, {"step": 1, "loss": None}]
     write_text(out / "tune.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     found = page(out)
     assert found.pictures == []

@@ -26,7 +26,7 @@ SMALL = {
     "data.max_validation": 96,
     "data.max_test": 192,
     "decide.tune_examples": 128,
-    "tune.validate_every": 5,
+    "tune.validate_every": 8,
 }
 N_KILLS = 4
 

@@ -21,7 +21,8 @@ SHORT_SHARE = 4
 def choose_shots(app: Application, train: Sequence[Example], n: int, *, seed: int) -> list[Example]:
     """Up to `n` worked examples of different groups, going round the labels from the commonest.
 
-    Fewer if train has fewer groups.
+    Fewer if train has fewer groups. They are shown in reverse, the commonest label last, because
+    small models tend to repeat the label that they read last.
     """
     queues = [
         _shuffled(_short(app, members), seed=seed) for members in _by_label(app, train).values()
@@ -33,7 +34,7 @@ def choose_shots(app: Application, train: Sequence[Example], n: int, *, seed: in
             queue[:] = [example for example in queue if example.group not in used]
             if queue and len(chosen) < n:
                 chosen.append(queue.pop(0))
-    return chosen
+    return chosen[::-1]
 
 
 def fitting(
@@ -44,10 +45,10 @@ def fitting(
     longest: int,
     reply_tokens: int,
 ) -> list[Example]:
-    """As many of the first shots as fit the model's context beside the longest record.
+    """As many of the last shots as fit the model's context beside the longest record.
 
     Args:
-        shots: In order; the last are left out first.
+        shots: In order; the first are left out first.
         app: Writes the prompts.
         model: Its template and context count.
         longest: Tokens of the longest record of any split, as the data card has it.
@@ -59,7 +60,7 @@ def fitting(
         with_shots = model.renderer.prompt(asked_messages(app, shots[0], kept))
         if longest + len(with_shots) - len(bare) + reply_tokens <= model.context_tokens:
             break
-        kept.pop()
+        kept.pop(0)
     return kept
 
 

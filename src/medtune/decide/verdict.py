@@ -147,8 +147,8 @@ def _arm_sentence(arm: Arm, primary: str) -> str:
     found = arm.estimates[primary]
     return (
         f"{arm.name}: {primary} {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on "
-        f"{found.n} examples of {found.n_groups} groups, {arm.seconds_per_example:.3g} s and "
-        f"{arm.prompt_tokens_per_example:.0f} prompt tokens per example."
+        f"{found.n} examples of {found.n_groups} groups, {1000 * arm.seconds_per_example:.2g} ms "
+        f"and {arm.prompt_tokens_per_example:.0f} prompt tokens per example."
     )
 
 

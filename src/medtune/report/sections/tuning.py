@@ -22,7 +22,7 @@ def tuning_section(record: TuneRecord | None, log: Sequence[Mapping[str, Json]])
 
 def _blocks(record: TuneRecord, log: Sequence[Mapping[str, Json]]) -> list[Block]:
     blocks: list[Block] = []
-    train, looks = _points(log, "step", "loss"), _points(log, "look", "validation_loss")
+    train, looks = _points(log, "loss"), _points(log, "validation_loss")
     if train or looks:
         blocks.append(_curve(record, train, looks))
     blocks.append(
@@ -46,12 +46,12 @@ def _blocks(record: TuneRecord, log: Sequence[Mapping[str, Json]]) -> list[Block
     return blocks
 
 
-def _points(log: Sequence[Mapping[str, Json]], kind: str, field: str) -> list[Point]:
-    """The losses of one kind of line, by step; of a step that was done again, the last."""
+def _points(log: Sequence[Mapping[str, Json]], field: str) -> list[Point]:
+    """The losses of the lines that have this field, by step."""
     found: dict[int, float] = {}
     for row in log:
         step, value = row.get("step"), row.get(field)
-        if row.get("kind") == kind and isinstance(step, int) and isinstance(value, int | float):
+        if isinstance(step, int) and isinstance(value, int | float):
             found[step] = float(value)
     return [Point(step, found[step]) for step in sorted(found)]
 
