@@ -1,31 +1,27 @@
 """The demo: the embedded model and real medical data, through all seven stages, on a CPU.
 
-The chain of `medtune run`, then the server is started as a user would start it, answers validation
-questions (public ones), and the monitor looks at its journal.
+The chain of `medtune run`; then the server answers validation questions (public ones), and the
+monitor looks at its journal. They are of the kind that the release was made from, so no drift is
+the right verdict.
 """
 
 import json
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import httpx
 
 from medtune.artifacts import Decision, Monitor, read_examples, write_text
-from medtune.errors import ConfigError, MachineError
-from medtune.pipeline import CHAIN, Job, monitor, released, run_stages
+from medtune.errors import ConfigError
+from medtune.pipeline import CHAIN, Job, monitor, released, run_stages, serving_release
 from medtune.progress import progress
 from medtune.records import Application, Example
 
 QUESTIONS = 60
 """Enough for the monitor to tell, and under a minute on two cores."""
-READY_S = 120.0
+TIMEOUT_S = 120.0
+"""For one reply; the first waits for the server to start."""
 ANSWER = "demo.json"
 
 
@@ -62,7 +58,11 @@ def demo(open_job: Callable[[Path], Job], show: Callable[[str], None]) -> None:
 def _serve_and_ask(job: Job, release_id: str) -> None:
     """Ask the server public validation questions; keep the first with its answer."""
     examples = read_examples(job.run.out / "validation.jsonl")[:QUESTIONS]
-    with _server(job) as client, progress("asking the server", len(examples), "questions") as tell:
+    with (
+        serving_release(job) as address,
+        httpx.Client(base_url=address, timeout=TIMEOUT_S, trust_env=False) as client,
+        progress("asking the server", len(examples), "questions") as tell,
+    ):
         replies: list[str] = []
         for example in examples:
             replies.append(_ask(client, job.app, example, release_id))
@@ -81,39 +81,3 @@ def _ask(client: httpx.Client, app: Application, example: Example, release_id: s
     response = client.post("/v1/chat/completions", json={"model": release_id, "messages": messages})
     response.raise_for_status()
     return cast("str", response.json()["choices"][0]["message"]["content"])
-
-
-@contextmanager
-def _server(job: Job) -> Generator[httpx.Client]:
-    """Run `medtune serve` on a free port until the block ends.
-
-    Raises:
-        MachineError: It did not answer in time.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "medtune", "serve", str(job.run.out / "run.yaml")]
-    command += ["--set", f"serve.port={port}", "--offline"]
-    log = job.run.out / "serve.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            with httpx.Client(base_url=url, timeout=READY_S, trust_env=False) as client:
-                _wait(client, process, log)
-                yield client
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=READY_S)
-
-
-def _wait(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            client.get("/health").raise_for_status()
-        except httpx.TransportError:
-            time.sleep(0.2)
-        else:
-            return
-    raise MachineError(f"the server did not start within {READY_S:.0f} s; {log} says why")

@@ -8,52 +8,17 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from small_run import RUN, command, finish
 
 from medtune.artifacts import Decision, Evaluation, Release, TuneRecord
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
-RUN = ROOT / "configs" / "drug_discovery.yaml"
-SMALL = {
-    "data.max_tokens": 128,
-    "data.max_train": 256,
-    "data.max_validation": 96,
-    "data.max_test": 192,
-    "decide.tune_examples": 128,
-    "tune.validate_every": 8,
-}
 N_KILLS = 4
-
-
-def command(verb: str, out: Path, *, offline: bool = False, **changes: object) -> list[str]:
-    program = [str(ROOT / "tests" / "e2e" / "without_network.py")] if offline else ["-m", "medtune"]
-    words = [sys.executable, *program, verb, str(RUN), "--set", f"out={out}"]
-    for key, value in SMALL.items():
-        words += ["--set", f"{key}={value}"]
-    for key, value in changes.items():
-        words += ["--set", f"{key.replace('__', '.')}={value}"]
-    return words + (["--offline"] if offline else [])
-
-
-def finish(words: list[str], *, code: int = 0) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1500)
-    assert done.returncode == code, done.stderr[-3000:]
-    assert "warn" not in (done.stdout + done.stderr).lower()
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one uninterrupted run."""
-    out = tmp_path_factory.mktemp("trained") / "out"
-    finish(command("run", out))
-    return out
 
 
 def test_the_loss_falls_and_the_tuned_model_beats_its_prompts(trained: Path):

@@ -1,7 +1,8 @@
 """What the verbs of the command line do: the chain of stages, and the verbs beside it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,17 @@ from medtune.pipeline.lines import outcome
 from medtune.pipeline.stages import CHAIN
 from medtune.progress import duration
 
-__all__ = ["CHAIN", "Job", "monitor", "predict", "released", "run_stages", "serve", "working_in"]
+__all__ = [
+    "CHAIN",
+    "Job",
+    "monitor",
+    "predict",
+    "released",
+    "run_stages",
+    "serve",
+    "serving_release",
+    "working_in",
+]
 
 
 def run_stages(job: Job, names: Sequence[str], show: Callable[[str], None]) -> bool:
@@ -106,6 +117,20 @@ def serve(job: Job) -> None:
     release = released(job)
     model = job.load(job.run.out / "release" / "adapter")
     import_module("medtune.serve").serve(job.run, job.app, model, release)
+
+
+@contextmanager
+def serving_release(job: Job) -> Generator[str]:
+    """Serve the released model from this process while the block runs; give the address.
+
+    Raises:
+        GateError: There is no release, or it was refused.
+    """
+    release = released(job)
+    model = job.load(job.run.out / "release" / "adapter")
+    stage = import_module("medtune.serve")
+    with stage.serving(job.run, job.app, model, release) as address:
+        yield address
 
 
 def monitor(job: Job) -> Monitor:

@@ -1,7 +1,7 @@
 """Serve: answer for a release on this machine, in OpenAI's chat shape, and keep a journal."""
 
 from medtune.serve.app import create_app
-from medtune.serve.server import serve
+from medtune.serve.server import serve, serving
 from medtune.serve.voice import Spoken, Voice
 
-__all__ = ["Spoken", "Voice", "create_app", "serve"]
+__all__ = ["Spoken", "Voice", "create_app", "serve", "serving"]

@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import socket
+import threading
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -31,19 +33,45 @@ def serve(run: Run, app: Application, lm: "LanguageModel", release: Release) -> 
         GateError: The release was refused.
         MachineError: The port is in use or not allowed.
     """
-    reference = Reference.load(run.out / BUNDLE)
     with listen(run.serve.port) as listener:
-        service = create_app(
+        live = _server_of(run, app, lm, release)
+        say(f"release {release.id} answers on {_address(listener)}/v1 (scope: {release.scope})")
+        with contextlib.suppress(KeyboardInterrupt):
+            live.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def serving(run: Run, app: Application, lm: "LanguageModel", release: Release) -> Generator[str]:
+    """The same server in a thread of this process, on a free port, while the block runs.
+
+    Gives its address, such as "http://127.0.0.1:41337".
+    """
+    with listen(0) as listener:
+        live = _server_of(run, app, lm, release)
+        thread = threading.Thread(target=live.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield _address(listener)
+        finally:
+            live.should_exit = True
+            thread.join()
+
+
+def _server_of(run: Run, app: Application, lm: "LanguageModel", release: Release) -> uvicorn.Server:
+    reference = Reference.load(run.out / BUNDLE)
+    return server(
+        create_app(
             run,
             release,
             voice_of(run, lm),
             labels=reference.labels if app.choices else (),
             instruction=reference.instruction,
         )
-        port = listener.getsockname()[1]
-        say(f"release {release.id} answers on http://{LOOPBACK}:{port}/v1 (scope: {release.scope})")
-        with contextlib.suppress(KeyboardInterrupt):
-            server(service).run(sockets=[listener])
+    )
+
+
+def _address(listener: socket.socket) -> str:
+    return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
 
 
 def server(app: object) -> uvicorn.Server:
