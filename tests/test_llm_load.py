@@ -60,9 +60,17 @@ def test_a_model_is_loaded_to_answer_not_to_train(folder: ModelFolder) -> None:
     assert lm.model.dtype == torch.float32
 
 
-def test_bfloat16_is_loaded_as_such(folder: ModelFolder) -> None:
-    numerics = Numerics(dtype="bfloat16", onednn_isa=None, about="asked", tokens_per_s=None)
-    assert load_model(folder, numerics, context_tokens=64).model.dtype == torch.bfloat16
+def test_in_bfloat16_only_the_products_of_the_decoder_are_halved(folder: ModelFolder) -> None:
+    numerics = Numerics("bfloat16", None, "asked", None)
+    half = load_model(folder, numerics, context_tokens=64).model
+    full = load_model(folder, FLOAT32, context_tokens=64).model
+    layer = half.get_decoder().layers[0]
+    assert layer.self_attn.q_proj.weight.dtype == torch.bfloat16
+    assert half.get_output_embeddings().weight.dtype == torch.float32
+    ids = torch.arange(4, 20)[None]
+    ours, theirs = half(input_ids=ids).logits, full(input_ids=ids).logits
+    assert ours.dtype == torch.float32
+    assert 0 < float((ours - theirs).abs().mean()) < 0.03 * float(theirs.abs().mean())
 
 
 def test_an_adapter_is_injected_into_the_plain_model(folder: ModelFolder, adapter: Path) -> None:
