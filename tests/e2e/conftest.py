@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from small_run import command, finish
+from small_run import chain
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one uninterrupted run."""
     out = tmp_path_factory.mktemp("trained") / "out"
-    finish(command("run", out))
+    chain(out)
     return out

@@ -5,14 +5,12 @@ does not have them.
 """
 
 import json
-import random
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from small_run import RUN, command, finish
+from small_run import RUN, chain, command, finish, killed_chain, moments
 
 from medtune.artifacts import Decision, Evaluation, Release, TuneRecord
 
@@ -24,7 +22,7 @@ N_KILLS = 4
 def test_the_loss_falls_and_the_tuned_model_beats_its_prompts(trained: Path):
     rows = [json.loads(line) for line in (trained / "tune.jsonl").read_text().splitlines()]
     losses = [row["loss"] for row in rows if "loss" in row]
-    assert sum(losses[-4:]) < 0.7 * sum(losses[:4])
+    assert sum(losses[-8:]) < 0.5 * sum(losses[:8])
     found = Evaluation.load(trained)
     points = {arm.name: arm.estimates[found.primary].value for arm in found.arms}
     assert points["tuned"] > max(points["zero_shot"], points["majority"])
@@ -61,7 +59,7 @@ def test_the_bundle_is_whole_and_its_card_says_what_was_not_done(trained: Path):
 def test_a_second_run_does_nothing(trained: Path):
     before = (trained / "evaluation.json").stat().st_mtime_ns
     started = time.monotonic()
-    told = finish(command("run", trained))
+    told = chain(trained)
     assert told.count("unchanged") == 5
     assert time.monotonic() - started < 60
     assert (trained / "evaluation.json").stat().st_mtime_ns == before
@@ -70,18 +68,10 @@ def test_a_second_run_does_nothing(trained: Path):
 def test_killed_again_and_again_without_a_network_it_ends_with_the_same_weights(
     trained: Path, tmp_path: Path
 ):
-    seconds = TuneRecord.load(trained).seconds
     out = tmp_path / "killed"
-    chance = random.Random(0)
-    for _ in range(N_KILLS):
-        words = command("run", out, offline=True)
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(timeout=chance.uniform(10, 30 + seconds))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-    finish(command("run", out, offline=True))
+    for seconds in moments(N_KILLS, 15, 100):
+        killed_chain(out, seconds)
+    chain(out, offline=True)
     for name in ("adapter_model.safetensors", "adapter_config.json"):
         assert (out / "adapter" / name).read_bytes() == (trained / "adapter" / name).read_bytes()
     mine, other = TuneRecord.load(out), TuneRecord.load(trained)
