@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from medtune.artifacts import Decision, Monitor, Release, TuneRecord, sha256_file
-from medtune.errors import GateError
+from medtune.errors import DataError, GateError
 from medtune.pipeline.job import Job, working_in
 from medtune.pipeline.lines import outcome
 from medtune.pipeline.stages import CHAIN
@@ -99,11 +99,17 @@ def released(job: Job) -> Release:
     Raises:
         DataError: The release stage has not run.
         GateError: It was refused.
+        DataError: Its files were changed since.
     """
     found = Release.load(job.run.out)
     if not found.released:
         reasons = "\n".join(f"  {reason}" for reason in found.reasons)
         raise GateError(f"{job.run.out / Release.file}: refused, so it is not served:\n{reasons}")
+    if Release.current(job.run.out, found.key) is None:
+        raise DataError(
+            f"{job.run.out / 'release'}: changed after the release {found.id}, so it is not "
+            "served; run medtune release again"
+        )
     return found
 
 

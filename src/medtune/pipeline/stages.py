@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
@@ -27,6 +28,7 @@ from medtune.artifacts import (
     stage_key,
 )
 from medtune.config import Run
+from medtune.errors import DataError
 from medtune.pipeline.job import Job
 from medtune.records import ArmResult, Example
 
@@ -140,8 +142,10 @@ def release(job: Job) -> Step:
 
     Raises:
         GateError: The evidence does not allow a release.
+        DataError: The evidence is of other data or another adapter than what is there now.
     """
     run = job.run
+    refuse_stale(run.out)
     made = (DataCard, Decision, TuneRecord, Evaluation)
     inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.folder.sha256}
 
@@ -160,6 +164,30 @@ CHAIN: dict[str, Callable[[Job], Step]] = {
     "release": release,
 }
 """The stages that `medtune run` goes through, in order."""
+
+
+def refuse_stale(out: Path) -> None:
+    """Make sure that each artifact was made from what the ones before it are now.
+
+    Raises:
+        DataError: One is older than a change before it, so it says nothing of what is there now.
+    """
+    card, decision = DataCard.load(out), Decision.load(out)
+    record, evaluation = TuneRecord.load(out), Evaluation.load(out)
+    links = (
+        ("decide", decision, "train", card.outputs["train.jsonl"]),
+        ("decide", decision, "validation", card.outputs["validation.jsonl"]),
+        ("tune", record, "train", card.outputs["train.jsonl"]),
+        ("tune", record, "decision", decision.key),
+        ("evaluate", evaluation, "test", card.outputs["test.jsonl"]),
+        ("evaluate", evaluation, "adapter", canonical_sha256(record.outputs)),
+    )
+    for verb, artifact, name, now in links:
+        if artifact.inputs.get(name) != now:
+            raise DataError(
+                f"{out / artifact.file}: made from another {name} than the one that is there now; "
+                f"run medtune {verb} again"
+            )
 
 
 def _step(
