@@ -1,5 +1,7 @@
 """The demo: the embedded model and real medical data, through all seven stages, on a CPU.
 
+It tunes whatever the decision says, for it is there to show every stage; `medtune run` does not.
+
 The chain of `medtune run`; then the server answers validation questions (public ones), and the
 monitor looks at its journal. They are of the kind that the release was made from, so no drift is
 the right verdict.
@@ -23,6 +25,11 @@ QUESTIONS = 60
 TIMEOUT_S = 120.0
 """For one reply; the first waits for the server to start."""
 ANSWER = "demo.json"
+BEFORE = ("data", "decide")
+GOES_ON = (
+    "\nThe decision is not for tuning, and `medtune run` would end here. The demo goes on, to show "
+    "the other stages.\n"
+)
 
 
 def run_file() -> Path:
@@ -40,9 +47,10 @@ def run_file() -> Path:
 def demo(open_job: Callable[[Path], Job], show: Callable[[str], None]) -> None:
     """Run the chain, serve, ask and monitor; do again only what is not done."""
     job = open_job(run_file())
-    run_stages(job, tuple(CHAIN), show)
+    run_stages(job, BEFORE, show)
     if Decision.load(job.run.out).verdict != "yes":
-        return
+        show(GOES_ON)
+    run_stages(job, tuple(name for name in CHAIN if name not in BEFORE), show)
     release = released(job)
     found = Monitor.find(job.run.out)
     asked = job.run.out / ANSWER
@@ -57,7 +65,9 @@ def demo(open_job: Callable[[Path], Job], show: Callable[[str], None]) -> None:
 
 def _serve_and_ask(job: Job, release_id: str) -> None:
     """Ask the server public validation questions; keep the first with its answer."""
-    examples = read_examples(job.run.out / "validation.jsonl")[:QUESTIONS]
+    known = read_examples(job.run.out / "validation.jsonl")
+    # From all over the file, which is in the order of the articles.
+    examples = known[:: max(1, len(known) // QUESTIONS)][:QUESTIONS]
     with (
         serving_release(job) as address,
         httpx.Client(base_url=address, timeout=TIMEOUT_S, trust_env=False) as client,
