@@ -97,7 +97,7 @@ def _model(flight: _Flight) -> str:
 
 def _numerics(flight: _Flight) -> str:
     chosen = flight.job.numerics
-    return f"{chosen.dtype}: {chosen.about}"
+    return f"{chosen.dtype}: {chosen.about.removeprefix(f'{chosen.dtype}, ')}"
 
 
 def _data(flight: _Flight) -> str:
