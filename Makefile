@@ -33,7 +33,7 @@ lint: $(READY) ## Report style faults
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
 
 types: $(READY) ## Check the types
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 imports: $(READY) ## Check that imports point down only
 	$(BIN)/lint-imports --no-cache
