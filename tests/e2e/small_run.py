@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 RUN = ROOT / "configs" / "drug_discovery.yaml"
 VERBS = ("data", "decide", "tune", "evaluate", "release")
 SMALL = {
+    "data.validation": 0.2,
+    "data.max_tokens": 128,
     "data.max_train": 448,
     "data.max_validation": 96,
     "data.max_test": 240,
