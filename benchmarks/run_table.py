@@ -1,4 +1,4 @@
-"""The table of one run, for the docs: `python benchmarks/run_table.py configs/drug_discovery.yaml`.
+"""The table of one run, for the docs: `benchmarks/run_table.py RUN.yaml [key.path=value ...]`.
 
 Runs every stage (what is unchanged is not done again), then prints every arm on the sealed test
 with its 95 % interval, the paired differences, and the verdict. The last line is one JSON object.
@@ -21,7 +21,7 @@ def text(found: Estimate) -> str:
 
 def main() -> None:
     """Run the chain and print the table."""
-    run = load_run(Path(sys.argv[1]))
+    run = load_run(Path(sys.argv[1]), sys.argv[2:])
     job = Job(run)
     for name in CHAIN:  # one by one: a decision against tuning would end the chain
         run_stages(job, (name,), lambda line: print(line, file=sys.stderr))
