@@ -65,7 +65,7 @@ def test_loss_and_gradient_do_not_depend_on_the_cut(step: list[Rendered], micro:
     expected = sum(full_loss(reference, lesson) for lesson in step) / n
     expected.backward()
 
-    model = trainable(torch.float32)
+    model = trainable(torch.float64)  # float32's rounding alone reaches 1e-5 on short examples
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.0)
     seen: list[torch.Tensor] = []
     step_pre = optimizer.register_step_pre_hook(lambda *_: seen.extend(gradients(model)))
@@ -85,7 +85,7 @@ def test_loss_and_gradient_do_not_depend_on_the_cut(step: list[Rendered], micro:
     assert log.n_tokens == sum(len(lesson.ids) for lesson in step)
     largest = max(float(g.abs().max()) for g in gradients(reference))
     for ours, theirs in zip(seen, gradients(reference), strict=True):
-        assert float((ours.double() - theirs).abs().max()) < 1e-5 * largest
+        assert float((ours - theirs).abs().max()) < 1e-9 * largest
 
 
 def test_the_loss_in_chunks_is_the_loss_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
