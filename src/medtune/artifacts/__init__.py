@@ -5,6 +5,17 @@ A stage's artifact is written last, in one atomic step, so its presence says tha
 have their hashes, the stage need not run again.
 """
 
+from medtune.artifacts.decision import (
+    Arm,
+    Comparison,
+    Cost,
+    Curve,
+    CurveBand,
+    CurvePoint,
+    Decision,
+    Facts,
+    Recipe,
+)
 from medtune.artifacts.files import (
     atomic,
     canonical_sha256,
@@ -21,10 +32,7 @@ from medtune.artifacts.files import (
 )
 from medtune.artifacts.head import Artifact
 from medtune.artifacts.kinds import (
-    Arm,
-    Comparison,
     DataCard,
-    Decision,
     DriftTest,
     Evaluation,
     Monitor,
@@ -37,11 +45,17 @@ __all__ = [
     "Arm",
     "Artifact",
     "Comparison",
+    "Cost",
+    "Curve",
+    "CurveBand",
+    "CurvePoint",
     "DataCard",
     "Decision",
     "DriftTest",
     "Evaluation",
+    "Facts",
     "Monitor",
+    "Recipe",
     "Release",
     "TokenCount",
     "TuneRecord",

@@ -4,11 +4,11 @@ Precedence: the defaults here, then the file, then `--set key.path=value`. Nothi
 is known or an error. The resolved run is written to `<out>/run.yaml`, which repeats the run.
 """
 
+from medtune.config.decide import DecideSection, DocumentSection, EndpointSection
 from medtune.config.file import dump_run, load_run
 from medtune.config.sections import (
     AnswerKind,
     DataSection,
-    DecideSection,
     EvaluateSection,
     GoalName,
     ModelSection,
@@ -24,6 +24,8 @@ __all__ = [
     "AnswerKind",
     "DataSection",
     "DecideSection",
+    "DocumentSection",
+    "EndpointSection",
     "EvaluateSection",
     "GoalName",
     "ModelSection",

@@ -5,8 +5,17 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from medtune.config.decide import DocumentSection, EndpointSection
 from medtune.config.sections import Run, SourceSection, TaskSection
 from medtune.errors import ConfigError, did_you_mean
+
+INSIDE: dict[str, type[BaseModel]] = {
+    "sources": SourceSection,
+    "task": TaskSection,
+    "documents": DocumentSection,
+    "endpoint": EndpointSection,
+}
+"""Sections that are optional or in a list."""
 
 
 def load_run(path: Path, overrides: list[str] | None = None) -> Run:
@@ -81,13 +90,12 @@ def _suggest(loc: tuple[int | str, ...]) -> str:
     section: type[BaseModel] = Run
     for part in loc[:-1]:
         if isinstance(part, int):
-            section = SourceSection
             continue
         annotation = section.model_fields[part].annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             section = annotation
-        elif part == "task":
-            section = TaskSection
+        else:
+            section = INSIDE.get(part, section)
     known = list(section.model_fields)
     return did_you_mean(str(loc[-1]), known) or f"; known keys: {', '.join(known)}"
 
@@ -102,9 +110,13 @@ def _anchored(run: Run, folder: Path) -> Run:
         return f"path:{(folder / rest).resolve()}"
 
     sources = tuple(s.model_copy(update={"source": anchor(s.source)}) for s in run.data.sources)
+    documents = tuple(
+        d.model_copy(update={"source": anchor(d.source)}) for d in run.decide.documents
+    )
     return run.model_copy(
         update={
             "model": run.model.model_copy(update={"source": anchor(run.model.source)}),
             "data": run.data.model_copy(update={"sources": sources}),
+            "decide": run.decide.model_copy(update={"documents": documents}),
         }
     )

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from medtune.config.base import Count, Fraction, Section
+from medtune.config.decide import DecideSection
 from medtune.records import Split
 
 GoalName = Literal[
@@ -18,14 +20,6 @@ GoalName = Literal[
     "efficiency",
 ]
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """Strict and frozen: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ModelSection(Section):
@@ -128,17 +122,6 @@ class TaskSection(Section):
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("task.labels names a label twice")
         return self
-
-
-class DecideSection(Section):
-    """The experiment before the tuning."""
-
-    shots: Annotated[int, Field(ge=0)] = 7
-    """Worked examples in the few-shot prompt."""
-    tune_examples: Count = 256
-    """Training examples of the small tune."""
-    margin: Annotated[float, Field(ge=0)] = 0.0
-    """How much better than the best prompt the tune must be, on the primary metric."""
 
 
 class TuneSection(Section):

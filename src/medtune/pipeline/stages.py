@@ -30,7 +30,7 @@ from medtune.artifacts import (
 from medtune.config import Run
 from medtune.errors import DataError
 from medtune.pipeline.job import Job
-from medtune.records import ArmResult, Example
+from medtune.records import Application, ArmResult, Example
 
 if TYPE_CHECKING:
     from medtune.llm.load import LanguageModel
@@ -65,13 +65,18 @@ def data(job: Job) -> Step:
 def decide(job: Job) -> Step:
     """Run the decide stage, unless it is current."""
     run = job.run
-    inputs = _splits(job, "train", "validation")
+    documents = job.documents
+    inputs = _splits(job, "train", "validation") | {
+        f"document {path.name}": sha256_file(path) for path in documents
+    }
 
     def make(key: str) -> Decision:
         model = job.load()
         stage = import_module("medtune.decide")
-        small_tune = partial(_small_tune, job)
-        return stage.decide(run, job.app, model, small_tune, key=key, inputs=inputs)
+        handed = stage.Handed(
+            small_tune=partial(_small_tune, job), documents=documents, offline=job.offline
+        )
+        return stage.decide(run, job.app, model, handed, key=key, inputs=inputs)
 
     settings = _settings(run, run.decide, run.tune, run.evaluate) | {
         "goal": run.goal,
@@ -80,29 +85,34 @@ def decide(job: Job) -> Step:
     return _step(job, Decision, settings, inputs, make)
 
 
-def _small_tune(job: Job, few: Sequence[Example]) -> "LanguageModel":
-    """Tune on few examples, a fifth of which only choose the step, never the validation split."""
+def _small_tune(
+    job: Job, app: Application, few: Sequence[Example], seed: int, folder: Path
+) -> "tuple[LanguageModel, float]":
+    """Tune on few examples, a fifth of which only choose the step, never the validation split.
+
+    Returns:
+        The tuned model, and the wall time of its training in seconds.
+    """
     fit = import_module("medtune.tune").fit
-    folder = job.run.out / "decide" / "small_tune"
     n_look = max(1, len(few) // 5)
-    fit(
-        job.run,
-        job.app,
+    done = fit(
+        job.run.model_copy(update={"seed": seed}),
+        app,
         job.load(),
         few[n_look:],
         few[:n_look],
         folder=folder,
-        what="small tune",
+        what=folder.name.replace("_", " "),
         identity={},
     )
-    return job.load(folder / "adapter")
+    return job.load(folder / "adapter"), done.seconds
 
 
 def tune(job: Job) -> Step:
     """Run the tune stage, unless it is current. The decision, and so the gates, come first."""
     run = job.run
-    decision = Decision.load(run.out)
-    inputs = _splits(job, "train", "validation") | {"decision": decision.key}
+    decision = Decision.load(run.out).verified(run.out)
+    inputs = _splits(job, "train", "validation") | {"decision": decision.signature}
 
     def make(key: str) -> TuneRecord:
         model = job.load()
@@ -116,20 +126,20 @@ def evaluate(job: Job) -> Step:
     """Run the evaluate stage, unless it is current."""
     run = job.run
     record = TuneRecord.load(run.out)
-    decision = Decision.load(run.out)
+    decision = Decision.load(run.out).verified(run.out)
     inputs = _splits(job, "train", "test") | {
         "adapter": canonical_sha256(record.outputs),
-        "decision": decision.key,
+        "decision": decision.signature,
     }
 
     def make(key: str) -> Evaluation:
         base = job.load()
         train = read_examples(run.out / "train.jsonl")
-        by_id = {example.id: example for example in train}
-        shots = [by_id[one] for one in decision.shots]
-        arms: Mapping[str, Callable[[Sequence[Example]], ArmResult]] = import_module(
-            "medtune.decide"
-        ).arms(run, job.app, train, base, shots)
+        decided = import_module("medtune.decide")
+        desk = decided.Desk(run, job.app, train, base, job.documents, job.offline)
+        arms: Mapping[str, Callable[[Sequence[Example]], ArmResult]] = decided.arms(
+            desk, decision.recipes
+        )
         stage = import_module("medtune.evaluate")
         return stage.evaluate(run, job.app, job.load(job.adapter), arms, key=key, inputs=inputs)
 
@@ -172,13 +182,13 @@ def refuse_stale(out: Path) -> None:
     Raises:
         DataError: One is older than a change before it, so it says nothing of what is there now.
     """
-    card, decision = DataCard.load(out), Decision.load(out)
+    card, decision = DataCard.load(out), Decision.load(out).verified(out)
     record, evaluation = TuneRecord.load(out), Evaluation.load(out)
     links = (
         ("decide", decision, "train", card.outputs["train.jsonl"]),
         ("decide", decision, "validation", card.outputs["validation.jsonl"]),
         ("tune", record, "train", card.outputs["train.jsonl"]),
-        ("tune", record, "decision", decision.key),
+        ("tune", record, "decision", decision.signature),
         ("evaluate", evaluation, "test", card.outputs["test.jsonl"]),
         ("evaluate", evaluation, "adapter", canonical_sha256(record.outputs)),
     )
