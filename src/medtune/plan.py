@@ -202,7 +202,7 @@ def _time(flight: _Flight) -> str:
     small = min(1.0, run.decide.tune_examples / max(1, splits["train"].kept)) * tokens
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens
-    # On validation, seven tunes and three prompts, of which one or two are longer; on the test four.
+    # Seven tunes and three prompts on validation, one tune and three prompts on the test.
     prompts = 1 + run.decide.passages / 2
     scored = (9 + prompts) * splits["validation"].tokens + (3 + prompts) * splits["test"].tokens
     scored += looks

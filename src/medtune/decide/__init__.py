@@ -1,8 +1,9 @@
 """Deciding: prompt, retrieve, tune, or collect more data? Measured, not guessed."""
 
+from medtune.decide.audit import audit, refuse_unsound
 from medtune.decide.goal import rule_of
 from medtune.decide.prompting import Desk, arms
 from medtune.decide.stage import decide
 from medtune.decide.tunes import Handed
 
-__all__ = ["Desk", "Handed", "arms", "decide", "rule_of"]
+__all__ = ["Desk", "Handed", "arms", "audit", "decide", "refuse_unsound", "rule_of"]

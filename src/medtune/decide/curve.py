@@ -2,8 +2,9 @@
 
 The curve is a power law with an onset, value(n) = limit - drop / (1 + (n / onset) ** rate). Far
 above its onset it is the power law limit - c * n ** -rate of the field; below it is flat, as small
-tunes are that have not learned the task's labels yet. Its interval holds three kinds of chance: the
-validation groups that were drawn, the draw and seed of each tune, and the shape fitted to both.
+tunes are that have not learned the task's labels yet. Few tunes fit many such shapes, so the answer
+is not one curve but many, each as often as it is likely. Three kinds of chance are in them: the
+validation groups that were drawn, the draw and seed of each tune, and the shape.
 
 Sources: Hestness et al. 2017, arXiv:1712.00409; Viering and Loog 2023, IEEE TPAMI 45:7799,
 doi:10.1109/TPAMI.2022.3220744 (power laws with offsets, and how they err).
@@ -18,16 +19,19 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 RATES = np.geomspace(0.15, 3.0, 10)
-ONSETS = 8
-"""Onsets tried, from far below the smallest tune to the largest."""
+USUAL_RATE, RATE_SPREAD = 0.7, 0.5
+"""Before anything is seen, the logarithm of the rate is normal about that of 0.7: rates above 1.5,
+after which a curve stops rising at once, are rare (our reading of Viering and Loog)."""
+ONSETS = 16
+"""Onsets tried, from far below the smallest tune to twice the largest."""
 PARAMETERS = 4
 PRIOR_SD, PRIOR_N = 0.04, 4
 """What small tunes differ by between draws, before these are seen: three of SmolLM2-135M on
 drug_discovery gave macro-F1 0.17 to 0.26 (docs/log.md). It weighs as much as four observations."""
 
 
-class Fit(NamedTuple):
-    """Curves: one for each row of the values fitted."""
+class Curves(NamedTuple):
+    """B curves."""
 
     limit: Floats
     drop: Floats
@@ -40,42 +44,14 @@ class Fit(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """What chance could have made of the curve: B draws."""
+    """What the tunes say of the curve."""
 
-    fitted: Fit
-    """The curve of what was measured: one row."""
-    drawn: Fit
-    """B curves."""
+    best: Curves
+    """The likeliest: one."""
+    drawn: Curves
+    """As many as were asked for."""
     draw_sd: float
-
-
-def fit(sizes: Sequence[int], values_BJ: Floats, *, most: float) -> Fit:
-    """Fit a curve to each row by least squares: rising, and with a limit of `most` at the most.
-
-    For each onset and rate of a grid the rest is linear and solved exactly; the best of the grid
-    is taken.
-
-    Args:
-        sizes: Training examples of each of the J tunes.
-        values_BJ: The metric of each tune, B times; more is better.
-        most: What the metric cannot exceed.
-    """
-    n_J = np.asarray(sizes, dtype=float)
-    values_BJ = np.atleast_2d(values_BJ)
-    b = len(values_BJ)
-    best = np.full(b, np.inf)
-    found = np.zeros((4, b))
-    onsets = np.geomspace(n_J.min() / 30, n_J.max(), ONSETS)
-    for onset in onsets:
-        for rate in RATES:
-            z_J = 1 / (1 + (n_J / onset) ** rate)
-            limit, drop = _line(z_J, values_BJ, most)
-            error = ((limit[:, None] - drop[:, None] * z_J - values_BJ) ** 2).sum(axis=1)
-            better = error < best - 1e-15
-            best[better] = error[better]
-            chosen = np.stack([limit, drop, np.full(b, onset), np.full(b, rate)])
-            found[:, better] = chosen[:, better]
-    return Fit(*found)
+    """Standard deviation of the metric between tunes that differ by their draw and seed only."""
 
 
 def draws(
@@ -86,38 +62,67 @@ def draws(
     most: float,
     seed: int,
 ) -> Draws:
-    """Fit the curve, and again to what chance could have made of the values.
+    """Fit the curve, and draw curves that would explain the tunes too.
 
-    Each draw is the fitted curve, moved by what a resample of the validation groups changed in
-    each tune, and by a draw of its own for each tune.
+    For each draw a shape (onset and rate) is taken as often as it is likely; then limit and drop
+    are fitted to what chance could have made of the values under that shape: what a resample of the
+    validation groups changed in each tune, and a draw of its own for each tune.
 
     Args:
         sizes: Training examples of each of the J tunes.
-        values_J: The metric of each tune.
+        values_J: The metric of each tune; more is better.
         resampled_BJ: The same on each of B resamples of the validation groups.
         most: What the metric cannot exceed.
         seed: For the draws.
     """
     chance = np.random.default_rng([seed, 2])
-    fitted = fit(sizes, values_J, most=most)
-    line_J = np.array([float(fitted.at(n)[0]) for n in sizes])
+    n_J = np.asarray(sizes, dtype=float)
+    onset_G, rate_G = (
+        grid.ravel()
+        for grid in np.meshgrid(np.geomspace(n_J.min() / 30, 2 * n_J.max(), ONSETS), RATES)
+    )
+    z_GJ = _share_left(n_J, onset_G, rate_G)
+    limit_G, drop_G = _line(z_GJ, np.broadcast_to(values_J, z_GJ.shape), most)
+    line_GJ = limit_G[:, None] - drop_G[:, None] * z_GJ
+    error_G = ((line_GJ - values_J) ** 2).sum(axis=1)
     freedom = PRIOR_N + max(len(sizes) - PARAMETERS, 0)
-    squares = PRIOR_N * PRIOR_SD**2 + float(((values_J - line_J) ** 2).sum())
+    squares = PRIOR_N * PRIOR_SD**2 + float(error_G.min())
     b = len(resampled_BJ)
     spread_B = np.sqrt(squares / chance.chisquare(freedom, size=b))
+    before_G = -(np.log(rate_G / USUAL_RATE) ** 2) / (2 * RATE_SPREAD**2)
+    after_BG = before_G - error_G / (2 * spread_B[:, None] ** 2)
+    taken_B = (after_BG + chance.gumbel(size=after_BG.shape)).argmax(axis=1)
     noise_BJ = spread_B[:, None] * chance.standard_normal(resampled_BJ.shape)
-    moved_BJ = line_J + (resampled_BJ - values_J) + noise_BJ
-    return Draws(fitted, fit(sizes, moved_BJ, most=most), float(np.sqrt(squares / freedom)))
+    moved_BJ = line_GJ[taken_B] + (resampled_BJ - values_J) + noise_BJ
+    limit_B, drop_B = _line(z_GJ[taken_B], moved_BJ, most)
+    usual = float(squares / freedom)
+    g = int((before_G - error_G / (2 * usual)).argmax())
+    one = slice(g, g + 1)
+    return Draws(
+        best=Curves(limit_G[one], drop_G[one], onset_G[one], rate_G[one]),
+        drawn=Curves(limit_B, drop_B, onset_G[taken_B], rate_G[taken_B]),
+        draw_sd=usual**0.5,
+    )
 
 
-def _line(z_J: Floats, values_BJ: Floats, most: float) -> tuple[Floats, Floats]:
-    """Limit and drop of value = limit - drop * z, with drop at least 0 and limit at most `most`."""
-    mean_B = values_BJ.mean(axis=1)
-    centred_J = z_J - z_J.mean()
-    spread = float((centred_J**2).sum())
-    drop = -(values_BJ - mean_B[:, None]) @ centred_J / spread if spread > 0 else 0 * mean_B
-    drop = np.maximum(drop, 0.0)
-    limit = mean_B + drop * z_J.mean()
-    over = limit > most
-    capped = ((most - values_BJ) @ z_J) / float((z_J**2).sum())
-    return np.where(over, most, limit), np.where(over, np.maximum(capped, 0.0), drop)
+def _share_left(n_J: Floats, onset_G: Floats, rate_G: Floats) -> Floats:
+    """What is left of the drop at each size, G x J."""
+    return 1 / (1 + (n_J / onset_G[:, None]) ** rate_G[:, None])
+
+
+def _line(z_BJ: Floats, values_BJ: Floats, most: float) -> tuple[Floats, Floats]:
+    """Limit and drop of value = limit - drop * z for each row, by least squares.
+
+    The drop is at least 0, for a curve does not fall; the limit is at most `most`.
+    """
+    mean_B, z_B = values_BJ.mean(axis=1), z_BJ.mean(axis=1)
+    centred_BJ = z_BJ - z_B[:, None]
+    spread_B = np.maximum((centred_BJ**2).sum(axis=1), 1e-12)
+    drop_B = np.maximum(-((values_BJ * centred_BJ).sum(axis=1)) / spread_B, 0.0)
+    limit_B = mean_B + drop_B * z_B
+    over_B = limit_B > most
+    capped_B = ((most - values_BJ) * z_BJ).sum(axis=1) / (z_BJ**2).sum(axis=1)
+    return (
+        np.where(over_B, most, limit_B),
+        np.where(over_B, np.maximum(capped_B, 0.0), drop_B),
+    )

@@ -22,16 +22,21 @@ def kept(path: Path, key: str, make: Callable[[], Mapping[str, Json]]) -> dict[s
 
 
 def look_number(path: Path, key: str) -> int:
-    """Which decision of this folder this is, the first being 1; the same key is the same decision.
+    """Which decision of this folder this is, the first being 1.
 
     A decision that is made again with other settings, or on more data, is another look at whether
-    to tune, and every look is a chance to be wrong.
+    to tune, and every look is a chance to be wrong. To go back to earlier settings is one, too.
     """
-    try:
-        keys: list[str] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        keys = []
-    if key not in keys:
+    keys = looks(path)
+    if keys[-1:] != [key]:
         keys.append(key)
         write_text(path, json.dumps(keys, indent=1) + "\n")
-    return keys.index(key) + 1
+    return len(keys)
+
+
+def looks(path: Path) -> list[str]:
+    """The keys of the decisions made so far, in order."""
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return []

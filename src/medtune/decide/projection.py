@@ -8,7 +8,7 @@ import numpy as np
 from medtune import stats
 from medtune.artifacts import Comparison, Curve, CurveBand, CurvePoint
 from medtune.decide import curve as curves
-from medtune.decide.baselines import MAJORITY
+from medtune.decide.baselines import CLASSICAL, MAJORITY
 from medtune.decide.compare import TUNE_RETRIEVAL, Sheet, projected
 from medtune.decide.curve import Floats
 from medtune.decide.goal import Objective
@@ -76,7 +76,7 @@ def project(
         sizes, values, np.broadcast_to(values, resampled.shape), most=objective.most, seed=seed
     )
     reach = min(ladder.train_examples, FARTHEST * sizes[-1])
-    value = float(found.fitted.at(reach)[0])
+    value = float(np.median(found.drawn.at(reach)))
     comparisons = projected(measured, ladder.top, value, found.drawn.at(reach))
     if TUNE_RETRIEVAL in measured.values and ladder.top != TUNE_RETRIEVAL:
         grown = _grown(found, measured, TUNE_RETRIEVAL, (sizes[-1], reach), objective.most, seed)
@@ -105,7 +105,7 @@ def _curve(
     values: Floats,
     bar: Floats,
 ) -> Curve:
-    fitted, total = found.fitted, ladder.train_examples
+    best, total = found.best, ladder.train_examples
     ends = np.geomspace(ladder.points[0].examples, FARTHEST * total, BAND).round().tolist()
     sizes = sorted({int(n) for n in ends} | {reach, total})
     chances = {n: float((found.drawn.at(n) > bar).mean()) for n in sizes if n >= reach}
@@ -116,10 +116,10 @@ def _curve(
             point.model_copy(update={"value": float(value)})
             for point, value in zip(ladder.points, values, strict=True)
         ],
-        limit=float(fitted.limit[0]),
-        drop=float(fitted.drop[0]),
-        onset=float(fitted.onset[0]),
-        rate=float(fitted.rate[0]),
+        limit=float(best.limit[0]),
+        drop=float(best.drop[0]),
+        onset=float(best.onset[0]),
+        rate=float(best.rate[0]),
         draw_sd=found.draw_sd,
         band=[_band(found, n) for n in sizes],
         projected_to=reach,
@@ -130,16 +130,16 @@ def _curve(
 
 
 def _band(found: curves.Draws, n: int) -> CurveBand:
-    value = float(found.fitted.at(n)[0])
-    low, high = np.percentile(found.drawn.at(n), [2.5, 97.5]).tolist()
-    return CurveBand(examples=n, value=value, low=min(low, value), high=max(high, value))
+    low, value, high = np.percentile(found.drawn.at(n), [2.5, 50, 97.5]).tolist()
+    return CurveBand(examples=n, value=value, low=low, high=high)
 
 
 def _bar(measured: Sheet, top: str, rivals: Sequence[str], margin: float) -> Floats:
     """What a tune must exceed on each resample."""
     others = [measured.drawn[rival] + margin for rival in rivals]
     level = np.full_like(others[0], measured.guessing[top])
-    return np.max([*others, measured.drawn[MAJORITY], level], axis=0)
+    plain = [measured.drawn[name] for name in (MAJORITY, CLASSICAL) if name in measured.drawn]
+    return np.max([*others, *plain, level], axis=0)
 
 
 def _grown(
@@ -155,7 +155,7 @@ def _grown(
     chance = np.random.default_rng([seed, 4])
     growth = found.drawn.at(then) - found.drawn.at(now)
     noise = found.draw_sd * chance.standard_normal(len(growth))
-    value = measured.values[name] + float((found.fitted.at(then) - found.fitted.at(now))[0])
+    value = measured.values[name] + float(np.median(growth))
     return min(value, most), np.minimum(measured.drawn[name] + noise + growth, most)
 
 

@@ -170,13 +170,20 @@ def _advice(decision: Decision, judgement: Judgement) -> str:
                 "same data is not expected to help. Look at the task and at its labels."
             )
         case _:
-            text = _more_needed(decision, best)
+            text = _more_needed(decision, judgement, best)
     return text
 
 
-def _more_needed(decision: Decision, best: str) -> str:
+def _more_needed(decision: Decision, judgement: Judgement, best: str) -> str:
     curve, groups = decision.curve, decision.needed_groups
-    head = f"Not enough data to tell. Until it is, the best prompting arm is {best}."
+    head = f"Not enough data to tell. Until there are, the best prompting arm is {best}."
+    if judgement.verdict == "no" and curve is not None:
+        chance = max(curve.chances.values())
+        return (
+            f"Do not tune on these data; the best prompting arm is {best}. There is not enough "
+            "data to tell whether more would change that: by the curve, the chance is "
+            f"{100 * chance:.0f} % at {list(curve.chances)[-1]} training examples."
+        )
     if curve is not None and curve.projected_to < curve.train_examples:
         head += (
             f" The curve was read at {curve.projected_to:,} of {curve.train_examples:,} training "

@@ -169,4 +169,3 @@ def _with_objective(
             arm.model_copy(update={"estimates": {objective.name: estimate, **arm.estimates}})
         )
     return found
-

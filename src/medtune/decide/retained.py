@@ -6,23 +6,25 @@ from medtune import metrics, stats
 from medtune.artifacts import Comparison
 from medtune.decide.compare import TUNES
 from medtune.decide.prompting import Desk
-from medtune.decide.tunes import Handed, Tune, model_of
+from medtune.decide.tunes import Retention, Tune, Workshop
 
 BASE = "base model"
 SAFETY = "safety"
 """Name of the suite that is about safety; all others are about skills and knowledge."""
 
 
-def retained(desk: Desk, tunes: Sequence[Tune], handed: Handed, key: str) -> list[Comparison]:
+def retained(
+    desk: Desk, tunes: Sequence[Tune], trained: Workshop, retention: Retention | None
+) -> list[Comparison]:
     """Each shown tune with the base model on every suite, if the pipeline handed any over."""
-    if handed.retention is None:
+    if retention is None:
         return []
-    before = handed.retention(desk.model)
+    before = retention(desk.model)
     found: list[Comparison] = []
     for tune in tunes:
         if tune.name not in TUNES:
             continue
-        after = handed.retention(model_of(desk, tune, handed.small_tune, key))
+        after = retention(trained(tune.name))
         for suite, predictions in after.items():
             compared = stats.paired(
                 metrics.accuracy,

@@ -32,6 +32,7 @@ from medtune.decide.tunes import (
     training_seconds,
     tuned_arm,
     tunes_of,
+    workshop,
 )
 from medtune.errors import DataError
 from medtune.llm.load import LanguageModel
@@ -100,7 +101,8 @@ def _ask_all(desk: Desk, validation: list[Example], handed: Handed, key: str) ->
     recipes = _chosen(desk, key)
     tunes = tunes_of(desk, recipes)
     plan = arms(desk, recipes)
-    plan |= {tune.name: tuned_arm(desk, tune, handed.small_tune, key) for tune in tunes}
+    trained = workshop(desk, tunes, handed.small_tune, key)
+    plan |= {tune.name: tuned_arm(desk, tune, trained) for tune in tunes}
     results = {name: _answers(desk, name, arm, validation, key) for name, arm in plan.items()}
     by_name = {tune.name: tune for tune in tunes}
     costs: dict[str, Cost] = {}
@@ -109,10 +111,8 @@ def _ask_all(desk: Desk, validation: list[Example], handed: Handed, key: str) ->
         if name in by_name:
             share = by_name[name].examples / len(desk.train)
             hours = training_seconds(desk, by_name[name], key) / share / HOUR_S
-        elif name == RETRIEVAL:
-            hours = desk.library.seconds / HOUR_S
         costs[name] = _cost(desk, plan[name], results[name], some_of(validation), (key, hours))
-    after = retained(desk, tunes, handed, key)
+    after = retained(desk, tunes, trained, handed.retention)
     for name in by_name.keys() - costs.keys():
         sweep(desk, by_name[name])
     ladder = as_ladder(desk, tunes, key) if tunes else None
@@ -152,9 +152,12 @@ def _cost(
 
     def measured() -> Mapping[str, Json]:
         found = timing(fresh, some)
-        return {**found, "per_1000": desk.outside.per_1000} if result.name == ENDPOINT else found
+        if result.name == ENDPOINT:
+            return {**found, "per_1000": desk.outside.per_1000}
+        if result.name == RETRIEVAL:
+            return {**found, "absorbs": desk.library.seconds}
+        return {**found, "absorbs": found["warm_up"]} if result.name == CLASSICAL else found
 
     found = kept(desk.run.out / "decide" / f"{result.name}.cost.json", key, measured)
-    if result.name == CLASSICAL:
-        hours = float(str(found["warm_up"])) / HOUR_S  # its first request learns
+    hours += float(str(found.get("absorbs", 0.0))) / HOUR_S
     return cost_of(desk.run.decide, result, found, hours_to_absorb=hours)

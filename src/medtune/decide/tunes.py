@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache
 from pathlib import Path
 
 from medtune.artifacts import CurvePoint, Recipe
@@ -21,6 +21,8 @@ from medtune.records import Application, ArmResult, Example, Prediction
 SmallTune = Callable[[Application, Sequence[Example], int, Path], tuple[LanguageModel, float]]
 """Tunes the base model on examples, with a seed, in a folder; gives the model and the seconds of
 training. Called again with the same, it returns at once."""
+Workshop = Callable[[str], LanguageModel]
+"""The tuned model of an arm's name."""
 Retention = Callable[[LanguageModel], Mapping[str, Sequence[Prediction]]]
 """Asks a model what it should not forget: predictions by suite; one may be called `safety`."""
 
@@ -76,25 +78,31 @@ def tunes_of(desk: Desk, recipes: Mapping[str, Recipe]) -> list[Tune]:
     return tunes
 
 
-def tuned_arm(desk: Desk, tune: Tune, small_tune: SmallTune, key: str) -> Arm:
+def workshop(desk: Desk, tunes: Sequence[Tune], small_tune: SmallTune, key: str) -> Workshop:
+    """Gives the tuned model of a name, and trains it if it must; holds one at a time."""
+    by_name = {tune.name: tune for tune in tunes}
+
+    @lru_cache(maxsize=1)  # each is a whole model in memory
+    def trained(name: str) -> LanguageModel:
+        tune = by_name[name]
+        few = draw_few(desk.train, tune.examples, seed=tune.seed)
+        model, seconds = small_tune(tune.app, few, tune.seed, _folder(desk, tune))
+        kept(_seconds(desk, tune), key, lambda: {"seconds": seconds})
+        return model
+
+    return trained
+
+
+def tuned_arm(desk: Desk, tune: Tune, trained: Workshop) -> Arm:
     """The arm of a tune: trained at the first question."""
-    trained = partial(model_of, desk, tune, small_tune, key)
 
     def arm(examples: Sequence[Example]) -> ArmResult:
-        what = tune.name.replace("_", " ")
-        result = predict(trained(), tune.app, examples, settings=desk.run.evaluate, what=what)
+        model, what = trained(tune.name), tune.name.replace("_", " ")
+        result = predict(model, tune.app, examples, settings=desk.run.evaluate, what=what)
         about = f"the base model tuned on {tune.examples} training examples: {result.about}"
         return replace(result, name=tune.name, about=about)
 
     return arm
-
-
-def model_of(desk: Desk, tune: Tune, small_tune: SmallTune, key: str) -> LanguageModel:
-    """The tuned model; how long the training took is kept beside its answers."""
-    few = draw_few(desk.train, tune.examples, seed=tune.seed)
-    model, seconds = small_tune(tune.app, few, tune.seed, _folder(desk, tune))
-    kept(_seconds(desk, tune), key, lambda: {"seconds": seconds})
-    return model
 
 
 def training_seconds(desk: Desk, tune: Tune, key: str) -> float:

@@ -24,7 +24,7 @@ FIRST_LEVEL, NEXT_LEVELS = 0.04, 0.2
 0.05 over all of them. The idea, not the curve, is of Lan and DeMets 1983, Biometrika 70:659."""
 SEEN = 0.10
 """A lift over guessing that must have been seen before it is said that nothing works."""
-UNLIKELY = 0.2
+UNLIKELY = 0.15
 KEPT_LOOSELY = ("keep retention", "keep safety")
 """A harm here counts when it is shown; a gate of the release asks for more."""
 CALIBRATION = "expected_calibration_error"
@@ -198,8 +198,7 @@ def _nothing_works(decision: Decision) -> bool:
     ]
     seen = all(stats.minimum_detectable(one.difference) <= SEEN for one in lifts)
     dull = all(usefulness(decision, one.arm) != "yes" for one in lifts)
-    chances = decision.curve.chances.values() if decision.curve else ()
-    return bool(lifts) and seen and dull and all(chance <= UNLIKELY for chance in chances)
+    return bool(lifts) and seen and dull and not _may_grow(decision)
 
 
 def _collects(decision: Decision) -> bool:
@@ -213,11 +212,17 @@ def _collects(decision: Decision) -> bool:
     )
 
 
+def _may_grow(decision: Decision) -> bool:
+    """Whether more training examples, within reach, may well make tuning worth it."""
+    curve = decision.curve if decision.facts.may_learn else None
+    return curve is not None and max(curve.chances.values()) > UNLIKELY
+
+
 def _otherwise(decision: Decision, verdict: Verdict, *, nothing: bool) -> tuple[str, str]:
     """Recommendation and arm where the tune is not shown to be worth it."""
     if _collects(decision):
         return "collect_more_data", ""
-    if verdict == "not_enough_data":
+    if verdict == "not_enough_data" or _may_grow(decision):
         return "not_enough_data", ""
     return ("nothing_works", "") if nothing else _without_tune(decision)
 

@@ -160,6 +160,7 @@ def release(job: Job) -> Step:
     inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.folder.sha256}
 
     def make(key: str) -> Release:
+        import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
         stage = import_module("medtune.release")
         return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder)
 
