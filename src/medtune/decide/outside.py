@@ -80,9 +80,13 @@ class Outside:
             progress("endpoint", len(examples), "examples") as advance,
         ):
             replies: list[Reply] = []
-            for reply in pool.map(partial(self._ask, client, app), examples):
-                replies.append(reply)
-                advance(1)
+            try:
+                for reply in pool.map(partial(self._ask, client, app), examples):
+                    replies.append(reply)
+                    advance(1)
+            except ConfigError:
+                pool.shutdown(cancel_futures=True)  # no more text to a server that refuses it
+                raise
         self.spent.extend((r.prompt_tokens, r.reply_tokens) for r in replies if r.prompt_tokens)
         constrained = app.choices is not None and self.settings.constrain == "json_schema"
         how = "reply by a JSON schema of the choices" if constrained else "reply in free words"
