@@ -5,6 +5,7 @@ import json
 from functools import partial
 from pathlib import Path
 
+from pydantic import ValidationError
 from tiny_study import APP
 
 from faults import Fault
@@ -76,8 +77,8 @@ def _unsaid(settings: Settings) -> Settings:
 def _validated(settings: Settings) -> str:
     try:
         DecideSection.model_validate(settings)
-    except ValueError as error:
-        return str(error).splitlines()[-1]
+    except ValidationError as error:
+        return "; ".join(fault["msg"] for fault in error.errors())
     return ""
 
 

@@ -2,11 +2,12 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from medtune.artifacts import Arm, Curve
 from medtune.report import words
@@ -19,13 +20,22 @@ NAME_WIDTH = 11
 TICKS = 6
 
 
+class Scale(NamedTuple):
+    """The vertical axis."""
+
+    axis: str
+    """What it shows."""
+    bar: float | None
+    """What a tune must exceed, if there is such a value."""
+
+
 def arms_and_curve(
     arms: Sequence[Arm],
     metric: str,
-    curve: Curve | None,
+    curve: Curve,
     colours: Mapping[str, str],
     *,
-    axis: str,
+    scale: Scale,
     label: str,
 ) -> Markup:
     """Draw the arms as points with intervals, and the curve with its band, on one vertical axis.
@@ -33,22 +43,23 @@ def arms_and_curve(
     Args:
         arms: From left to right.
         metric: The name of the metric that decides.
-        curve: None where nothing was tuned: then the arms are alone.
+        curve: Of the tune.
         colours: By arm.
-        axis: What the vertical axis shows.
+        scale: The vertical axis.
         label: What a screen reader says.
     """
 
     def paint(figure: Figure) -> None:
-        if curve is None:
-            left = figure.subplots()
-        else:
-            left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))
-            _curve(right, curve)
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))
+        _curve(right, curve)
         _arms(left, arms, metric, colours)
-        left.set_ylabel(axis)
+        left.set_ylabel(scale.axis)
         edges = [e for arm in arms for e in (arm.estimates[metric].low, arm.estimates[metric].high)]
-        edges += [] if curve is None else [point.value for point in curve.points]
+        edges += [point.value for point in curve.points]
+        edges += [e for band in curve.band for e in (band.low, band.high)]
+        if scale.bar is not None:
+            for axes in figure.axes:
+                axes.axhline(scale.bar, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         left.set_ylim(*spread(min(edges), max(edges)))
 
     return draw("decision-curve", (WIDE, HEIGHT), label, paint)
@@ -86,10 +97,9 @@ def _curve(axes: Axes, curve: Curve) -> None:
         linewidth=0,
     )
     largest = max(point.examples for point in curve.points)
-    for style, part in (
-        ("-", [band for band in curve.band if band.examples <= largest]),
-        ((0, (4, 3)), [band for band in curve.band if band.examples >= largest]),
-    ):
+    inside = [band for band in curve.band if band.examples <= largest]
+    beyond = [*inside[-1:], *(band for band in curve.band if band.examples > largest)]
+    for style, part in (("-", inside), ((0, (2, 1.5)), beyond)):
         axes.plot(
             [band.examples for band in part],
             [band.value for band in part],
@@ -121,7 +131,7 @@ def _curve(axes: Axes, curve: Curve) -> None:
         FixedLocator(_ticks([point.examples for point in curve.points], sizes[-1]))
     )
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("training examples")
     axes.set_title("The tune by its training examples")
 

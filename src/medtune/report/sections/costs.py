@@ -54,5 +54,5 @@ def prompts_table(decision: Decision) -> Table:
         head=("arm", "its prompt", f"{words.metric_name(decision.primary)} of each prompt tried"),
         align="lll",
         rows=rows,
-        caption=f"Each prompting arm tried as many prompts, on {n} training examples.",
+        caption=f"Each prompting arm tried the same number of prompts, on {n} training examples.",
     )

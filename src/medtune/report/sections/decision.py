@@ -6,7 +6,7 @@ from medtune.artifacts import Arm, Curve, Decision
 from medtune.report import words
 from medtune.report.blocks import Block, Bullets, Callout, Picture, Section, Table, Text
 from medtune.report.plots.arms import Row, dots
-from medtune.report.plots.decision import arms_and_curve
+from medtune.report.plots.decision import Scale, arms_and_curve
 from medtune.report.sections.arms import about_table, arms_tables, comparisons_table, gate_text
 from medtune.report.sections.costs import costs_table, prompts_table
 from medtune.report.verdict import ADVICE, TONES, lower_wins, ranked
@@ -95,7 +95,9 @@ def decision_picture(
             metric,
             _upright(decision.curve, lower=lower),
             colours,
-            axis=f"{name} ({'lower' if lower else 'higher'} is better)",
+            scale=Scale(
+                f"{name} ({'lower' if lower else 'higher'} is better)", _bar(decision, metric)
+            ),
             label=spoken(arms, metric, "validation"),
         ),
         title="All arms on the same validation examples, and what more training examples bring",
@@ -104,7 +106,8 @@ def decision_picture(
         + " Right, the same of tunes on more and more training examples, and the curve through "
         "them.",
         read=f"{READ} The shaded band holds the curve in 95 of 100 cases; beyond the largest tune "
-        "(dashed) it is a projection. Both sides have the same vertical axis.",
+        "(dashed) it is a projection. The level dashed line is the best prompting arm with the "
+        "margin: a tune must exceed it by the whole interval. Both sides have one vertical axis.",
         says=_best(arms, metric) + " " + _curve_says(decision),
     )
 
@@ -177,6 +180,18 @@ def _curve_says(decision: Decision) -> str:
         f"({words.decimal(low, 2)} to {words.decimal(high, 2)}); the chance that it beats the best "
         f"other arm by the margin of {decision.margin:g} is {100 * chance:.0f} %."
     )
+
+
+def _bar(decision: Decision, metric: str) -> float | None:
+    """The best prompting arm and the margin."""
+    names = {gate.against for gate in decision.gates if gate.metric == decision.primary}
+    values = [
+        arm.estimates[metric].value
+        for arm in decision.arms
+        if arm.name in names and arm.name != "majority"
+    ]
+    sign = -1 if decision.facts.lower_is_better else 1
+    return values[0] + sign * decision.margin if values else None
 
 
 def _upright(curve: Curve, *, lower: bool) -> Curve:
