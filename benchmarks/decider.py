@@ -110,15 +110,20 @@ def levels(chance: np.random.Generator, best: str, guess: float, *, own: bool) -
     mid = chance.uniform(low, max(low, top - CLEAR))
     arms = {"zero_shot": low, "few_shot": mid, "retrieval": chance.uniform(low, mid)}
     behind = top - CLEAR - chance.uniform(0, 0.2)
-    if best == "tune":
-        return Levels(arms, top, min(0.97, top + chance.uniform(0.0, 0.03)), train, tune)
-    if best == "prompt":
-        arms |= {"few_shot": top, "retrieval": top - chance.uniform(0.0, 0.2)}
-        return Levels(arms, behind, top - CLEAR, train, tune)
-    if best == "retrieve":
-        return Levels(arms | {"retrieval": top}, behind, top - CLEAR, train, tune)
-    if best == "nothing_works":
-        return Levels(dict.fromkeys(arms, guess), guess, guess, train, tune)
+    plain = {
+        "tune": Levels(arms, top, min(0.97, top + chance.uniform(0.0, 0.03)), train, tune),
+        "prompt": Levels(
+            arms | {"few_shot": top, "retrieval": top - chance.uniform(0.0, 0.2)},
+            behind,
+            top - CLEAR,
+            train,
+            tune,
+        ),
+        "retrieve": Levels(arms | {"retrieval": top}, behind, top - CLEAR, train, tune),
+        "nothing_works": Levels(dict.fromkeys(arms, guess), guess, guess, train, tune),
+    }
+    if best in plain:
+        return plain[best]
     # Few data: all of them are in the largest tune, and it has begun to learn.
     train = int(chance.choice([100, 250] if own else [80, 160, 300]))
     later = min(0.97, top + 0.05)

@@ -5,7 +5,6 @@ The release asks this before it believes a decision.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
 
 from medtune.artifacts import (
     Decision,
@@ -13,7 +12,6 @@ from medtune.artifacts import (
     read_predictions,
     sha256_file,
 )
-from medtune.config import GoalName
 from medtune.decide.compare import ARMS, TUNES
 from medtune.decide.goal import RULES, rule_of
 from medtune.decide.kept import looks
@@ -59,7 +57,7 @@ def refuse_unsound(out: Path, decision: Decision) -> None:
 
 def _of_numbers(decision: Decision) -> Iterator[str]:
     """What the decision itself shows."""
-    if decision.goal not in RULES or decision.rule != rule_of(cast("GoalName", decision.goal)):
+    if decision.goal not in RULES or decision.rule != rule_of(decision.goal):
         yield "the rule is not the one of this goal and this version"
     tried = {name: len(recipe.tried) for name, recipe in decision.recipes.items()}
     if len(set(tried.values())) > 1:

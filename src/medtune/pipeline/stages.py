@@ -74,7 +74,9 @@ def decide(job: Job) -> Step:
         model = job.load()
         stage = import_module("medtune.decide")
         handed = stage.Handed(
-            small_tune=partial(_small_tune, job), documents=documents, offline=job.offline
+            small_tune=partial(_small_tune, job, model),
+            documents=documents,
+            offline=job.offline,
         )
         return stage.decide(run, job.app, model, handed, key=key, inputs=inputs)
 
@@ -86,7 +88,12 @@ def decide(job: Job) -> Step:
 
 
 def _small_tune(
-    job: Job, app: Application, few: Sequence[Example], seed: int, folder: Path
+    job: Job,
+    base: "LanguageModel",
+    app: Application,
+    few: Sequence[Example],
+    seed: int,
+    folder: Path,
 ) -> "tuple[LanguageModel, float]":
     """Tune on few examples, a fifth of which only choose the step, never the validation split.
 
@@ -98,7 +105,7 @@ def _small_tune(
     done = fit(
         job.run.model_copy(update={"seed": seed}),
         app,
-        job.load(),
+        base,
         few[n_look:],
         few[:n_look],
         folder=folder,
