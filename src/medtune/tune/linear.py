@@ -53,7 +53,8 @@ class _Product(torch.autograd.Function):
         g_x_NI = None
         if ctx.needs_input_grad[0]:
             g_x_NI = (g_inner_NR @ a_RI).addmm_(g_NO, weight_OI)
-        g_a_RI, g_b_OR = g_inner_NR.T @ x_NI, g_NO.T @ inner_NR
+        # The second as the transpose of R x O: this way round the product is up to twice as fast.
+        g_a_RI, g_b_OR = g_inner_NR.T @ x_NI, (inner_NR.T @ g_NO).T
         adapter_type: torch.dtype = ctx.adapter_type
         return g_x_NI, None, None, g_a_RI.to(adapter_type), g_b_OR.to(adapter_type), None
 
