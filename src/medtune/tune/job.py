@@ -1,7 +1,7 @@
 """What a fit has to do, and the model and processes made ready to do it."""
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from medtune.config import Run
 from medtune.llm.flat import flat, is_exact
+from medtune.llm.lean import lean
 from medtune.llm.load import LanguageModel
 from medtune.llm.render import Rendered
 from medtune.progress import say
@@ -120,9 +121,10 @@ def at_work(job: Job) -> Generator[Ready]:
 def _fastest(model: PreTrainedModel, batch: Batch) -> Generator[None]:
     """Compute in the fastest way that is exact for this architecture."""
     check_head(model, batch)
-    if is_exact(model, batch.tokens):
-        with flat(model):
-            yield
-    else:
-        say(f"{type(model).__name__} attends in a way of its own: lengths are computed one by one")
+    with lean(model), ExitStack() as stack:
+        if is_exact(model, batch.tokens):
+            stack.enter_context(flat(model))
+        else:
+            name = type(model).__name__
+            say(f"{name} attends in a way of its own: lengths are computed one by one")
         yield
