@@ -238,17 +238,12 @@ def test_a_killed_experiment_goes_on_after_the_last_whole_arm(out, models):
 
 
 @pytest.mark.usefixtures("quick")
-def test_free_replies_go_through_the_same_experiment(out, models):
-    run = changed(study(out), tune_examples=4)
-    decision = _decide(run, models, _handed(models, []), app=FREE_APP)
-    assert [one.name for one in decision.arms] == ["majority", *PROMPTS, "small_tune"]
-    assert all(gate.metric == "rouge_l" for gate in decision.gates)
-
-
-@pytest.mark.usefixtures("quick")
-def test_records_that_may_not_be_learned_from_are_not(out, models):
+def test_free_replies_that_may_not_be_learned_from_go_through_the_same_experiment(out, models):
     asked = []
-    decision = _decide(changed(study(out), may_learn=False), models, _handed(models, asked))
+    run = changed(study(out), may_learn=False)
+    decision = _decide(run, models, _handed(models, asked), app=FREE_APP)
+    assert [one.name for one in decision.arms] == ["majority", *PROMPTS]
+    assert all(gate.metric == "rouge_l" for gate in decision.gates)
     assert asked == []
     assert decision.verdict == "no"
     assert decision.curve is None
@@ -259,19 +254,6 @@ def _documents(tmp_path):
     path = tmp_path / "guide.txt"
     path.write_text("Aspirin increases relief.\n\nA tumour decreases it.\n", encoding="utf-8")
     return [path]
-
-
-@pytest.mark.usefixtures("quick")
-def test_documents_add_a_tune_on_prompts_with_passages(out, models, tmp_path):
-    documents, asked = _documents(tmp_path), []
-    run = changed(study(out), documents=(DocumentSection(source=f"path:{documents[0]}"),))
-    decision = _decide(run, models, _handed(models, asked, documents=documents))
-    assert [arm.name for arm in decision.arms][-2:] == ["small_tune", "tune_retrieval"]
-    last = asked[-1]
-    assert last[0] == 20
-    assert any("Use these passages:\n- " in text for text in last[2])
-    assert not any("passages" in text for text in asked[0][2])
-    assert "projected_tune_retrieval" in {one.arm for one in decision.comparisons}
 
 
 @pytest.mark.usefixtures("quick")
