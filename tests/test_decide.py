@@ -94,10 +94,14 @@ def test_every_prompting_arm_tries_as_many_prompts_on_the_same_part_of_train(out
 
 
 def test_shots_that_do_not_fit_the_context_are_left_out(out, models, capsys):
-    long = [dataclasses.replace(e, fields={"text": e.fields["text"] + " pain" * 90}) for e in TRAIN]
-    recipes = recipes_of(Desk(study(out, shots=6), APP, long, models[0]))
-    assert 0 < len(recipes["few_shot"][0].shots) < 6
+    def shown(longest):
+        tries = recipes_of(Desk(study(out, shots=6, longest=longest), APP, TRAIN, models[0]))
+        return [len(recipe.shots) for recipe in tries.get("few_shot", [])]
+
+    assert shown(40) == [6, 6]
+    assert all(0 < n < 6 for n in shown(400))
     assert "worked examples: more do not fit" in capsys.readouterr().err
+    assert shown(490) == []
 
 
 def test_shots_go_round_the_labels_are_short_and_of_different_groups():

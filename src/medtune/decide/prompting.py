@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from medtune.artifacts import Recipe
+from medtune.artifacts import DataCard, Recipe
 from medtune.config import Run
-from medtune.decide.asking import AS_WRITTEN, Around, asking, wordings
+from medtune.decide.asking import Around, asking, wordings
 from medtune.decide.baselines import Arm, baselines
 from medtune.decide.draw import choose_shots, draw_few
 from medtune.decide.outside import Outside
@@ -49,10 +49,23 @@ class Desk:
         assert self.run.decide.endpoint is not None, "there is such an arm only then"
         return Outside.of(self.run.decide.endpoint, self.run.evaluate, offline=self.offline)
 
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest record of any split, reply included."""
+        return max(split.longest for split in DataCard.load(self.run.out).splits.values())
+
     def fits(self, app: Application, example: Example) -> bool:
         """Whether the prompt leaves room for a reply."""
         tokens = len(self.model.renderer.prompt(app.prompt(example)))
         return tokens + self.run.evaluate.max_new_tokens <= self.model.context_tokens
+
+    def fits_all(self, asked: Application) -> bool:
+        """Whether what a way of asking adds fits beside the longest record."""
+        bare, more = (
+            len(self.model.renderer.prompt(app.prompt(self.train[0]))) for app in (self.app, asked)
+        )
+        room = self.model.context_tokens - self.run.evaluate.max_new_tokens
+        return self.longest + more - bare <= room
 
 
 def arms(desk: Desk, recipes: Mapping[str, Recipe]) -> dict[str, Arm]:
@@ -71,12 +84,12 @@ def recipes_of(desk: Desk) -> dict[str, list[Recipe]]:
     retrieval takes half of the passages in every second.
     """
     settings, seed = desk.run.decide, desk.run.seed
-    names = wordings(desk.app, desk.train, settings.instructions)[: settings.prompt_budget]
+    own = settings.instructions
+    known = wordings(desk.app, desk.train, own)
+    fit = [name for name in known if desk.fits_all(asking(desk.app, name, own=own))]
+    names = (fit or known[:1])[: settings.prompt_budget]
     tries: dict[str, list[Recipe]] = {ZERO_SHOT: [_recipe(name) for name in names]}
-    sets = [
-        choose_shots(desk.app, desk.train, settings.shots, seed=seed + i) for i in range(len(names))
-    ]
-    shown = [[shot.id for shot in _fitting(desk, shots)] for shots in sets]
+    shown = [[shot.id for shot in _fitting(desk, name, seed + i)] for i, name in enumerate(names)]
     if min(map(len, shown)) > 0:
         tries[FEW_SHOT] = [_recipe(name, shots=ids) for name, ids in zip(names, shown, strict=True)]
     halves = (settings.passages, max(1, settings.passages // 2))
@@ -165,20 +178,20 @@ def around(desk: Desk, recipe: Recipe) -> Callable[[Example], Around] | None:
     return nearest
 
 
-def _fitting(desk: Desk, shots: Sequence[Example]) -> list[Example]:
-    """As many of the last shots as fit the context beside the longest training example."""
-    if not shots:
-        return []
-    longest = max(desk.train, key=lambda example: len(desk.app.prompt(example)[-1].content))
+def _fitting(desk: Desk, wording: str, seed: int) -> list[Example]:
+    """As many worked examples, the last first, as fit the context beside the longest record."""
+    wanted = desk.run.decide.shots
+    shots = choose_shots(desk.app, desk.train, wanted, seed=seed)
     kept = list(shots)
+    own = desk.run.decide.instructions
     while kept:
         put = Around(shots=tuple(kept))
-        if desk.fits(asking(desk.app, AS_WRITTEN, around=lambda _, put=put: put), longest):
+        if desk.fits_all(asking(desk.app, wording, own=own, around=lambda _, put=put: put)):
             break
         kept.pop(0)
-    if len(kept) < desk.run.decide.shots:
+    if len(kept) < wanted:
         why = "more do not fit" if len(kept) < len(shots) else "train has no more groups"
-        say(f"decide: {len(kept)} of {desk.run.decide.shots} worked examples: {why}")
+        say(f"decide: {len(kept)} of {wanted} worked examples: {why}")
     return kept
 
 
