@@ -21,6 +21,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,7 @@ from medtune.records import Application, ArmResult, Example, Message, Prediction
 
 CLEAR = 0.12
 """By how much the best answer of a case is ahead."""
+EDGE = "tune at the margin"
 FAMILIES = ("tune", "prompt", "retrieve", "collect_more_data", "nothing_works")
 
 
@@ -277,21 +279,26 @@ def edge(seed: int, families: str) -> World:
     return World(**(true.__dict__ | {"curve": lambda _: level, "balanced": True}))
 
 
-def simulated(n: int, families: str, resamples: int) -> dict[str, object]:
-    """Run `n` cases of each family and a table of what came out."""
+def case(asked: tuple[str, int, str, int]) -> str:
+    """What the decider says of one case; of an edge case, whether it says yes."""
+    best, seed, families, resamples = asked
+    if best == EDGE:
+        return decided(edge(seed, families), seed, resamples).verdict
+    return decided(world(seed, best, families), seed, resamples).recommendation
+
+
+def simulated(n: int, families: str, resamples: int, processes: int) -> dict[str, object]:
+    """Run `n` cases of each family and print a table of what came out."""
     rows: dict[str, Counter[str]] = {}
-    for best in FAMILIES:
-        rows[best] = Counter(
-            decided(world(seed, best, families), seed, resamples).recommendation
-            for seed in range(n)
-        )
-        print(f"{best:20s} {dict(rows[best].most_common())}", flush=True)
+    with ProcessPoolExecutor(processes) as pool:
+        for best in (*FAMILIES, EDGE):
+            asked = [(best, seed, families, resamples) for seed in range(n)]
+            rows[best] = Counter(pool.map(case, asked, chunksize=4))
+            print(f"{best:20s} {dict(rows[best].most_common())}", flush=True)
+    false = rows.pop(EDGE)["yes"]
     unsure = sum(row["not_enough_data"] for row in rows.values())
     right = sum(row[best] for best, row in rows.items())
     total = n * len(FAMILIES)
-    false = sum(
-        decided(edge(seed, families), seed, resamples).verdict == "yes" for seed in range(n)
-    )
     told = total - unsure
     low, high = wilson(right, told)
     print(f"right {right} of {told} told ({right / told:.3f}, {low:.3f} to {high:.3f}); ", end="")
@@ -317,10 +324,11 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=120, help="simulated cases of each family")
     parser.add_argument("--families", choices=("report", "development"), default="report")
     parser.add_argument("--resamples", type=int, default=400)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--real", action="store_true", help="with the embedded model, an hour")
     given = parser.parse_args()
     started = time.monotonic()
-    found = simulated(given.cases, given.families, given.resamples)
+    found = simulated(given.cases, given.families, given.resamples, given.processes)
     if given.real:
         sys.path.insert(0, str(Path(__file__).parent))
         from decider_real import real  # loads the model's world only when asked

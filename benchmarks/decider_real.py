@@ -118,14 +118,14 @@ def by_lot(chance: random.Random, n: int, folder: Path) -> tuple[list[Row], dict
 
 Make = Callable[[random.Random, int, Path], tuple[list[Row], dict[str, object]]]
 TASKS: dict[str, tuple[Make, str, int, int]] = {
-    "copy": (copy, "prompt", 240, 160),
-    "ward": (ward, "retrieve", 240, 160),
-    "formulary": (lambda c, n, _: formulary(c, n, 6), "tune", 240, 160),
-    "random": (by_lot, "nothing_works", 240, 160),
+    "copy": (copy, "prompt", 200, 120),
+    "ward": (ward, "retrieve", 200, 120),
+    "formulary": (lambda c, n, _: formulary(c, n, 6), "tune", 240, 180),
+    "random": (by_lot, "nothing_works", 200, 120),
     "few": (lambda c, n, _: formulary(c, n, 12), "collect_more_data", 64, 64),
 }
 """How to make it, what is best, training examples, and those of the largest tune."""
-VALIDATION = 160
+VALIDATION = 140
 
 
 def run_of(name: str, variant: str, folder: Path) -> Run:
