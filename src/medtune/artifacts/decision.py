@@ -140,6 +140,9 @@ class Curve(Part):
     """Probability that a tune on so many examples beats the best other arm by the margin."""
     needed: int | None
     """Fewest examples at which that probability is 80 %, if there are any within reach."""
+    still_rising: bool = False
+    """Whether the curve would beat the best other arm by the margin at four times as many examples
+    if it went on as between its two largest sizes, a rise of more than twice `draw_sd`."""
 
 
 class Decision(Artifact):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 RATES = np.geomspace(0.15, 3.0, 10)
-USUAL_RATE, RATE_SPREAD = 0.7, 0.5
+USUAL_RATE, RATE_SPREAD = 0.7, 0.7
 """Before anything is seen, the logarithm of the rate is normal about that of 0.7: rates above 1.5,
 after which a curve stops rising at once, are rare (our reading of Viering and Loog)."""
 ONSETS = 16

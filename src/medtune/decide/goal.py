@@ -99,10 +99,11 @@ changes more than twice a year, only arms that retrieve may be used, whatever th
 retrieval stands for all prompting arms, and only a tune with retrieval may be compared with it. \
 If not yes: collect more data, if by the curve a tune on at most four times as many training \
 examples beats the best other arm by the margin with a probability of 80 %. Between 15 and 80 %, \
-it cannot be told whether more data would help. Else, after a no: the classical baseline, if it \
-is better than every arm with a language model; retrieve, if retrieval is better than every other \
-prompt; the best prompt, if it is better than the most frequent answer and than guessing; \
-nothing, if no arm is. An arm with a failed answer cannot be recommended."""
+or if the curve would get there by going on as it rose between its two largest sizes, it cannot \
+be told whether more data would help. Else, after a no: the classical baseline, if it is better \
+than every arm with a language model; retrieve, if retrieval is better than every other prompt; \
+the best prompt, if it is better than the most frequent answer and than guessing; nothing, if no \
+arm is. An arm with a failed answer cannot be recommended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,23 @@ def _curve(
         train_examples=total,
         chances={str(n): float((found.drawn.at(n) > bar).mean()) for n in sorted(read)},
         needed=likely[0] if likely else None,
+        still_rising=_goes_on(ladder, values, found.draw_sd, float(np.median(bar))),
     )
+
+
+def _goes_on(ladder: Ladder, values: Floats, draw_sd: float, bar: float) -> bool:
+    """Whether a straight line in log n through the two largest sizes passes the bar in reach.
+
+    The curves of the fit flatten, and tunes that have just begun to learn may not yet.
+    """
+    sizes = np.array([point.examples for point in ladder.points])
+    tuned = sorted({point.examples for point in ladder.points})
+    if len(tuned) == 1:
+        return False
+    before, top = tuned[-2:]
+    low, high = float(values[sizes == before].mean()), float(values[sizes == top].mean())
+    steps = np.log(FARTHEST * ladder.train_examples / top) / np.log(top / before)
+    return high - low > 2 * draw_sd and high + (high - low) * steps > bar
 
 
 def _band(found: curves.Draws, n: int) -> CurveBand:

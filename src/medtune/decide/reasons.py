@@ -179,10 +179,11 @@ def _more_needed(decision: Decision, judgement: Judgement, best: str) -> str:
     head = f"Not enough data to tell. Until there are, the best prompting arm is {best}."
     if judgement.verdict == "no" and curve is not None:
         chance = max(curve.chances.values())
+        rising = " It is still rising at its largest tune." if curve.still_rising else ""
         return (
             f"Do not tune on these data; the best prompting arm is {best}. There is not enough "
             "data to tell whether more would change that: by the curve, the chance is "
-            f"{100 * chance:.0f} % at {list(curve.chances)[-1]} training examples."
+            f"{100 * chance:.0f} % at {list(curve.chances)[-1]} training examples.{rising}"
         )
     if curve is not None and curve.projected_to < curve.train_examples:
         head += (

@@ -215,7 +215,7 @@ def _collects(decision: Decision) -> bool:
 def _may_grow(decision: Decision) -> bool:
     """Whether more training examples, within reach, may well make tuning worth it."""
     curve = decision.curve if decision.facts.may_learn else None
-    return curve is not None and max(curve.chances.values()) > UNLIKELY
+    return curve is not None and (max(curve.chances.values()) > UNLIKELY or curve.still_rising)
 
 
 def _otherwise(decision: Decision, verdict: Verdict, *, nothing: bool) -> tuple[str, str]:
