@@ -154,6 +154,8 @@ class Application:
     """The replies the model may give, where they are few: they are then scored, not generated."""
     left_out: Callable[[Sequence[Path]], Mapping[str, Mapping[str, int]]] | None = None
     """Rows that `load` leaves out of the same files: their number by reason, by source."""
+    rejected: Callable[[Example], str] | None = None
+    """A reply that is worse than `reply`, where the data has one: preference tuning needs it."""
     lower_is_better: frozenset[str] = frozenset()
     gates: tuple[Gate, ...] = ()
     """Conditions beyond those that `decide` fixes from the baselines."""

@@ -94,6 +94,8 @@ class TaskSection(Section):
     `spans`: a list of strings found in the input. `text`: free text. `json`: an object."""
     target: str = "label"
     """The column that holds the answer."""
+    rejected: str | None = None
+    """The column that holds a worse answer, for preference tuning."""
     labels: tuple[str, ...] = ()
     """The allowed labels, for `answer: label`."""
     options: str | None = None
@@ -146,6 +148,16 @@ class DecideSection(Section):
 class TuneSection(Section):
     """The training itself."""
 
+    objective: Literal["sft", "dpo", "simpo"] = "sft"
+    """`sft` learns the replies. `dpo` and `simpo` learn to prefer them to the worse replies of
+    `task.rejected`: with the base model as reference, and without one."""
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """How sharp the preference is; some 0.1 for `dpo`, 2 for `simpo`."""
+    preference_margin: Annotated[float, Field(ge=0)] = 0.5
+    """By how much `simpo` wants a better reply preferred, times the worse one's odds, in nats."""
+    adapter: Literal["lora", "rslora", "dora"] = "lora"
+    """`rslora` scales by alpha over the root of the rank; `dora` also learns the size of each
+    output's weights, and is slower."""
     rank: Count = 16
     """Rank of the LoRA adapter, on all linear layers of the decoder."""
     alpha: float = 32.0
