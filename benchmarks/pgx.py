@@ -58,10 +58,8 @@ THEIR_WORDS = (
     ("alternative", r"^consider hormonal therapy"),
     ("reduce", r"reduction of|reduced|decreased dose|prescribe ?<=|% less|^reduce starting"),
     ("reduce", r"lowest recommended starting dose\. titrate|25-50%|50% of|at 10 mg/m2|lower"),
-    (
-        "reduce",
-        r"if no clinical response .* increase dose to 80|^initiate with a dose of 0\.5 mg/kg/day and if",
-    ),
+    ("reduce", r"if no clinical response .* increase dose to 80"),
+    ("reduce", r"^initiate with a dose of 0\.5 mg/kg/day and if"),
     ("increase", r"^increase"),
     ("none", r"^no recommendation|^n/a$|could (not )?be assigned based on genotyping performed"),
     ("none", r"^clinical findings"),
