@@ -76,9 +76,7 @@ class Advice:
     @property
     def action(self) -> Action:
         """The most careful action of all recommendations; "none" if there is none."""
-        if not self.recommendations:
-            return "none"
-        return max(self.recommendations, key=lambda one: CAUTION[one.action]).action
+        return most_careful(self.recommendations)
 
     @property
     def critical(self) -> bool:
@@ -129,14 +127,28 @@ def advise(drug: str, results: Sequence[GeneResult], *, extra: Sequence[Table] =
     )
 
 
-def drugs() -> Sequence[str]:
+def most_careful(recommendations: Sequence[Recommendation]) -> Action:
+    """The most careful action among some recommendations; "none" if there are none."""
+    if not recommendations:
+        return "none"
+    return max(recommendations, key=lambda one: CAUTION[one.action]).action
+
+
+@cache
+def drugs() -> tuple[str, ...]:
     """Every drug with a recommendation, by the alphabet."""
-    return sorted({row.drug for row in _rows()})
+    return tuple(sorted({row.drug for row in _rows()}))
 
 
 def genes_of(drug: str) -> Sequence[str]:
     """The genes that matter for a drug; none if it is not in the tables."""
     return list(dict.fromkeys(g for row in _rows() if row.drug == drug for g in row.when))
+
+
+def hla_alleles_of(drug: str) -> frozenset[str]:
+    """The HLA alleles that the recommendations for a drug ask about."""
+    asked = (when for row in _rows() if row.drug == drug for when in row.when.values())
+    return frozenset(key.split()[0] for when in asked for key in when if key.startswith("*"))
 
 
 def _has_result(result: GeneResult) -> bool:
