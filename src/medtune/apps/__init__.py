@@ -3,7 +3,7 @@
 `custom` is not one of the eight: it is the user's own task, built from the run file alone.
 """
 
-from medtune.apps import custom, drug_discovery
+from medtune.apps import custom, drug_discovery, personalized_medicine
 from medtune.config import Run
 from medtune.errors import ConfigError, did_you_mean
 from medtune.records import Application
@@ -12,11 +12,11 @@ __all__ = ["APPS", "NOT_BUILT", "find_app"]
 
 APPS: dict[str, Application] = {
     "drug_discovery": drug_discovery.APP,
+    "personalized_medicine": personalized_medicine.APP,
 }
 
 NOT_BUILT: dict[str, str] = {
     "decision_support": "findings, history and labs to a ranked differential",
-    "personalized_medicine": "genotype and record to phenotype and recommendation",
     "imaging": "X-ray, CT and MRI to findings with their place",
     "chatbot": "consumer questions to plain answers with sources and triage",
     "documentation": "dialogue or findings to clinical notes",
