@@ -15,7 +15,7 @@ Matrix = NDArray[np.float64]
 
 TOLERANCE = 1e-10
 """Relative change of the deviance at which the fit stops."""
-MOST_STEPS = 50
+MOST_STEPS = 25
 LARGEST_ETA = 30.0
 """Linear predictors are held within this, for a level with only zeros has no finite estimate."""
 TINY = 1e-12

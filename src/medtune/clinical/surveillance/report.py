@@ -81,10 +81,7 @@ def numbers(text: str) -> tuple[str, ...]:
 def shown(facts: Mapping[str, str], key: str) -> str:
     """The word for what a cell shows, such as "rising"; empty for a cell that needs none."""
     if key == "threshold":
-        small = facts["reported"].startswith("<")
-        return (
-            "above" if not small and float(facts["reported"]) > _bounds(facts[key])[0] else "below"
-        )
+        return "above" if float(facts["reported"]) > _bounds(facts[key])[0] else "below"
     if key == "trend":
         return _side(facts[key], 0.0, ("falling", "no clear trend", "rising"))
     if key in VACCINES and "target" in facts:
@@ -136,12 +133,13 @@ def _case_sentences(facts: Mapping[str, str]) -> Iterator[str]:
     expected = f", {facts['expected']} expected [expected]" if "expected" in facts else ""
     yield f"{reported} cases [reported]{expected}."
     status = facts["status"].capitalize()
+    verify = ", to be verified" if facts["status"] in ("signal", "watch") else ""
     if "threshold" in facts:
-        verify = "" if facts["status"] == "no signal" else ", to be verified"
         over = shown(facts, "threshold")
         yield f"{status}: {over} the threshold of {facts['threshold']} [threshold]{verify}."
     else:
-        yield f"{status}: no baseline."
+        why = "small counts are withheld" if facts["reported"].startswith("<") else "no baseline"
+        yield f"{status}: {why}{verify}."
     if "complete" in facts:
         yield f"Only {facts['complete']} [complete] are in; expect {facts['nowcast']} [nowcast]."
     if "trend" in facts:

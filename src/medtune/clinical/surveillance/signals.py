@@ -90,7 +90,7 @@ def judge_week(
             "too few cases for an alarm" if week.too_few else "",
         )
     elif last >= EARS_HISTORY:
-        found = _by_ears(usable.tolist())
+        found = _by_ears(usable[-EARS_HISTORY - 1 :].tolist())
     else:
         reason = "the case definition or test changed" if changed_at else "too little history"
         return Signal("not judged", "none", float(y[-1]), None, None, None, None, reason)

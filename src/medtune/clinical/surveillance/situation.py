@@ -4,7 +4,7 @@ A cell's text is all that may be said of it: a report repeats its numbers digit 
 its key. What a small count would give away is not made into a cell at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,8 +82,8 @@ def case_facts(
 ) -> Facts:
     """The cells of one place and week.
 
-    A count of 1 to 10 is shown as "<11", and nothing is shown that it could be worked out from:
-    neither nowcast nor trend nor forecast.
+    A count of 1 to 10 is shown as "<11", and with it nothing that it could be worked out from:
+    neither threshold nor nowcast, trend and forecast.
 
     Args:
         cases: The place's cases.
@@ -93,14 +93,14 @@ def case_facts(
         learn: Of `delays`, for that week.
         first: First week on record; None for long before.
     """
-    small = 0 < signal.observed < SMALL
-    facts = {"topic": head[0], "place": head[1], "period": week_label(week)}
-    facts["status"] = signal.level
-    facts["reported"] = f"<{SMALL}" if small else f"{signal.observed:.0f}"
+    facts = dict(zip(HEAD, (*head, week_label(week), signal.level), strict=True))
+    if 0 < signal.observed < SMALL:
+        return facts | {"reported": f"<{SMALL}"}
+    facts["reported"] = f"{signal.observed:.0f}"
     if signal.expected is not None and signal.upper is not None:
         facts["expected"] = f"{signal.expected:.0f}"
         facts["threshold"] = f"{signal.upper:.0f}"
-    if small or signal.observed == 0:
+    if signal.observed == 0:
         return facts
     latest = nowcasts(cases, week, learn) if learn is not None else []
     if latest and latest[-1].completeness < COMPLETE:
@@ -112,24 +112,20 @@ def case_facts(
 
 def coverage_facts(
     *,
-    topic: str,
-    place: str,
-    period: str,
+    head: tuple[str, str, str],
     children: float,
-    doses: dict[str, float],
+    doses: Mapping[str, float],
     design_effect: float = 1.0,
 ) -> Facts:
     """The cells of a place's vaccination coverage.
 
     Args:
-        topic: Such as "vaccination".
-        place: Where.
-        period: When.
+        head: Topic, place and period.
         children: Target population, or children surveyed.
         doses: Children with each vaccine by its key, and with no vaccine at all under "none".
         design_effect: Of the survey.
     """
-    facts = {"topic": topic, "place": place, "period": period, "status": "coverage"}
+    facts = dict(zip(HEAD, (*head, "coverage"), strict=True))
     if children < SMALL:
         return facts | {"children": f"<{SMALL}"}
     facts |= {"children": f"{children:.0f}", "target": _percent(TARGET)}
