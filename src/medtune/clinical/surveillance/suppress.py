@@ -108,8 +108,12 @@ def _equations(
 
 
 def _complement(table: Cells, hidden: Mask, place: tuple[int, int]) -> tuple[int, int]:
-    """The smallest shown count, not 0, in the row or column of an exposed cell; else anywhere."""
+    """The smallest shown count, not 0, in the row or column of an exposed cell; totals last."""
+    last_row, last_column = table.shape[0] - 1, table.shape[1] - 1
     shown = [(int(i), int(j)) for i, j in np.argwhere(~hidden & (table > 0))]
     near = [one for one in shown if one[0] == place[0] or one[1] == place[1]]
     assert near or shown, "a table whose every count is withheld exposes none"
-    return min(near or shown, key=lambda one: (table[one], one))
+    return min(
+        near or shown,
+        key=lambda one: (one[0] == last_row or one[1] == last_column, table[one], one),
+    )
