@@ -46,7 +46,7 @@ def suppress(counts: Sequence[Sequence[float]], *, small: int = SMALL) -> Mask:
         open_cells = exposed(table, hidden)
         if not open_cells:
             return hidden
-        hidden[_complement(table, hidden, open_cells[0])] = True
+        hidden[_complement(table, hidden, open_cells)] = True
 
 
 def with_totals(counts: Sequence[Sequence[float]]) -> Cells:
@@ -107,13 +107,16 @@ def _equations(
     return sums, known
 
 
-def _complement(table: Cells, hidden: Mask, place: tuple[int, int]) -> tuple[int, int]:
-    """The smallest shown count, not 0, in the row or column of an exposed cell; totals last."""
-    last_row, last_column = table.shape[0] - 1, table.shape[1] - 1
+def _complement(
+    table: Cells, hidden: Mask, exposed_cells: Sequence[tuple[int, int]]
+) -> tuple[int, int]:
+    """The smallest shown count, not 0, in a row or column of an exposed cell; totals last."""
+    totals = (table.shape[0] - 1, table.shape[1] - 1)
+    rows, columns = ({cell[axis] for cell in exposed_cells} for axis in (0, 1))
     shown = [(int(i), int(j)) for i, j in np.argwhere(~hidden & (table > 0))]
-    near = [one for one in shown if one[0] == place[0] or one[1] == place[1]]
+    near = [one for one in shown if one[0] in rows or one[1] in columns]
     assert near or shown, "a table whose every count is withheld exposes none"
     return min(
         near or shown,
-        key=lambda one: (one[0] == last_row or one[1] == last_column, table[one], one),
+        key=lambda one: (one[0] == totals[0] or one[1] == totals[1], table[one], one),
     )
