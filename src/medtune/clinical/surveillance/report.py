@@ -19,6 +19,8 @@ from typing import NamedTuple
 from medtune.clinical.surveillance.situation import HEAD
 
 REFERENCE = re.compile(r"\[([^\[\]]*)\]")
+ABOUT = ("topic", "place", "period")
+"""What a report must name as it stands in the facts; digits in these are of no cell."""
 NUMBER = re.compile(r"(?<![\w.,])<?\s?[-+−]?\d(?:[\d,.]*\d)?")
 FEWER = re.compile(r"\b(?:fewer|less) than (?=\d)", re.IGNORECASE)
 TREND = {
@@ -91,9 +93,10 @@ def shown(facts: Mapping[str, str], key: str) -> str:
 
 
 def claims(facts: Mapping[str, str], text: str) -> list[str]:
-    """What a report says: its status, and per reference the key, its numbers and its word."""
+    """What a report says: what it is about, its status, and per reference key, numbers and word."""
     known = cells(facts)
-    said = [f"status: {one}" for one in _statuses(facts, text)]
+    said = [f"{key}: {facts[key]}" for key in ABOUT if _names(facts, key, text)]
+    said += [f"status: {one}" for one in _statuses(facts, text)]
     for key, words in _parts(facts, text):
         word = _said(words, key) if key in known and shown(facts, key) else ""
         said.append(" ".join([f"{key}:", *numbers(words), word]).strip())
@@ -106,10 +109,11 @@ def faults(facts: Mapping[str, str], text: str) -> list[Fault]:
 
 
 def missing(facts: Mapping[str, str], text: str) -> list[str]:
-    """The cells that the report does not name, and "status" if it gives none."""
+    """What the report does not say: topic, place and period, its status, and each cell."""
     named = {match[1] for match in REFERENCE.finditer(text)}
-    silent = facts["status"] in STATUS and not _statuses(facts, text)
-    return [*(["status"] if silent else []), *(key for key in cells(facts) if key not in named)]
+    left_out = [key for key in ABOUT if not _names(facts, key, text)]
+    left_out += ["status"] if facts["status"] in STATUS and not _statuses(facts, text) else []
+    return [*left_out, *(key for key in cells(facts) if key not in named)]
 
 
 def _bounds(cell: str) -> list[float]:
@@ -215,9 +219,17 @@ def _tail(text: str) -> str:
 
 def _without_head(facts: Mapping[str, str], text: str) -> str:
     """The text without topic, place and period, whose digits are of no cell."""
-    for key in ("topic", "place", "period"):
-        text = re.sub(rf"(?<!\w){re.escape(facts[key])}(?!\w)", " ", text, flags=re.IGNORECASE)
+    for key in ABOUT:
+        text = re.sub(_name(facts, key), " ", text, flags=re.IGNORECASE)
     return text
+
+
+def _name(facts: Mapping[str, str], key: str) -> str:
+    return rf"(?<!\w){re.escape(facts[key])}(?!\w)"
+
+
+def _names(facts: Mapping[str, str], key: str, text: str) -> bool:
+    return re.search(_name(facts, key), text, re.IGNORECASE) is not None
 
 
 def _statuses(facts: Mapping[str, str], text: str) -> list[str]:
