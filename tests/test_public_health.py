@@ -17,11 +17,12 @@ from medtune.records import Example, Prediction
 
 APP = public_health.APP
 TAIWAN = (
-    "Date_Onset,Date_Notification,County_living,Number_of_confirmed_cases\n"
-    "2014/01/01,2014/01/03,Tainan City,1\n"
-    "2014/01/02,2014/01/20,Tainan City,2\n"
-    "2014/01/02,2014/01/01,Tainan City,1\n"
-    "2014/01/02,2014/01/20,None,1\n"
+    "Date_Onset,Date_Notification,County_living,Number_of_confirmed_cases,"
+    "Enumeration_unit_long,Enumeration_unit_lat\n"
+    "2014/01/01,2014/01/03,Tainan City,1,120.21,23.02\n"
+    "2014/01/02,2014/01/20,Tainan City,2,120.23,22.98\n"
+    "2014/01/02,2014/01/01,Tainan City,1,0,0\n"
+    "2014/01/02,2014/01/20,None,1,None,None\n"
 )
 PERU = "\ufeffdepartamento,ano,semana,edad\nLORETO,2020,53,4\nLORETO,2021,1,70\n"
 
@@ -65,6 +66,7 @@ def test_the_line_list_is_read_by_week_and_impossible_dates_are_left_out(dengue:
     assert weekly_counts(cases, taiwan.first, taiwan.first, known_at=taiwan.first + 3) == [3.0]
     assert weekly_counts(peru.places["Loreto"], peru.first, peru.last) == [1.0, 1.0]
     assert peru.places["Loreto"].reports is None
+    assert taiwan.centres == {"Tainan City": (120.2, 23.0)}
 
 
 def test_survey_coverage_becomes_cells_with_the_design_effect(tmp_path: Path):

@@ -19,7 +19,7 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -67,6 +67,10 @@ class CaseSeries:
     last: int
     """First and last week on record."""
     licence: str
+    centres: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict[str, tuple[float, float]]
+    )
+    """Longitude and latitude of places, in degrees; of some or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +123,33 @@ def _lines(wheel: zipfile.ZipFile, member: str) -> Iterator[dict[str, str]]:
 
 
 def _taiwan(wheel: zipfile.ZipFile) -> CaseSeries:
-    """Cases by county of residence."""
+    """Cases by county of residence; a county's centre is the mean place of its cases."""
     entries: list[Entry] = []
+    points: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for row in _lines(wheel, DENGUE.format("taiwan")):
         onset, report = _day(row["Date_Onset"]), _day(row["Date_Notification"])
         if row["County_living"] != "None" and report >= onset:
             n = int(row["Number_of_confirmed_cases"])
             weeks = week_number(onset), week_number(report)
             entries.append(Entry("dengue", row["County_living"], *weeks, n))
-    return _series(entries, country="Taiwan", licence="CC0-1.0")
+            points[row["County_living"]] += _point(row)
+    series = _series(entries, country="Taiwan", licence="CC0-1.0")
+    return replace(
+        series, centres={name: _centre(found) for name, found in points.items() if found}
+    )
+
+
+def _point(row: Mapping[str, str]) -> list[tuple[float, float]]:
+    try:
+        return [(float(row["Enumeration_unit_long"]), float(row["Enumeration_unit_lat"]))]
+    except ValueError:  # "None", where the place of the case is not known
+        return []
+
+
+def _centre(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The mean, to a tenth of a degree, so that no case's home can be told."""
+    longitude, latitude = np.array(points).mean(axis=0).round(1).tolist()
+    return longitude, latitude
 
 
 def _peru(wheel: zipfile.ZipFile) -> CaseSeries:

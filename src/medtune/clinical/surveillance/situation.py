@@ -20,14 +20,14 @@ from medtune.clinical.surveillance.trend import trend
 Facts = dict[str, str]
 """Text by key, in the order of a report. `HEAD` says what it is about; the rest are cells."""
 
-HEAD = ("topic", "place", "period", "status")
+HEAD: tuple[str, ...] = ("topic", "place", "period", "status")
 HISTORY_WEEKS = 5 * 52 + 4
 """What Farrington Flexible needs."""
 DELAY_WEEKS = 26
 LONGEST_DELAY = 4
 TREND_WEEKS = 6
-REVISED_WEEKS = LONGEST_DELAY
-"""Weeks whose counts may still grow: forecasts take their nowcast."""
+FORECAST_WEEKS = 120
+"""History of a forecast."""
 COMPLETE = 0.95
 """From this share on, a week counts as reported."""
 LEVELS = (0.025, 0.5, 0.975)
@@ -93,7 +93,7 @@ def case_facts(
         learn: Of `delays`, for that week.
         first: First week on record; None for long before.
     """
-    facts = dict(zip(HEAD, (*head, week_label(week), signal.level), strict=True))
+    facts: Facts = dict(zip(HEAD, (*head, week_label(week), signal.level), strict=True))
     if 0 < signal.observed < SMALL:
         return facts | {"reported": f"<{SMALL}"}
     facts["reported"] = f"{signal.observed:.0f}"
@@ -125,7 +125,7 @@ def coverage_facts(
         doses: Children with each vaccine by its key, and with no vaccine at all under "none".
         design_effect: Of the survey.
     """
-    facts = dict(zip(HEAD, (*head, "coverage"), strict=True))
+    facts: Facts = dict(zip(HEAD, (*head, "coverage"), strict=True))
     if children < SMALL:
         return facts | {"children": f"<{SMALL}"}
     facts |= {"children": f"{children:.0f}", "target": _percent(TARGET)}
@@ -138,18 +138,20 @@ def coverage_facts(
     return facts
 
 
+def completed(counts: Sequence[float], latest: Sequence[Nowcast]) -> list[float]:
+    """Weekly counts with the last ones replaced by their nowcast, as a forecast needs them."""
+    late = [one.median for one in latest]
+    return [*counts[: len(counts) - len(late)], *late]
+
+
 def _outlook(cases: Cases, week: int, latest: Sequence[Nowcast], first: int | None) -> Facts:
     """Trend and forecast of a week with enough cases."""
-    start = _start(week, HISTORY_WEEKS, first)
-    counts = weekly_counts(cases, start, week)
+    counts = weekly_counts(cases, _start(week, FORECAST_WEEKS, first), week)
     if len(counts) < TREND_WEEKS + LONGEST_DELAY:
         return {}
     shares = [min(1.0, one.completeness) for one in latest] or None
     growth = trend(counts[-TREND_WEEKS:], shares)
-    complete = [*counts]
-    for back, one in enumerate(reversed(latest[-REVISED_WEEKS:]), start=1):
-        complete[-back] = one.median
-    ahead = damped(complete, 1, levels=LEVELS)[0]
+    ahead = damped(completed(counts, latest), 1, levels=LEVELS)[0]
     return {
         "trend": f"{growth.growth:+.0%} ({100 * growth.low:+.0f} to {100 * growth.high:+.0f})",
         "forecast": _interval(ahead[0.5], ahead[0.025], ahead[0.975]),
