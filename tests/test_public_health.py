@@ -149,6 +149,12 @@ def test_leaving_out_is_not_unfaithful_but_costs_f1():
     assert APP.metrics["claim_f1"](found) < 0.8
 
 
+def test_a_report_of_another_place_is_not_faithful():
+    first, other = examples()[0], examples()[3]
+    wrong = Prediction("0", "g", first.target, other.target)
+    assert APP.metrics["faithful"]([wrong]) == 0.0
+
+
 def test_silence_and_abstention_are_not_faithful():
     assert APP.metrics["faithful"](predict(["", ""])) == 0.0
     assert APP.metrics["faithful"](predict([None, None])) == 0.0

