@@ -9,10 +9,10 @@ import pytest
 from public_health_examples import CELLS, examples
 from shared_data import shared
 
-from medtune.apps import public_health, public_health_data
+from medtune.apps import public_health, public_health_data, public_health_picture
 from medtune.clinical.surveillance.report import numbers
 from medtune.clinical.surveillance.series import weekly_counts
-from medtune.errors import DataError
+from medtune.errors import ConfigError, DataError
 from medtune.records import Example, Prediction
 
 APP = public_health.APP
@@ -217,3 +217,25 @@ def test_the_vaccination_of_germany_is_read_as_own_coverage(tmp_path: Path):
 def test_an_example_shows_no_text_in_its_repr():
     example = Example("1", "g", {"cells": "place: Somewhere"}, None)
     assert "Somewhere" not in repr(example)
+
+
+def test_the_picture_holds_the_curve_the_report_and_withholds_small_counts(tmp_path: Path):
+    path = counts_file(tmp_path, [20, 22, 19, 21, 20, 23, 19, 20, 21, 20, 4, 90])
+    page = public_health_picture.picture(path)
+    assert "<h1>Measles in North, 2023-W12</h1>" in page
+    assert "Signal: above the threshold of" in page
+    assert page.count("<svg") == 2  # no map without coordinates
+    assert "http" not in page.replace("http://www.w3.org", "")
+    small = public_health_picture.picture(path, "North", "2023-W11")
+    assert "fewer than 11 cases" in small
+    assert "&lt;11" in small
+    with pytest.raises(ConfigError, match="did you mean 'North'"):
+        public_health_picture.picture(path, "Nort")
+    with pytest.raises(ConfigError, match="has 2023-W01 to 2023-W12"):
+        public_health_picture.picture(path, "North", "2024-W01")
+
+
+def test_coverage_alone_has_no_curve(tmp_path: Path):
+    path = own(tmp_path, "place,period,children,bcg\nA,2023,100,90\n")
+    with pytest.raises(ConfigError, match="coverage has no curve"):
+        public_health_picture.picture(path)

@@ -233,6 +233,8 @@ def test_a_growing_population_is_no_outbreak():
     found = farrington(y.tolist(), 329, population=people.tolist())
     assert not found.alarm
     assert found.expected == pytest.approx(40, rel=0.2)
+    with pytest.raises(DataError, match="each needs one above 0"):
+        farrington(y.tolist(), 329, population=[0.0] * 330)
 
 
 def test_fewer_than_five_cases_in_four_weeks_never_alarm():

@@ -193,6 +193,15 @@ def test_a_small_count_takes_all_that_would_give_it_away_with_it():
     assert write_report(found).endswith("No signal: small counts are withheld.")
 
 
+def test_a_trend_that_could_be_anything_is_left_out():
+    cases = weeks_of([0] * 25 + [1, 0, 0, 0, 1, 60], WEEK)
+    signal = judge(cases, WEEK + 30, first=WEEK)
+    found = case_facts(cases, WEEK + 30, signal, head=("dengue", "A"), first=WEEK)
+    assert "trend" not in found
+    assert "forecast" in found
+    assert faults(found, write_report(found)) == missing(found, write_report(found)) == []
+
+
 def test_pooling_places_with_and_without_report_dates_is_refused():
     with pytest.raises(DataError, match="pool them apart"):
         pooled([weeks_of([1], WEEK), Cases(np.array([WEEK]), None)])

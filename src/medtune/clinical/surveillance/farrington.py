@@ -106,11 +106,14 @@ def farrington(
         population: Of the same weeks, if rates are to be compared.
 
     Raises:
-        DataError: A count is negative or not finite, or the history is too short.
+        DataError: A count is negative or not finite, a population is not above 0, or the history
+            is too short.
     """
     chosen = settings or FarringtonSettings()
     y = checked_counts(counts)
     people = np.ones(len(y)) if population is None else checked_counts(population)
+    if len(people) != len(y) or not (people > 0).all():
+        raise DataError(f"{len(people)} populations for {len(y)} weeks: each needs one above 0")
     baseline = fit_baseline(y, at, chosen, people)
     phi = baseline.fit.dispersion
     eta, leverage = baseline.fit.at(baseline.row)

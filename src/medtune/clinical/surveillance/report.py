@@ -148,6 +148,7 @@ def _case_sentences(facts: Mapping[str, str]) -> Iterator[str]:
         yield f"Only {facts['complete']} [complete] are in; expect {facts['nowcast']} [nowcast]."
     if "trend" in facts:
         yield f"{shown(facts, 'trend').capitalize()}, {facts['trend']} a week [trend]."
+    if "forecast" in facts:
         yield f"Next week {facts['forecast']} [forecast]."
 
 

@@ -31,6 +31,8 @@ FORECAST_WEEKS = 120
 COMPLETE = 0.95
 """From this share on, a week counts as reported."""
 LEVELS = (0.025, 0.5, 0.975)
+TELLING = 10.0
+"""A trend whose interval reaches beyond tenfold growth in a week says nothing, and is left out."""
 TARGET = 0.90
 """Immunization Agenda 2030 (WHO 2020): 90 % coverage of the essential childhood vaccines."""
 CLUSTER_DESIGN_EFFECT = 2.0
@@ -152,10 +154,12 @@ def _outlook(cases: Cases, week: int, latest: Sequence[Nowcast], first: int | No
     shares = [min(1.0, one.completeness) for one in latest] or None
     growth = trend(counts[-TREND_WEEKS:], shares)
     ahead = damped(completed(counts, latest), 1, levels=LEVELS)[0]
-    return {
-        "trend": f"{growth.growth:+.0%} ({100 * growth.low:+.0f} to {100 * growth.high:+.0f})",
-        "forecast": _interval(ahead[0.5], ahead[0.025], ahead[0.975]),
-    }
+    found: Facts = {}
+    if growth.high <= TELLING:
+        found["trend"] = (
+            f"{growth.growth:+.0%} ({100 * growth.low:+.0f} to {100 * growth.high:+.0f})"
+        )
+    return found | {"forecast": _interval(ahead[0.5], ahead[0.025], ahead[0.975])}
 
 
 def _triangle(cases: Cases, week: int) -> Triangle:
