@@ -187,13 +187,15 @@ def test_no_text_gets_the_computed_result_changed(attack: str):
         )
 
 
-def test_a_report_without_its_status_or_its_delay_is_blocked_and_without_a_forecast_warned_of():
+def test_what_must_be_said_blocks_and_what_should_be_said_warns():
     example = examples()[0]
     assert APP.facts is not None
     assert APP.check is not None
     facts, text = APP.facts(example), APP.reply(example)
     silent = APP.check(facts, text.replace("Signal: above", "Above"))
     assert [(f.severity, f.where) for f in silent] == [("block", "status")]
+    elsewhere = APP.check(facts, text.replace("Tainan City", "Taipei"))
+    assert [(f.severity, f.where) for f in elsewhere] == [("block", "place")]
     short = APP.check(facts, text.split(" Next week")[0])
     assert [(f.severity, f.where) for f in short] == [("warn", "forecast")]
 

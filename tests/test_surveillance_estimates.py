@@ -116,6 +116,13 @@ def test_a_place_with_few_cases_borrows_the_delay_of_the_country():
     assert 2 <= helped.low <= helped.median <= helped.high <= 20
 
 
+def test_a_single_late_case_does_not_promise_thousands():
+    table = np.zeros((26, 5))
+    table[0, 4] = 1
+    found = nowcast(table, LAST)[0]
+    assert found.high < 1000
+
+
 def test_what_is_reported_later_is_not_looked_at():
     onsets, reports = line_list(40, [0.4, 0.35, 0.25], seed=3)
     now = triangle(onsets, reports, today=29, periods=26, longest=4)

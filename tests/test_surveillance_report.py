@@ -193,6 +193,19 @@ def test_a_small_count_takes_all_that_would_give_it_away_with_it():
     assert write_report(found).endswith("No signal: small counts are withheld.")
 
 
+def test_a_cleared_backlog_is_said_in_the_report():
+    onsets = np.repeat(np.arange(WEEK, WEEK + 31), 30)
+    reports = np.where((onsets < WEEK + 20) & (onsets % 2 == 0), WEEK + 30, onsets)
+    cases = Cases(onsets, reports)
+    learn = delays(cases, WEEK + 30)
+    signal = judge(cases, WEEK + 30, learn=learn, first=WEEK)
+    found = case_facts(cases, WEEK + 30, signal, head=("dengue", "A"), learn=learn, first=WEEK)
+    assert signal.level != "signal"
+    assert float(found["backlog"].rstrip("%")) > 80
+    assert "are old [backlog]" in write_report(found)
+    assert faults(found, write_report(found)) == missing(found, write_report(found)) == []
+
+
 def test_a_trend_that_could_be_anything_is_left_out():
     cases = weeks_of([0] * 25 + [1, 0, 0, 0, 1, 60], WEEK)
     signal = judge(cases, WEEK + 30, first=WEEK)

@@ -46,8 +46,8 @@ WORTH_A_REPORT = 20
 """Cases known in the last four weeks. A place with fewer, or with a count that must be withheld,
 gets a report only if there is a signal or watch."""
 QUIET = Signal("no signal", "no case", 0.0, None, None, 1.0, None, "")
-MUST_BE_SAID = ("status", "complete", "nowcast")
-"""What a report may not leave out: the status, and that the count will still grow."""
+MUST_BE_SAID = ("place", "period", "status", "complete", "nowcast", "backlog")
+"""What a report may not leave out: where, when, the status, and what is wrong with the counts."""
 
 
 def load(paths: Sequence[Path]) -> Iterator[Example]:

@@ -26,6 +26,8 @@ CONCENTRATION = 0.1
 """Of the Dirichlet prior of the delays, as in Höhle and an der Heiden 2014: little."""
 FEWEST = 1e-9
 MIN_PRECISION = 1.0
+LEAST_SHARE = 0.01
+"""Of a period with less than this in, nothing can be said; its share is held here."""
 LEVEL_PERIODS = 2
 PRIOR_SHAPE = 1.0
 """How much a period's rate is tied to the level of the last two, in cases."""
@@ -149,7 +151,7 @@ def _arrived(table: Triangle, n_periods: int, draws: int, chance: np.random.Gene
         log_stay[:, delay] = np.log1p(-np.minimum(hazard, 1 - FEWEST))
     # F(d) = exp(sum of log_stay over delays above d)
     after = np.cumsum(log_stay[:, ::-1], axis=1)[:, ::-1]
-    share = np.exp(np.column_stack([after[:, 1:], np.zeros(draws)]))
+    share = np.maximum(np.exp(np.column_stack([after[:, 1:], np.zeros(draws)])), LEAST_SHARE)
     return share[:, np.minimum(np.arange(n_periods)[::-1], n_delays - 1)]
 
 
@@ -188,6 +190,5 @@ def _still_to_come(
 
 def _completeness(seen: NDArray[np.float64], arrived: Triangle) -> float:
     """Reported cases over expected ones: the share that should be in."""
-    shares = arrived.mean(axis=0)
-    expected = (seen + 0.5) / np.maximum(shares, FEWEST)
+    expected = (seen + 0.5) / arrived.mean(axis=0)
     return float((seen + 0.5).sum() / expected.sum())

@@ -146,6 +146,8 @@ def _case_sentences(facts: Mapping[str, str]) -> Iterator[str]:
         yield f"{status}: {why}{verify}."
     if "complete" in facts:
         yield f"Only {facts['complete']} [complete] are in; expect {facts['nowcast']} [nowcast]."
+    if "backlog" in facts:
+        yield f"Of the cases reported this week, {facts['backlog']} are old [backlog]."
     if "trend" in facts:
         yield f"{shown(facts, 'trend').capitalize()}, {facts['trend']} a week [trend]."
     if "forecast" in facts:

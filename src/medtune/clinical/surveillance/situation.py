@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medtune.clinical.surveillance.coverage import Share, coverage, dropout
 from medtune.clinical.surveillance.forecast import damped
-from medtune.clinical.surveillance.nowcast import Nowcast, nowcast, triangle
+from medtune.clinical.surveillance.nowcast import Nowcast, backlog_share, nowcast, triangle
 from medtune.clinical.surveillance.series import Cases, week_label, weekly_counts
 from medtune.clinical.surveillance.signals import Signal, judge_week
 from medtune.clinical.surveillance.suppress import SMALL
@@ -28,6 +28,8 @@ LONGEST_DELAY = 4
 TREND_WEEKS = 6
 FORECAST_WEEKS = 120
 """History of a forecast."""
+BACKLOG = 0.2
+"""From this share of old cases among a week's reports on, the report says so."""
 COMPLETE = 0.95
 """From this share on, a week counts as reported."""
 LEVELS = (0.025, 0.5, 0.975)
@@ -108,8 +110,7 @@ def case_facts(
     if latest and latest[-1].completeness < COMPLETE:
         facts["complete"] = _percent(latest[-1].completeness)
         facts["nowcast"] = _interval(latest[-1].median, latest[-1].low, latest[-1].high)
-    facts |= _outlook(cases, week, latest, first)
-    return facts
+    return facts | _backlog(cases, week) | _outlook(cases, week, latest, first)
 
 
 def coverage_facts(
@@ -144,6 +145,14 @@ def completed(counts: Sequence[float], latest: Sequence[Nowcast]) -> list[float]
     """Weekly counts with the last ones replaced by their nowcast, as a forecast needs them."""
     late = [one.median for one in latest]
     return [*counts[: len(counts) - len(late)], *late]
+
+
+def _backlog(cases: Cases, week: int) -> Facts:
+    """Old cases among this week's reports, where they are many: somebody cleared a backlog."""
+    if cases.reports is None or int((cases.reports == week).sum()) < SMALL:
+        return {}
+    share = backlog_share(cases.onsets, cases.reports, today=week, old=LONGEST_DELAY)
+    return {"backlog": _percent(share)} if share >= BACKLOG else {}
 
 
 def _outlook(cases: Cases, week: int, latest: Sequence[Nowcast], first: int | None) -> Facts:
