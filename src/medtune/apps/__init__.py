@@ -3,7 +3,7 @@
 `custom` is not one of the eight: it is the user's own task, built from the run file alone.
 """
 
-from medtune.apps import custom, drug_discovery, personalized_medicine
+from medtune.apps import custom, drug_discovery, personalized_medicine, public_health
 from medtune.config import Run
 from medtune.errors import ConfigError, did_you_mean
 from medtune.records import Application
@@ -13,6 +13,7 @@ __all__ = ["APPS", "NOT_BUILT", "find_app"]
 APPS: dict[str, Application] = {
     "drug_discovery": drug_discovery.APP,
     "personalized_medicine": personalized_medicine.APP,
+    "public_health": public_health.APP,
 }
 
 NOT_BUILT: dict[str, str] = {
@@ -20,7 +21,6 @@ NOT_BUILT: dict[str, str] = {
     "imaging": "X-ray, CT and MRI to findings with their place",
     "chatbot": "consumer questions to plain answers with sources and triage",
     "documentation": "dialogue or findings to clinical notes",
-    "public_health": "counts and line lists to signals, trends and reports",
     "mental_health": "check-ins and messages to mood trend, coping and urgent-care decision",
 }
 """The other applications of the design, with what they will do."""
