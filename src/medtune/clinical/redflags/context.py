@@ -17,6 +17,7 @@ NEGATION_REACH = 5
 LIST_REACH = 12
 AFTER_REACH = 3
 HYPOTHESIS_REACH = 9
+QUESTIONS = frozenset("is are do does can could will what how why when which should".split())
 PRONOUNS = frozenset("i im ive my he she hes shes it its they we his her you there".split())
 
 
@@ -109,9 +110,12 @@ def _is_information(place: Found, cues: Cues, sentence: int, *, about_mind: bool
     strong = any(cue.start <= place.start for cue in cues.within("info_strong", sentence))
     if strong and not cues.within("present", sentence):
         return True
-    asked = any(cue.start < place.start for cue in cues.within("info", sentence))
+    words = cues.text.words
     if persons or cues.within("present", sentence):
         return False
+    here = {word for word, s in zip(words, cues.text.sentence, strict=True) if s == sentence}
+    asked = any(cue.start < place.start for cue in cues.within("info", sentence))
+    asked = asked or (words[first] in QUESTIONS and not here & {"this", "it"})
     # a title such as "Chest pain symptoms" has its cue behind
     return asked or any(
         cue.start - place.end <= 1 or cue.start == first for cue in cues.within("info", sentence)
@@ -122,7 +126,7 @@ def _is_hypothetical(place: Found, cues: Cues, sentence: int) -> bool:
     return any(
         0 <= place.start - cue.end <= HYPOTHESIS_REACH
         or cue.start <= place.start <= cue.end
-        for cue in cues.within("hypo", sentence)
+        for cue in cues.within("imagined", sentence)
         if cue.start <= place.start and not cues.within("present", sentence)
     )
 

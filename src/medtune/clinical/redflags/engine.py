@@ -119,7 +119,11 @@ def triage_turns(texts: Sequence[str], own: tuple[Path, ...] = ()) -> Triage:
     active = [hit for hit in hits.values() if hit.is_active]
     ids = {hit.rule_id for hit in active}
     active.sort(key=lambda hit: (-hit.rule.urgency, hit.rule.kind != "body", hit.rule_id))
-    silenced = [one for one in hits.values() if not one.is_active and one.rule_id not in ids]
+    silenced = [
+        one
+        for one in hits.values()
+        if not (one.is_active or one.rule.only or one.rule_id in ids)
+    ]
     return Triage(tuple(active), tuple(silenced))
 
 

@@ -20,6 +20,7 @@ NUMBER_CONCEPTS = frozenset(
     "pulse_fast many_pills sugar_very_low sugar_low sugar_high pressure_180 pressure_160 "
     "pressure_140".split()
 )
+LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 CONTEXT = "words_context.yaml"
 LEVELS = {level.word: level for level in Urgency}
 Kind = Literal["body", "suicide", "poison", "violence", "mind", "abuse"]
@@ -86,6 +87,8 @@ class _Rules(_Strict):
 
 
 class _Words(_Strict):
+    language: str = ""
+    """Words of a language other than English: they are not what a typing error meant."""
     lists: dict[str, list[str]]
     concepts: dict[str, list[str]]
 
@@ -140,6 +143,7 @@ def rule_book(own: tuple[Path, ...] = ()) -> RuleBook:
         else:
             words.append(_read(path, _Words))
     graph, concepts = _graph(words)
+    english, _ = _graph([table for table in words if not table.language])
     cues = frozenset(_read(TABLES / CONTEXT, _Words).concepts) | {"now"}
     rules = tuple(
         rule.model_copy(update={"source": table.sources.get(rule.source, rule.source)})
@@ -152,9 +156,10 @@ def rule_book(own: tuple[Path, ...] = ()) -> RuleBook:
         for one in rule.any:
             alternative = parse(one)
             by_first.setdefault(alternative.parts[0][0][0], []).append((rule, alternative))
-    ordinary = (TABLES / "ordinary.txt").read_text(encoding="utf-8").split()
+    lines = (TABLES / "ordinary.txt").read_text(encoding="utf-8").splitlines()
+    ordinary = [line for line in lines if not line.startswith("#")]
     versions = {name: str(table.version) for name, table in tables.items()}
-    return RuleBook(rules, by_first, graph, words_of(graph), frozenset(ordinary), cues, versions)
+    return RuleBook(rules, by_first, graph, words_of(english), frozenset(ordinary) | words_of(graph), cues, versions)
 
 
 def _graph(words: Sequence[_Words]) -> tuple[Node, frozenset[str]]:
@@ -191,6 +196,7 @@ def _check(rules: Sequence[Rule], concepts: frozenset[str]) -> None:
 
 def _read(path: Path, kind: type[T]) -> T:
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        raw = yaml.load(path.read_text(encoding="utf-8"), LOADER)  # noqa: S506  a safe loader
+        return kind.model_validate(raw)
     except (yaml.YAMLError, ValidationError) as error:
         raise ConfigError(f"{path}: not a red-flag table: {error}") from None
