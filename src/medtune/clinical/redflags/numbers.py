@@ -23,10 +23,12 @@ LEADING = re.compile(r"(\d+(?:\.\d+)?)([a-z]*)")
 YEAR_NUMBER = re.compile(r"(?:19|20)\d\d")
 PRESSURE = re.compile(r"(\d{2,3})/(\d{2,3})")
 MONTHS = {"day": 1 / 30.4, "week": 12 / 52.2, "wk": 12 / 52.2, "month": 1.0, "mo": 1.0, "mth": 1.0}
+BABY = {"baby", "newborn", "infant", "babys"}
 YEAR = {"year", "yr", "yo", "y"}
 HEAT = {"fever", "temp", "temperature", "degrees", "degree", "celsius", "fahrenheit", "c", "f"}
 OXYGEN = {"oxygen", "o2", "spo2", "sats", "sat", "saturation", "sp02", "oximeter"}
 SUGAR = {"sugar", "sugars", "glucose", "bg", "bs", "bgl", "bm", "cbg", "dexcom", "libre"}
+KETONES = {"ketone", "ketones"}
 PULSE = {"pulse", "heartrate", "hr", "bpm", "rate"}
 PILLS = {"pills", "tablets", "tabs", "capsules", "tylenol", "paracetamol", "ibuprofen", "aspirin"}
 REACH = 5
@@ -78,7 +80,9 @@ def _age(text: Text, number: Number) -> Iterator[str]:
     """Age of a person, from "6 week old", "6wk old", "3 months old" or "70yo"."""
     after = text.words[number.place + 1 : number.place + 3]
     unit, rest = (number.unit, after) if number.unit else (next(iter(after), ""), after[1:])
-    is_age = "old" in rest[:1] or unit in ("yo", "mo") or (number.unit and "old" in rest[:1])
+    before = text.words[max(number.place - 2, 0) : number.place]
+    is_baby = bool(BABY & set(before)) and "ago" not in rest[:1]
+    is_age = "old" in rest[:1] or unit in ("yo", "mo") or is_baby
     single = unit.rstrip("s") if unit not in ("yo", "y") else unit
     if not is_age:
         return
@@ -110,6 +114,8 @@ def _reading(number: Number, near: frozenset[str]) -> Iterator[str]:
         yield "oxygen_low"
     if near & SUGAR:
         yield from _sugar(value)
+    if near & KETONES and 1.5 <= value < 15:  # noqa: PLR2004  mmol/L in blood, JBDS 02, 2023
+        yield "ketones"
     if near & PULSE and 130 < value < 300:  # noqa: PLR2004  see the module's sources
         yield "pulse_fast"
     if near & PILLS and 10 <= value <= 500:  # noqa: PLR2004  above ten, any drug needs advice
