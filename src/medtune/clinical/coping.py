@@ -24,7 +24,9 @@ WORDS: Mapping[Need, re.Pattern[str]] = {
     "low_mood": re.compile(
         r"\b(?:sad|depress\w*|down|blue|cry|crying|tearful|empty|numb|tired|unmotivated|low)\b"
     ),
-    "stress": re.compile(r"\b(?:stress\w*|overwhelm\w*|pressure|deadline|too much|burn(?:ed|t) out)"),
+    "stress": re.compile(
+        r"\b(?:stress\w*|overwhelm\w*|pressure|deadline|too much|burn(?:ed|t) out)"
+    ),
     "anger": re.compile(r"\b(?:angry|anger|furious|rage|irritable|irritated|snapping)\b"),
     "lonely": re.compile(r"\b(?:lonely|alone|isolated|no friends|nobody to talk)\b"),
 }

@@ -21,8 +21,11 @@ UNKNOWN = "unknown"
 OTHERS = frozenset({"child", "other"})
 CRISIS = frozenset({"suicide", "mind", "violence", "abuse"})
 SPANISH_WORDS = frozenset(
-    "el la los las que de en mi me no se un una y estoy tengo quiero hijo hija por con esta "
-    "duele siento mucho ya muy su para".split()
+    (
+        *("el", "la", "los", "las", "que", "de", "en", "mi", "me", "no", "se", "un", "una", "y"),
+        *("estoy", "tengo", "quiero", "hijo", "hija", "por", "con", "esta", "duele", "siento"),
+        *("mucho", "ya", "muy", "su", "para"),
+    )
 )
 SPANISH_SHARE = 0.3
 

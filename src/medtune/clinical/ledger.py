@@ -6,7 +6,7 @@ nothing is kept between conversations.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,9 +35,11 @@ PREGNANT = re.compile(
     r"\b(?:(not|never|isn't|am not|i'm not|no longer)\s+)?(?:\d{1,2}\s+weeks?\s+)?pregnant\b",
     re.IGNORECASE,
 )
-TRYING = re.compile(r"\b(?:get|getting|become|trying to be|fall|if i (?:am|was|get)) pregnant", re.I)
+TRYING = re.compile(
+    r"\b(?:get|getting|become|trying to be|fall|if i (?:am|was|get)) pregnant", re.I
+)
 TAKES = re.compile(
-    r"\b(?:i take|i'm taking|i am taking|i'm on|i am on|takes|he's on|she's on|is on|taking)\s+"
+    r"(?<!can )(?<!could )(?<!should )(?<!may )(?<!to )\b(?:i take|i'm taking|i am taking|i'm on|i am on|takes|he's on|she's on|is on|taking)\s+"
     r"((?!a\b|the\b|my\b|it\b|care\b|time\b|holiday\b|day\b|\d+\s*weeks?)[a-z][a-z-]{3,}"
     r"(?:(?:,| and|, and) (?!i\b|my\b|he\b|she\b|have\b|it\b)[a-z-]{4,})*)",
     re.IGNORECASE,
@@ -95,30 +97,51 @@ class Ledger:
 
 
 def _clash(one: Fact, other: Fact) -> bool:
-    if one.name == "age_years":
-        return abs(float(one.value) - float(other.value)) > 1
-    if one.name == "weight_kg":
-        return abs(float(one.value) - float(other.value)) > 0.1 * float(one.value)
-    if one.name == "pregnant":
-        return one.value != other.value
-    if one.name == "allergies":
-        return ("none" in (one.value, other.value)) and one.value != other.value
-    return False
+    match one.name:
+        case "age_years":
+            clashes = abs(float(one.value) - float(other.value)) > 1
+        case "weight_kg":
+            clashes = abs(float(one.value) - float(other.value)) > 0.1 * float(one.value)
+        case "pregnant":
+            clashes = one.value != other.value
+        case "allergies":
+            clashes = "none" in (one.value, other.value) and one.value != other.value
+        case "medicines":
+            clashes = False
+    return clashes
 
 
 def read_ledger(turns: Sequence[str]) -> Ledger:
     """The facts of the user's turns.
 
     A sentence that speaks of a child or of another person tells of that person, and so do those
-    that follow it in the turn without a first person.
+    that follow it without a first person.
     """
-    facts: list[Fact] = []
+    return Ledger(
+        tuple(
+            fact
+            for sentence, person, number in _sentences(turns)
+            for fact in _facts(sentence, person, number)
+        )
+    )
+
+
+def person_asked_about(turns: Sequence[str], question: re.Pattern[str]) -> Person:
+    """Of whom the last sentence speaks that holds the question; the writer if none does."""
+    asked: Person = "self"
+    for sentence, person, _ in _sentences(turns):
+        if question.search(sentence):
+            asked = person
+    return asked
+
+
+def _sentences(turns: Sequence[str]) -> Iterator[tuple[str, Person, int]]:
+    """Each sentence, with the person it speaks of and its turn."""
     person: Person = "self"
     for number, turn in enumerate(turns):
         for sentence in re.split(r"(?<=[.!?;])\s+|\n", turn):
-            person = _person(sentence, person if number or facts else "self")
-            facts += _facts(sentence, person, number)
-    return Ledger(tuple(facts))
+            person = _person(sentence, person)
+            yield sentence, person, number
 
 
 def _person(sentence: str, before: Person) -> Person:

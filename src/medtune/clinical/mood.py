@@ -77,8 +77,9 @@ def trend(points: Sequence[Point], scale: Scale) -> Trend:
         return Trend("not enough data", None, None, None, n)
     ordered = sorted(points, key=lambda point: point.day)
     weeks = [(point.day - ordered[0].day).days / DAYS_OF_WEEK for point in ordered]
-    slope, _, low, high = theilslopes([point.value for point in ordered], weeks, alpha=0.95)
+    fit = theilslopes([point.value for point in ordered], weeks, alpha=0.95)
+    slope, low, high = (float(str(fit[i])) for i in (0, 2, 3))
     direction: Direction = "no clear change"
     if low > 0 or high < 0:
         direction = "better" if (slope > 0) == scale.more_is_better else "worse"
-    return Trend(direction, float(slope), float(low), float(high), n)
+    return Trend(direction, slope, low, high, n)

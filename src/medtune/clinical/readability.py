@@ -13,7 +13,9 @@ SENTENCE_END = re.compile(r"(?<!\d)[.!?]+(?=\s|$)|\n{2,}|[.!?]+(?=\s|$)|\n\s*[-*
 VOWELS = re.compile(r"[aeiouy]+")
 SILENT_ES = re.compile(r"(?<=[^aeiouylsxzcg])es$|(?<=[aeiouy]l)es$")
 SILENT_ED = re.compile(r"(?<=[^aeiouydt])ed$")
-FEWER = re.compile(r"cial|tia|cius|cious|giu|[^l]ion|[ctgx]iou|cian|sia$|.ely$|^every|evening|business|gue$")
+FEWER = re.compile(
+    r"cial|tia|cius|cious|giu|[^l]ion|[ctgx]iou|cian|sia$|.ely$|^every|evening|business|gue$"
+)
 MORE = re.compile(
     r"ia|riet|dien|iu|io|ii|[aeiouym]bl$|[aeiou]{3}|ism$|([^aeiouy])\1l$|[^l]lien"
     r"|[^gq]ua[^auieo]|uie|useum|uous|[aeiouy]ing$|rea$|dea$|deo$|cien|creat|ereal|nausea|[lr]ui[nd]"

@@ -34,7 +34,7 @@ SELF_HARM_ITEM = "44260-8"
 
 @dataclass(frozen=True, slots=True)
 class Questionnaire:
-    """One instrument: its items by LOINC code in order, its bands, and its rule of missing items."""
+    """One instrument: its items by LOINC code in order, its bands, and what may be missing."""
 
     name: Instrument
     panel: str
@@ -198,14 +198,16 @@ def _is_positive(
 def _urgency(
     form: Questionnaire, total: float | None, at_least: int, self_harm: int | None
 ) -> tuple[Urgency | None, str]:
-    if self_harm:
-        return Urgency.URGENT, "item 9 is 1 or more: assess safety today, whatever the total"
-    if form is PHQ_9 and self_harm is None:
-        return Urgency.ROUTINE, "item 9 has no answer: ask it, for it is not 0"
     known = at_least if total is None else total
-    if known >= form.positive:
+    if self_harm:
+        found = (Urgency.URGENT, "item 9 is 1 or more: assess safety today, whatever the total")
+    elif form is PHQ_9 and self_harm is None:
+        found = (Urgency.ROUTINE, "item 9 has no answer: ask it, for it is not 0")
+    elif known >= form.positive:
         severity = form.severity(known)
-        return Urgency.ROUTINE, f"positive screen ({severity}): a clinician should assess it"
-    if total is None:
-        return None, "too many items are missing for a total"
-    return None, "below the threshold of the screen"
+        found = (Urgency.ROUTINE, f"positive screen ({severity}): a clinician should assess it")
+    elif total is None:
+        found = (None, "too many items are missing for a total")
+    else:
+        found = (None, "below the threshold of the screen")
+    return found

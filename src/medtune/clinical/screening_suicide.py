@@ -72,7 +72,7 @@ class SuicideRisk:
     urgency: Urgency | None
 
 
-def screen(answers: Mapping[Key, bool | None]) -> SuicideRisk:
+def screen(answers: Mapping[str, bool | None]) -> SuicideRisk:
     """The level of the answers given.
 
     The level is that of the most serious yes; behaviour never lowers ideation. Questions 3 to 5
@@ -88,9 +88,10 @@ def screen(answers: Mapping[Key, bool | None]) -> SuicideRisk:
     for key, answer in answers.items():
         if answer is not None and not isinstance(answer, bool):  # type: ignore[unnecessary]
             raise DataError(f"C-SSRS screener: {key}: an answer is true or false")
-    yes = [key for key in LADDER if answers.get(key)]
-    level = max((LADDER[key] for key in yes), key=ORDER.index, default="none")
-    to_ask = tuple(key for key in _wanted(answers) if answers.get(key) is None)
+    yes: list[Key] = [key for key in LADDER if answers.get(key)]
+    levels: list[RiskLevel] = [LADDER[key] for key in yes]
+    level: RiskLevel = ORDER[max((ORDER.index(one) for one in levels), default=0)]
+    to_ask: tuple[Key, ...] = tuple(k for k in _wanted(answers) if answers.get(k) is None)
     return SuicideRisk(
         level=level,
         complete=not to_ask,
@@ -100,9 +101,12 @@ def screen(answers: Mapping[Key, bool | None]) -> SuicideRisk:
     )
 
 
-def _wanted(answers: Mapping[Key, bool | None]) -> tuple[Key, ...]:
+def _wanted(answers: Mapping[str, bool | None]) -> tuple[Key, ...]:
     """The questions that the form asks, given the answers so far."""
-    deeper: tuple[Key, ...] = ("method", "intent", "plan")
-    follow: tuple[Key, ...] = deeper if answers.get("suicidal_thoughts") else ()
-    when: tuple[Key, ...] = ("behaviour_3_months",) if answers.get("behaviour_ever") else ()
-    return ("wish_to_be_dead", "suicidal_thoughts", *follow, "behaviour_ever", *when)
+    wanted: list[Key] = ["wish_to_be_dead", "suicidal_thoughts"]
+    if answers.get("suicidal_thoughts"):
+        wanted += ["method", "intent", "plan"]
+    wanted.append("behaviour_ever")
+    if answers.get("behaviour_ever"):
+        wanted.append("behaviour_3_months")
+    return tuple(wanted)

@@ -1,4 +1,4 @@
-"""What surrounds a statement: denied, asked in general, imagined, past, told in a story, and of whom.
+"""What surrounds a statement: is it denied, general, imagined, past or a story, and of whom?
 
 After NegEx (Chapman 2001, J Biomed Inform 34:301) and ConText (Harkema 2009, J Biomed Inform
 42:839): a cue silences what follows it in the sentence, up to some words or a word that ends its
@@ -17,8 +17,15 @@ NEGATION_REACH = 5
 LIST_REACH = 12
 AFTER_REACH = 3
 HYPOTHESIS_REACH = 9
-QUESTIONS = frozenset("is are do does can could will what how why when which should".split())
-PRONOUNS = frozenset("i im ive my he she hes shes it its they we his her you there".split())
+QUESTIONS = frozenset(
+    ("is", "are", "do", "does", "can", "could", "will", "what", "how", "why", "when", "which")
+)
+PRONOUNS = frozenset(
+    (
+        *("i", "im", "ive", "my", "he", "she", "hes", "shes", "it", "its", "they", "we", "his"),
+        *("her", "you", "there"),
+    )
+)
 
 
 class Cues(NamedTuple):
@@ -46,23 +53,24 @@ def status_of(place: Found, cues: Cues, *, about_mind: bool) -> Status:
             question.
     """
     sentence = cues.text.sentence[place.start]
-    if _is_negated(place, cues, sentence):
-        return "negated"
-    if _is_fiction(place, cues, sentence):
-        return "fiction"
-    if _is_information(place, cues, sentence, about_mind=about_mind):
-        return "information"
-    if _is_hypothetical(place, cues, sentence):
-        return "hypothetical"
-    if _is_past(place, cues, sentence):
-        return "past"
-    return "joke" if about_mind and cues.within("joke", sentence) else "present"
+    silenced: tuple[tuple[Status, bool], ...] = (
+        ("negated", _is_negated(place, cues, sentence)),
+        ("fiction", _is_fiction(place, cues, sentence)),
+        ("information", _is_information(place, cues, sentence, about_mind=about_mind)),
+        ("hypothetical", _is_hypothetical(place, cues, sentence)),
+        ("past", _is_past(cues, sentence)),
+        ("joke", about_mind and bool(cues.within("joke", sentence))),
+    )
+    for status, holds in silenced:
+        if holds:
+            return status
+    return "present"
 
 
 def who_of(place: Found, cues: Cues) -> Who:
     """The person named last before the concept in its sentence, else last in the message before."""
     persons: tuple[tuple[Who, str], ...] = (("self", "self"), ("child", "kid"), ("other", "other"))
-    before = [
+    before: list[tuple[int, Who]] = [
         (one.end, who)
         for who, concept in persons
         for one in cues.by_concept.get(concept, ())
@@ -79,8 +87,7 @@ def _is_negated(place: Found, cues: Cues, sentence: int) -> bool:
         if 0 <= place.start - cue.end <= reach and not _ends_between(cue.end, place.start, cues):
             return True
     return any(
-        0 <= cue.start - place.end <= AFTER_REACH
-        and not _ends_between(place.end, cue.start, cues)
+        0 <= cue.start - place.end <= AFTER_REACH and not _ends_between(place.end, cue.start, cues)
         for cue in cues.within("neg_after", sentence)
     )
 
@@ -102,36 +109,36 @@ def _is_fiction(place: Found, cues: Cues, sentence: int) -> bool:
 
 
 def _is_information(place: Found, cues: Cues, sentence: int, *, about_mind: bool) -> bool:
-    first = min((i for i, s in enumerate(cues.text.sentence) if s == sentence), default=0)
+    """Whether the sentence asks in general, without a person and without a now."""
     persons = [*cues.within("self", sentence), *cues.within("kid", sentence)]
     persons += [] if about_mind else cues.within("other", sentence)
-    if about_mind and persons:
+    is_now = bool(cues.within("present", sentence))
+    if is_now or (about_mind and persons):
         return False
-    strong = any(cue.start <= place.start for cue in cues.within("info_strong", sentence))
-    if strong and not cues.within("present", sentence):
+    if any(cue.start <= place.start for cue in cues.within("info_strong", sentence)):
         return True
+    return not persons and _is_general(place, cues, sentence)
+
+
+def _is_general(place: Found, cues: Cues, sentence: int) -> bool:
     words = cues.text.words
-    if persons or cues.within("present", sentence):
-        return False
-    here = {word for word, s in zip(words, cues.text.sentence, strict=True) if s == sentence}
-    asked = any(cue.start < place.start for cue in cues.within("info", sentence))
-    asked = asked or (words[first] in QUESTIONS and not here & {"this", "it"})
+    here = [i for i, number in enumerate(cues.text.sentence) if number == sentence]
+    is_question = words[here[0]] in QUESTIONS and not {words[i] for i in here} & {"this", "it"}
     # a title such as "Chest pain symptoms" has its cue behind
-    return asked or any(
-        cue.start - place.end <= 1 or cue.start == first for cue in cues.within("info", sentence)
+    return is_question or any(
+        cue.start < place.start or cue.start - place.end <= 1
+        for cue in cues.within("info", sentence)
     )
 
 
 def _is_hypothetical(place: Found, cues: Cues, sentence: int) -> bool:
+    if cues.within("present", sentence):
+        return False
     return any(
-        0 <= place.start - cue.end <= HYPOTHESIS_REACH
-        or cue.start <= place.start <= cue.end
+        cue.start <= place.start and place.start - cue.end <= HYPOTHESIS_REACH
         for cue in cues.within("imagined", sentence)
-        if cue.start <= place.start and not cues.within("present", sentence)
     )
 
 
-def _is_past(place: Found, cues: Cues, sentence: int) -> bool:
-    if cues.within("present", sentence):
-        return False
-    return bool(cues.within("past", sentence)) and place.start >= 0
+def _is_past(cues: Cues, sentence: int) -> bool:
+    return bool(cues.within("past", sentence)) and not cues.within("present", sentence)

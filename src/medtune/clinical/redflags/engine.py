@@ -4,7 +4,7 @@ Deterministic: the same message and tables give the same answer. Nothing found m
 was met, never that all is well.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ NEAR = 6
 """Words between two concepts that stand near each other."""
 TURNS_BACK = 6
 """User turns before the last that a rule over several turns may reach back to."""
+KINDS = ("body", "suicide", "violence", "poison", "mind", "abuse")
+"""The order of what is equally urgent."""
 MIND = frozenset({"suicide", "mind", "violence"})
 
 
@@ -118,13 +120,17 @@ def triage_turns(texts: Sequence[str], own: tuple[Path, ...] = ()) -> Triage:
         hits.setdefault((hit.rule_id, hit.is_active), hit)
     active = [hit for hit in hits.values() if hit.is_active]
     ids = {hit.rule_id for hit in active}
-    active.sort(key=lambda hit: (-hit.rule.urgency, hit.rule.kind != "body", hit.rule_id))
+    active.sort(key=_rank)
     silenced = [
-        one
-        for one in hits.values()
-        if not (one.is_active or one.rule.only or one.rule_id in ids)
+        one for one in hits.values() if not (one.is_active or one.rule.only or one.rule_id in ids)
     ]
     return Triage(tuple(active), tuple(silenced))
+
+
+def _rank(hit: Hit) -> tuple[int, bool, int, str]:
+    """The most urgent first; of those, life in danger, then the body, then the rest."""
+    is_life = "ambulance" in hit.rule.action
+    return -hit.rule.urgency, not is_life, KINDS.index(hit.rule.kind), hit.rule_id
 
 
 def _read(text: str, own: tuple[Path, ...]) -> Cues:
@@ -137,7 +143,7 @@ def _read(text: str, own: tuple[Path, ...]) -> Cues:
 
 
 @cache
-def _speller(own: tuple[Path, ...]):  # noqa: ANN202  a function of text.py
+def _speller(own: tuple[Path, ...]) -> Callable[[str], str]:
     book = rule_book(own)
     return speller(book.vocabulary, book.ordinary)
 
@@ -168,10 +174,17 @@ def _met(
         # what is said plainly before what is silenced, and what is said last before what was said
         chosen.append(min(options, key=lambda one: (one.status != "present", -one.turn.number)))
     if any(option.turn.number == last for option in chosen):
-        status = next((one.status for one in chosen if one.status != "present"), "present")
         first = chosen[0]
         who = who_of(first.place, first.turn.cues)
-        yield Hit(rule, status, who, rule.id, first.turn.number)
+        yield Hit(rule, _joined(chosen), who, rule.id, first.turn.number)
+
+
+def _joined(chosen: Sequence[_Option]) -> Status:
+    """The first context that silences a part, or "present"."""
+    for option in chosen:
+        if option.status != "present":
+            return option.status
+    return "present"
 
 
 def _is_barred(option: _Option, unless: Sequence[str]) -> bool:
@@ -186,15 +199,16 @@ def _in_sentences(
     cues = turn.cues
     for anchor in cues.by_concept.get(part[0][0], ()):
         sentence = cues.text.sentence[anchor.start]
-        places = [_together(near, anchor if i == 0 else None, cues, sentence) for i, near in enumerate(part)]
+        places = [
+            _together(near, anchor if i == 0 else None, cues, sentence)
+            for i, near in enumerate(part)
+        ]
         if all(places):
             spots = [spot for found in places for spot in found]
             yield _Option(_status(spots, cues, book, rule), turn, anchor)
 
 
-def _together(
-    near: Near, anchor: Found | None, cues: Cues, sentence: int
-) -> list[Found]:
+def _together(near: Near, anchor: Found | None, cues: Cues, sentence: int) -> list[Found]:
     """A place for each concept of a near group in the sentence, or none if one is missing."""
     for first in [anchor] if anchor else cues.within(near[0], sentence):
         spots = [first]

@@ -13,12 +13,8 @@ from dataclasses import dataclass
 from medtune.clinical.redflags.lexicon import Found
 from medtune.clinical.redflags.text import Text
 
-WORD_NUMBERS = {
-    word: float(number)
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split()
-    )
-}
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+WORD_NUMBERS = {word: float(number) for number, word in enumerate(WORDS)}
 LEADING = re.compile(r"(\d+(?:\.\d+)?)([a-z]*)")
 YEAR_NUMBER = re.compile(r"(?:19|20)\d\d")
 PRESSURE = re.compile(r"(\d{2,3})/(\d{2,3})")

@@ -16,10 +16,13 @@ from medtune.errors import ConfigError
 
 TABLES = Path(__file__).with_name("tables")
 NUMBER_CONCEPTS = frozenset(
-    "age_under_3_months age_3_to_6_months age_65 fever_measured fever_39 fever_40 oxygen_low "
-    "pulse_fast many_pills sugar_very_low sugar_low sugar_high pressure_180 pressure_160 "
-    "pressure_140".split()
+    (
+        *("age_under_3_months", "age_3_to_6_months", "age_65", "fever_measured", "fever_39"),
+        *("fever_40", "oxygen_low", "pulse_fast", "many_pills", "sugar_very_low", "sugar_low"),
+        *("sugar_high", "pressure_180", "pressure_160", "pressure_140"),
+    )
 )
+"""What `numbers.py` finds."""
 LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 CONTEXT = "words_context.yaml"
 LEVELS = {level.word: level for level in Urgency}
@@ -134,14 +137,7 @@ def rule_book(own: tuple[Path, ...] = ()) -> RuleBook:
     Raises:
         ConfigError: A table is not what it should be.
     """
-    words = [_read(path, _Words) for path in sorted(TABLES.glob("words_*.yaml"))]
-    tables = {path.name: _read(path, _Rules) for path in sorted(TABLES.glob("rules_*.yaml"))}
-    for path in own:
-        is_rules = "\nrules:" in f"\n{path.read_text(encoding='utf-8')}"
-        if is_rules:
-            tables[path.name] = _read(path, _Rules)
-        else:
-            words.append(_read(path, _Words))
+    words, tables = _tables(own)
     graph, concepts = _graph(words)
     english, _ = _graph([table for table in words if not table.language])
     cues = frozenset(_read(TABLES / CONTEXT, _Words).concepts) | {"now"}
@@ -159,7 +155,27 @@ def rule_book(own: tuple[Path, ...] = ()) -> RuleBook:
     lines = (TABLES / "ordinary.txt").read_text(encoding="utf-8").splitlines()
     ordinary = [line for line in lines if not line.startswith("#")]
     versions = {name: str(table.version) for name, table in tables.items()}
-    return RuleBook(rules, by_first, graph, words_of(english), frozenset(ordinary) | words_of(graph), cues, versions)
+    return RuleBook(
+        rules,
+        by_first,
+        graph,
+        words_of(english),
+        frozenset(ordinary) | words_of(graph),
+        cues,
+        versions,
+    )
+
+
+def _tables(own: Sequence[Path]) -> tuple[list[_Words], dict[str, _Rules]]:
+    """The tables of words and of rules, the package's first."""
+    words = [_read(path, _Words) for path in sorted(TABLES.glob("words_*.yaml"))]
+    rules = {path.name: _read(path, _Rules) for path in sorted(TABLES.glob("rules_*.yaml"))}
+    for path in own:
+        if "\nrules:" in f"\n{path.read_text(encoding='utf-8')}":
+            rules[path.name] = _read(path, _Rules)
+        else:
+            words.append(_read(path, _Words))
+    return words, rules
 
 
 def _graph(words: Sequence[_Words]) -> tuple[Node, frozenset[str]]:
@@ -176,7 +192,9 @@ def _check(rules: Sequence[Rule], concepts: frozenset[str]) -> None:
     """Every concept exists, ids are different, and no rule is met by what hides others."""
     faults: list[str] = []
     ids = [rule.id for rule in rules]
-    faults += [f"the id {one!r} comes twice" for one in sorted({i for i in ids if ids.count(i) > 1})]
+    faults += [
+        f"the id {one!r} comes twice" for one in sorted({i for i in ids if ids.count(i) > 1})
+    ]
     for rule in rules:
         for one in rule.any:
             alternative = parse(one)

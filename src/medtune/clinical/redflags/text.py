@@ -78,24 +78,26 @@ def speller(vocabulary: Iterable[str], known: Iterable[str]) -> Callable[[str], 
         vocabulary: The words of the tables.
         known: Ordinary words that look like one of ours, and are left alone.
     """
-    ours, ordinary = frozenset(vocabulary), frozenset(known)
+    ours = frozenset(vocabulary)
+    left_alone = ours | frozenset(known)
     shorter: dict[str, list[str]] = {}
-    for word in sorted(ours):
-        if len(word) >= SHORTEST_TYPO and word.isalpha():
-            for form in {word, *_shortened(word)}:
-                shorter.setdefault(form, []).append(word)
+    for word in sorted(one for one in ours if len(one) >= SHORTEST_TYPO and one.isalpha()):
+        for form in {word, *_shortened(word)}:
+            shorter.setdefault(form, []).append(word)
 
     @lru_cache(maxsize=2**16)
     def right(word: str) -> str:
-        if len(word) < SHORTEST_TYPO or word in ours or word in ordinary or not word.isalpha():
+        if len(word) < SHORTEST_TYPO or word in left_alone or not word.isalpha():
             return word
-        for form in (word, *_shortened(word)):
-            for candidate in shorter.get(form, ()):
-                if candidate[0] == word[0] and is_one_slip(word, candidate):
-                    return candidate
-        return word
+        forms = (word, *_shortened(word))
+        candidates = (one for form in forms for one in shorter.get(form, ()))
+        return next((one for one in candidates if _is_slip_of(word, one)), word)
 
     return right
+
+
+def _is_slip_of(word: str, candidate: str) -> bool:
+    return candidate[0] == word[0] and is_one_slip(word, candidate)
 
 
 def _shortened(word: str) -> list[str]:
