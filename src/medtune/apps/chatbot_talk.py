@@ -160,9 +160,10 @@ def _framed(text: str, turns: Sequence[str], where: Place) -> str:
     """The text, with what an earlier crisis asks for and the disclosure."""
     lines = [text]
     if len(turns) > 1 and "suicide" in triage_turns(turns[:-1]).kinds() and "?" not in text:
-        lines.append(
+        lines.insert(
+            0,
             "You told me something hard before. Are you safe right now? You can reach "
-            f"{' or '.join(where.crisis)} at any time."
+            f"{' or '.join(where.crisis)} at any time.",
         )
     if len(turns) % DISCLOSE_EVERY == 1 and not SAYS_AI.search(text):
         lines.append(DISCLOSURE)

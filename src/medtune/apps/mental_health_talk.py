@@ -166,9 +166,10 @@ def _framed(text: str, found: Triage, turns: Sequence[str], where: Place) -> str
     earlier = triage_turns(turns[:-1]) if len(turns) > 1 else None
     told_before = earlier is not None and bool(earlier.kinds() & SAFETY_ITEMS)
     if told_before and not found.kinds() & SAFETY_ITEMS:
-        lines.append(
+        lines.insert(
+            0,
             "You told me something hard before. Are you safe right now? You can reach "
-            f"{' or '.join(where.crisis)} at any time."
+            f"{' or '.join(where.crisis)} at any time.",
         )
     if len(turns) % DISCLOSE_EVERY == 1 and not SAYS_AI.search(text):
         lines.append(DISCLOSURE)

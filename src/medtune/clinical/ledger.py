@@ -39,7 +39,8 @@ TRYING = re.compile(
     r"\b(?:get|getting|become|trying to be|fall|if i (?:am|was|get)) pregnant", re.I
 )
 TAKES = re.compile(
-    r"(?<!can )(?<!could )(?<!should )(?<!may )(?<!to )\b(?:i take|i'm taking|i am taking|i'm on|i am on|takes|he's on|she's on|is on|taking)\s+"
+    r"(?<!can )(?<!could )(?<!should )(?<!may )(?<!to )"
+    r"\b(?:i take|i'm taking|i am taking|i'm on|i am on|takes|he's on|she's on|is on|taking)\s+"
     r"((?!a\b|the\b|my\b|it\b|care\b|time\b|holiday\b|day\b|\d+\s*weeks?)[a-z][a-z-]{3,}"
     r"(?:(?:,| and|, and) (?!i\b|my\b|he\b|she\b|have\b|it\b)[a-z-]{4,})*)",
     re.IGNORECASE,

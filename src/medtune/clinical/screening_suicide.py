@@ -88,9 +88,8 @@ def screen(answers: Mapping[str, bool | None]) -> SuicideRisk:
     for key, answer in answers.items():
         if answer is not None and not isinstance(answer, bool):  # type: ignore[unnecessary]
             raise DataError(f"C-SSRS screener: {key}: an answer is true or false")
-    yes: list[Key] = [key for key in LADDER if answers.get(key)]
-    levels: list[RiskLevel] = [LADDER[key] for key in yes]
-    level: RiskLevel = ORDER[max((ORDER.index(one) for one in levels), default=0)]
+    yes: tuple[Key, ...] = tuple(key for key in LADDER if answers.get(key))
+    level: RiskLevel = ORDER[max((ORDER.index(LADDER[key]) for key in yes), default=0)]
     to_ask: tuple[Key, ...] = tuple(k for k in _wanted(answers) if answers.get(k) is None)
     return SuicideRisk(
         level=level,
@@ -103,10 +102,8 @@ def screen(answers: Mapping[str, bool | None]) -> SuicideRisk:
 
 def _wanted(answers: Mapping[str, bool | None]) -> tuple[Key, ...]:
     """The questions that the form asks, given the answers so far."""
-    wanted: list[Key] = ["wish_to_be_dead", "suicidal_thoughts"]
-    if answers.get("suicidal_thoughts"):
-        wanted += ["method", "intent", "plan"]
-    wanted.append("behaviour_ever")
-    if answers.get("behaviour_ever"):
-        wanted.append("behaviour_3_months")
-    return tuple(wanted)
+    first: tuple[Key, ...] = ("wish_to_be_dead", "suicidal_thoughts")
+    deeper: tuple[Key, ...] = ("method", "intent", "plan")
+    deeper = deeper if answers.get("suicidal_thoughts") else ()
+    when: tuple[Key, ...] = ("behaviour_ever", "behaviour_3_months")
+    return (*first, *deeper, *(when if answers.get("behaviour_ever") else when[:1]))
