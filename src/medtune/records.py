@@ -165,3 +165,9 @@ class Application:
     """What the clinical kernel computes for an example; a model may explain it, never change it."""
     check: Callable[[Mapping[str, Json], str], list[Finding]] | None = None
     """What a reply contradicts in those facts; an empty list if nothing. Any reply will do."""
+    before: Callable[[Sequence[Message]], str | Sequence[Message]] | None = None
+    """What the server does with a conversation first: a fixed reply, told instead of the model's,
+    or the messages that the model is to read."""
+    after: Callable[[Sequence[Message], str], str] | None = None
+    """What the server tells instead of the model's reply to a conversation: the reply with what
+    must stand in it, or another one. Nothing is told before it has judged the whole reply."""

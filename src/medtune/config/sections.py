@@ -200,6 +200,9 @@ class ServeSection(Section):
     """Database URL of the journal; None is a SQLite file in the run's folder."""
     keep_text: bool = False
     """Whether the journal keeps prompts and replies. Off: it keeps numbers only."""
+    place: str = "unknown"
+    """Whose emergency numbers and rules the chat applications tell: `us`, `us-il`, `us-ny`, `uk`,
+    `eu`, `es` and others of `clinical/tables/helplines.yaml`; `unknown` names those of several."""
 
 
 class MonitorSection(Section):
