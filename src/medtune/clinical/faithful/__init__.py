@@ -1,0 +1,23 @@
+"""Faithfulness: what a text says, checked against the dialogue, document or facts behind it."""
+
+from medtune.clinical.faithful.check import check, provenance
+from medtune.clinical.faithful.kinds import RANK, TEXTS, Fault, Kind, as_finding
+from medtune.clinical.faithful.omissions import critical
+from medtune.clinical.faithful.source import Reading, read_facts, read_text
+from medtune.clinical.faithful.support import Status, Support
+
+__all__ = [
+    "RANK",
+    "TEXTS",
+    "Fault",
+    "Kind",
+    "Reading",
+    "Status",
+    "Support",
+    "as_finding",
+    "check",
+    "critical",
+    "provenance",
+    "read_facts",
+    "read_text",
+]
