@@ -63,7 +63,7 @@ SPELLINGS = {
     "mcg": "ug", "µg": "ug", "μg": "ug", "mcg/dl": "ug/dL", "cc": "mL", "ml": "mL", "dl": "dL",
     "gm": "g", "gram": "g", "grams": "g", "milligram": "mg", "milligrams": "mg",
     "microgram": "ug", "micrograms": "ug", "kilogram": "kg", "kilograms": "kg", "kgs": "kg",
-    "milliliter": "mL", "milliliters": "mL", "liter": "L", "liters": "L", "litre": "L",
+    "deciliter": "dL", "milliliter": "mL", "milliliters": "mL", "nanogram": "ng", "ng": "ng", "liter": "L", "liters": "L", "litre": "L",
     "iu": "[IU]", "unit": "[IU]", "units": "[IU]", "meq": "meq", "mmol": "mmol",
     "mmhg": "mm[Hg]", "mm hg": "mm[Hg]", "cmh2o": "cm[H2O]",
     "°c": "Cel", "c": "Cel", "degrees celsius": "Cel", "°f": "[degF]", "f": "[degF]",

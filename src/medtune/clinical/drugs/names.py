@@ -4,13 +4,12 @@ The tables hold some 400 ingredients that are common in the United States. A nam
 them is not known, and whoever asks is told so: nothing is inferred from how a name sounds.
 """
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from medtune.clinical.phrases import Phrases, folded, phrases
 from medtune.clinical.table import read_table
 from medtune.errors import DataError
 
@@ -43,7 +42,7 @@ class DrugNames:
 
     ingredients: dict[str, Ingredient]
     names: dict[str, tuple[str, ...]]
-    pattern: re.Pattern[str]
+    index: Phrases
 
     @property
     def classes(self) -> frozenset[str]:
@@ -59,8 +58,8 @@ class DrugNames:
     def find(self, text: str) -> list[Mention]:
         """Where the text names a drug, in order; the longest name wins at a place."""
         return [
-            Mention(match.start(), match.end(), self.names[_folded(match[0])])
-            for match in self.pattern.finditer(text)
+            Mention(match.start(), match.end(), self.names[folded(match[0])])
+            for match in self.index.find(text)
         ]
 
     def ingredients_of(self, text: str) -> tuple[str, ...]:
@@ -94,21 +93,10 @@ def drug_names(more: tuple[Path, ...] = ()) -> DrugNames:
         if unknown:
             raise DataError(f"{path}: {row['name']} names unknown ingredients {unknown}")
         _add(names, row["name"], parts, path)
-    return DrugNames(ingredients, names, _pattern(names))
+    return DrugNames(ingredients, names, phrases(names))
 
 
 def _add(names: dict[str, tuple[str, ...]], name: str, to: tuple[str, ...], path: Path) -> None:
     if name in names:
         raise DataError(f"{path}: the name {name!r} comes twice; keep one of the rows")
     names[name] = to
-
-
-def _pattern(names: Iterable[str]) -> re.Pattern[str]:
-    """All names as whole words, the longest first, with any white space between their words."""
-    longest_first = sorted(names, key=len, reverse=True)
-    alternatives = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in longest_first)
-    return re.compile(rf"(?<![\w-])(?:{alternatives})(?![\w-])", re.IGNORECASE)
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.lower().split())

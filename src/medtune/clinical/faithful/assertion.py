@@ -14,7 +14,7 @@ Polarity = Literal["affirmed", "denied", "mentioned"]
 
 DENIAL = re.compile(
     r"\b(?:no|not|denies|denied|deny|denying|without|never|none|nor|neither|cannot|"
-    r"negative for|absence of|free of|ruled out for|rules out|unable to|lack of|resolved)\b"
+    r"unaware of|refus\w+|declin\w+|negative(?= [a-z])(?! and)|absence of|free of|ruled out for|rules out|unable to|lack of|resolved)\b"
     r"|n't\b|\bn t\b",
     re.IGNORECASE,
 )
@@ -30,11 +30,13 @@ DENIAL_AFTER = re.compile(
     r"identified|noted|appreciated|visualized)|none)\b",
     re.IGNORECASE,
 )
+HEADED_NONE = re.compile(r"[^:.]{2,40}:\s*(?:none|negative|denies|no)\b[\s.]*$", re.IGNORECASE)
 END = re.compile(
     r"\b(?:but|however|except|although|though|because|since|which|who|that|still|yet|only|until|"
     r"other than|aside from|apart from|and (?:has|have|had|is|was|reports?|states?|notes?|endorses?|"
     r"complains?|admits?|does|he|she|i|the|there|it|they))\b"
-    r"|[;:.!?]|,\s+(?:i|he|she|the|it|there|they|we|you|patient|just|so|and (?:i|he|she|it|the))\b"
+    r"|[;:.!?]|,\s+(?:and\s+)?(?:um ,\s+|uh ,\s+)?(?:i|he|she|the|it|there|they|we|you|your|his|her|my|our|"
+    r"patient|just|so|then|okay|that|this)\b"
     r"|\s-\s",
     re.IGNORECASE,
 )
@@ -48,7 +50,8 @@ MAYBE = re.compile(
 )
 FAMILY = re.compile(
     r"\b(?:mother|mom|father|dad|brother|sister|sibling|son|daughter|grandmother|grandfather|"
-    r"grandma|grandpa|aunt|uncle|cousin|maternal|paternal|family history|husband|wife|parents?)\b",
+    r"grandma|grandpa|aunt|uncle|cousin|maternal|paternal|family history|family|husband|wife|parent"
+    r")(?:'?s)?\b",
     re.IGNORECASE,
 )
 PLANNED = re.compile(
@@ -77,7 +80,7 @@ NEW = re.compile(
 )
 YES = re.compile(
     r"^\W*(?:(?:uh|um|oh|well|so|and|okay|i think|i guess)\W+)*(?:yes|yeah|yep|yup|sure|correct|"
-    r"right|that's right|that is correct|mm-?hmm|uh-?huh|definitely|absolutely|exactly|of course|"
+    r"right|that's right|that is correct|mm-?hmm|uh-?huh|definitely(?! not)|absolutely(?! not)|exactly|of course|"
     r"i do\b(?! ?n[o']?t)|i have\b(?! ?n[o']?t)|i did\b(?! ?n[o']?t)|i am\b(?! not)|it does\b(?! n)|"
     r"it is\b(?! not)|a little|some|sometimes|a bit|every)",
     re.IGNORECASE,
@@ -86,7 +89,14 @@ NO = re.compile(
     r"^\W*(?:(?:uh|um|oh|well|so|and|okay|i think|i guess)\W+)*(?:no\b|nope|nah|not (?:really|at all|"
     r"that i|lately|recently|since|any)|never|none|nothing|negative|i do n[o']?t|i don't|i have ?n[o'"
     r"]?t|i haven't|i did ?n[o']?t|i didn't|it does ?n[o']?t|it doesn't|i am not|i'm not|denies|"
-    r"neither|uh-uh|huh-uh)",
+    r"neither|uh-uh|huh-uh|absolutely not|definitely not|of course not)",
+    re.IGNORECASE,
+)
+
+
+NO_BUT = re.compile(
+    r"^\W*(?:no|nope)\b[\s,.]*(?:i (?:have|had|am|do|did|take|get)\b(?! ?n[o']?t| not)|my\b|but\b|"
+    r"just\b|only\b|actually\b)",
     re.IGNORECASE,
 )
 
@@ -130,6 +140,8 @@ def _answer(text: str, turns: list[Turn], number: int) -> Polarity:
     if following is None or following.speaker == turns[number].speaker:
         return "mentioned"
     reply = text[following.start : following.end].strip()
+    if NO_BUT.match(reply):
+        return "mentioned"
     if NO.match(reply):
         return "denied"
     return "affirmed" if YES.match(reply) else "mentioned"
@@ -165,15 +177,27 @@ def denied_parts(sentence: str) -> list[Span]:
     """The parts of a sentence that a denial covers, cue and all."""
     harmless = [Span(m.start(), m.end()) for m in NO_DENIAL.finditer(sentence)]
     parts: list[Span] = []
+    if HEADED_NONE.match(sentence):
+        return [Span(0, len(sentence))]
     for cue in DENIAL.finditer(sentence):
         if not _inside(cue.start(), harmless):
-            parts.append(Span(cue.start(), _clause_end(sentence, cue.end())))
+            end = _clause_end(sentence, cue.end())
+            if cue[0].lower() == "without":
+                end = min(end, _words_on(sentence, cue.end()))
+            parts.append(Span(cue.start(), end))
     for cue in DENIAL_AFTER.finditer(sentence):
         if cue[0].strip().lower() == "none" or _inside(cue.start(), parts):
             continue
-        begin = max((m.end() for m in END.finditer(sentence, 0, cue.start())), default=0)
+        ends = (m.end() for m in END.finditer(sentence, 0, cue.start()) if m[0] != ":")
+        begin = max(ends, default=0)
         parts.append(Span(begin, cue.end()))
     return parts
+
+
+def _words_on(sentence: str, place: int) -> int:
+    """Where the few words end that "without" covers."""
+    match = re.compile(r"(?:\s*,?\s*(?:or\s+)?[\w-]+){1,4}").match(sentence, place)
+    return match.end() if match else place
 
 
 def _clause_end(sentence: str, place: int) -> int:

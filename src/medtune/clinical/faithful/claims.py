@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from medtune.clinical.faithful.assertion import Statement, Word
 from medtune.clinical.faithful.kinds import Fault, fault
 from medtune.clinical.faithful.source import Place, Reading, Side
-from medtune.clinical.faithful.tokens import Span
+from medtune.clinical.faithful.tokens import TABLES, Span, stem, synonym_rows
+from medtune.clinical.table import read_table
 
 GENERIC = frozenset(
     """pain symptom problem issue normal exam examination mild severe moderate significant sign
@@ -18,8 +20,7 @@ GENERIC = frozenset(
     symptomatic complaint use intact""".split()
 )
 """Words too common to decide alone whether the source speaks of the same thing."""
-COMMON = 3
-"""A single word in more statements of the source than this decides nothing."""
+HEADING_WORDS = 5
 EVENTS = frozenset(
     """mri ct x-ray ultrasound ecg echocardiogram biopsy colonoscopy endoscopy surgery injection
     catheterization stress physical_therapy mammogram culture bloodwork lab referral spirometry
@@ -30,12 +31,25 @@ FEMALE = re.compile(
 )
 MALE = re.compile(r"\b(?:male|man|gentleman|boy|mr\.?|sir|bud)(?![\w])", re.IGNORECASE)
 MEDICAL = re.compile(
-    r"(?:itis|osis|emia|oma|opathy|ectomy|ostomy|otomy|uria|algia|cillin|mycin|coccus|cocci|ococcal"
+    r"(?<!diagn)(?<!progn)(?:itis|osis|emia|oma|opathy|ectomy|ostomy|otomy|uria|algia|cillin|mycin|coccus|cocci|ococcal"
     r"|plasty|scopy|gram|cele|plegia|paresis|rrhea|rrhagia|megaly|penia|philia|trophy|malacia|"
     r"stenosis|sclerosis|virus|bacter|trichomona|syndrome|genic|lysis|pnea|phagia|uric|ulin|"
     r"phrenia|asthenia|plasma|lithiasis|infarct|thromb\w*|embol\w*)$"
 )
 SHORTEST_TERM = 6
+
+
+@cache
+def _findings() -> frozenset[str]:
+    rows = read_table(TABLES / "findings.csv", ("word",)).rows
+    names = {row["name"].replace(" ", "_") for row in synonym_rows()}
+    return frozenset({stem(row["word"]) for row in rows} | names)
+
+
+def _is_finding(word: Word) -> bool:
+    """Whether a word can stand alone for a symptom, a sign or an illness."""
+    name = word.token.stem
+    return name not in GENERIC and (name in _findings() or bool(MEDICAL.search(name)))
 
 
 def negations(draft: Reading, source: Reading) -> Iterator[Fault]:
@@ -46,14 +60,15 @@ def negations(draft: Reading, source: Reading) -> Iterator[Fault]:
     does not speak of at all is "unasked".
     """
     for number, statement in enumerate(draft.statements):
-        for run in _runs(draft.text, statement):
+        runs = () if is_heading(draft, statement) else _runs(draft.text, statement)
+        for run in runs:
             polarity = run[0].polarity
             if polarity == "mentioned":
                 continue
             places = _places(run, source)
             at = Span(run[0].token.start, run[-1].token.end)
             if not places:
-                if polarity == "denied" and not _is_generic(run) and not _any_place(run, source):
+                if polarity == "denied" and _is_clinical(run) and not _any_place(run, source):
                     yield fault("unasked", number, at)
                 continue
             theirs = {place.word.polarity for place in places}
@@ -84,16 +99,13 @@ def _places(run: Sequence[Word], source: Reading) -> list[Place]:
     ]
     found = [source.places.get(stem, ()) for stem in stems]
     together = set.intersection(*({p.statement for p in places} for places in found))
-    if together and not (len(stems) == 1 and stems[0] in GENERIC):
-        return [place for place in found[-1] if place.statement in together]
-    for stem, places in zip(reversed(stems), reversed(found), strict=True):
-        if stem not in GENERIC and 0 < len({p.statement for p in places}) <= COMMON:
-            return list(places) if len(stems) == 1 else []
-    return []
+    if len(stems) == 1 and not _is_clinical(run):
+        return []
+    return [place for place in found[-1] if place.statement in together]
 
 
-def _is_generic(run: Sequence[Word]) -> bool:
-    return all(word.token.stem in GENERIC for word in run)
+def _is_clinical(run: Sequence[Word]) -> bool:
+    return any(_is_finding(word) for word in run)
 
 
 def _any_place(run: Sequence[Word], source: Reading) -> bool:
@@ -105,6 +117,14 @@ def _any_place(run: Sequence[Word], source: Reading) -> bool:
     )
 
 
+def is_heading(draft: Reading, statement: Statement) -> bool:
+    """Whether a line is a heading: a few words, no full stop, or all in capitals."""
+    text = draft.text[statement.span.start : statement.span.end]
+    is_line = draft.text[statement.span.end : statement.span.end + 1] in ("", "\n", ":")
+    few = len(text.split()) <= HEADING_WORDS and not text.endswith(".")
+    return text.isupper() or (few and is_line and text.rstrip(":").istitle())
+
+
 def sides(draft: Reading, source: Reading) -> Iterator[Fault]:
     """A side must be the source's side of the same part of the body."""
     for mine in draft.sides:
@@ -114,7 +134,7 @@ def sides(draft: Reading, source: Reading) -> Iterator[Fault]:
             named = {one.side for one in theirs}
             if mine.side not in named and not _covers(mine.side, named):
                 yield fault("laterality", mine.statement, at, theirs[0].span)
-        elif not _side_said(mine, source):
+        elif mine.side != "both" and not _side_said(mine, source):
             yield fault("laterality", mine.statement, at)
 
 

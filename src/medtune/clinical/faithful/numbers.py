@@ -1,5 +1,6 @@
 """Numbers and dates of a draft that the source does not have, or has with another unit."""
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -53,8 +54,10 @@ def _missing(number: Quantity, sentence: int, source: Reading) -> Fault:
 
 
 def _is_list_number(text: str, number: Quantity) -> bool:
-    line = text[text.rfind("\n", 0, number.start) + 1 : number.start]
-    return not line.strip(" \t#•*-") and text[number.end : number.end + 1] in (".", ")", ":")
+    """Whether the number only counts the items of a list, as in "1. Asthma. 2. Gout."."""
+    before = text[: number.start].rstrip(" \t#•*-")
+    starts = not before or before[-1] in ".\n:;"
+    return starts and bool(re.match(r"[.):]\s", text[number.end : number.end + 2]))
 
 
 def _stands_in_a_date(number: Quantity, source: Reading) -> bool:

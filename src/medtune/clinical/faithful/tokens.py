@@ -6,11 +6,12 @@ dialogue meets "dyspnea" in a note.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from medtune.clinical.phrases import Phrases, folded, phrases
 from medtune.clinical.table import read_table
 
 TABLES = Path(__file__).parent / "tables"
@@ -123,25 +124,29 @@ def _trimmed(text: str, span: Span) -> Span:
 
 
 @cache
-def _phrases() -> tuple[re.Pattern[str], dict[str, str]]:
+def synonym_rows() -> tuple[Mapping[str, str], ...]:
+    """The rows of the synonym table: a name and its phrases."""
+    return read_table(TABLES / "synonyms.csv", ("name", "phrases")).rows
+
+
+@cache
+def _synonyms() -> tuple[Phrases, dict[str, str]]:
     names: dict[str, str] = {}
-    for row in read_table(TABLES / "synonyms.csv", ("name", "phrases")).rows:
+    for row in synonym_rows():
         for phrase in (row["name"], *row["phrases"].split(";")):
             names[phrase] = row["name"].replace(" ", "_")
-    longest = sorted(names, key=len, reverse=True)
-    pattern = "|".join(re.escape(phrase).replace(r"\ ", r"\s+") for phrase in longest)
-    return re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.IGNORECASE), names
+    return phrases(names), names
 
 
 def tokens(text: str, within: Span | None = None) -> list[Token]:
     """The words of a text, or of a part of it, with phrases of the table as one token each."""
     start, end = within or Span(0, len(text))
-    pattern, names = _phrases()
+    index, names = _synonyms()
     found: list[Token] = []
     place = start
-    for match in pattern.finditer(text, start, end):
+    for match in index.find(text, start, end):
         found += _words(text, place, match.start())
-        name = names[" ".join(match[0].lower().split())]
+        name = names[folded(match[0])]
         found.append(Token(match.start(), match.end(), name, is_content=True))
         place = match.end()
     found += _words(text, place, end)

@@ -23,8 +23,12 @@ ORDINALS |= {"twentieth": 20, "thirtieth": 30}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 VAGUE = {"couple": 2, "dozen": 12, "half": Fraction(1, 2), "once": 1, "twice": 2, "single": 1}
 WORDS: Mapping[str, int | Fraction] = {**ONES, **TENS, **ORDINALS, **SCALES, **VAGUE}
+FIGURE = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
+MIXED = re.compile(r"(?<![\w/.-])(\d+)[- ](\d)/(\d)(?![\d/])")
 NUMBER = re.compile(
-    r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s*/\s*(?=\d)\d+(?:\.\d+)?)?(?![\w]*-?[A-Z]{2})"
+    rf"(?<![\w.])(?<![A-Za-z]-)(?<![A-Za-z]\d-)(?<!\d:)(?P<first>{FIGURE})"
+    rf"(?:\s*/\s*(?P<second>\d+(?:\.\d+)?))?(?!st\b|nd\b|rd\b|th\b|:\d\d|'?s\b)",
+    re.IGNORECASE,
 )
 WORD_RUN = re.compile(
     r"(?<![\w-])(?:" + "|".join(sorted(WORDS, key=len, reverse=True)) + r")"
@@ -32,8 +36,9 @@ WORD_RUN = re.compile(
     + "|".join(sorted(WORDS, key=len, reverse=True)) + r"))*(?![\w])",
     re.IGNORECASE,
 )  # fmt: skip
+POINT = re.compile(r"\bpoint\s+$", re.IGNORECASE)
 UNIT = re.compile(
-    r"[\s-]*(?P<unit>mcg/[dm]l|mg/dl|g/dl|mmol/l|meq/l|u/l|mm\s?hg|mg/kg|ml/hr|k/ul|/mm3|/min"
+    r"[\s-]*(?P<unit>(?:milli|micro|nano)?grams? per (?:deci|milli)?liter|mcg/[dm]l|mg/dl|g/dl|mmol/l|meq/l|u/l|mm\s?hg|mg/kg|ml/hr|k/ul|/mm3|/min"
     r"|milligrams?|micrograms?|grams?|kilograms?|milliliters?|liters?|millimeters?|centimeters?"
     r"|mcg|mg|kg|kgs|gm|ml|cc|meq|mmol|units?|iu|mm|cm|percent|%|°\s?[cf]|degrees?(?:\s[cf])?"
     r"|inch(?:es)?|feet|foot|ft|pounds?|lbs?|ounces?|oz|beats per minute|breaths per minute|bpm"
@@ -81,7 +86,7 @@ MONTH = re.compile(
 )
 NUMERIC_DATE = re.compile(
     r"(?<![\d/])(?:(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{2,4})|(?P<Y>\d{4})-(?P<M>\d\d)-(?P<D>\d\d))"
-    r"(?![\d/])"
+    r"(?![\d/])|(?<![\d/])(?P<m2>0?[1-9]|1[0-2])/(?P<y2>(?:19|20)\d\d)(?![\d/])"
 )
 LONGEST_WORDS = 6
 AGE_AFTER = re.compile(r"[\s-]*(?:years?|y)[\s/-]*(?:old|of age|o)\b", re.IGNORECASE)
@@ -117,7 +122,9 @@ def dates(text: str) -> list[When]:
     """The calendar dates of a text, in words or digits. A US order of month and day is taken."""
     found: list[When] = []
     for m in NUMERIC_DATE.finditer(text):
-        if m["Y"]:
+        if m["m2"]:
+            found.append(When(m.start(), m.end(), int(m["y2"]), int(m["m2"]), 0))
+        elif m["Y"]:
             found.append(When(m.start(), m.end(), int(m["Y"]), int(m["M"]), int(m["D"])))
         else:
             year = int(m["y"])
@@ -160,29 +167,52 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def _digits(text: str) -> Iterator[Quantity]:
-    for match in NUMBER.finditer(text):
-        parts = [part.strip().replace(",", "") for part in match[0].split("/")]
+    mixed = list(MIXED.finditer(text))
+    for match in mixed:
+        whole, above, below = (int(part) for part in match.groups())
         unit, end = _unit(text, match.end())
         label = _label(text, match.start(), match.end(), end)
-        offset = match.start()
-        for number in parts:
-            place = text.index(number[0], offset)
-            decimals = len(number.partition(".")[2])
-            yield Quantity(
-                place, place + len(number), frozenset({Fraction(number)}), unit, label, decimals
-            )
-            offset = place + len(number)
+        value = whole + Fraction(above, below or 1)
+        yield Quantity(match.start(), match.end(), frozenset({value}), unit, label, 1)
+    for match in NUMBER.finditer(text):
+        if any(one.start() <= match.start() < one.end() for one in mixed):
+            continue
+        unit, end = _unit(text, match.end())
+        label = _label(text, match.start(), match.end(), end)
+        for part in ("first", "second"):
+            if match[part]:
+                number = match[part].replace(",", "")
+                decimals = len(number.partition(".")[2])
+                readings = frozenset({Fraction(number)})
+                yield Quantity(*match.span(part), readings, unit, label, decimals)
 
 
 def _in_words(text: str) -> Iterator[Quantity]:
     for match in WORD_RUN.finditer(text):
         words = re.findall(r"[a-z]+", match[0].lower())
         words = [word for word in words if word in WORDS]
-        if words in (["second"], ["first"], ["one"]) or len(words) > LONGEST_WORDS:
+        if len(words) > LONGEST_WORDS:
             continue
         unit, end = _unit(text, match.end())
         label = _label(text, match.start(), match.end(), end)
-        yield Quantity(match.start(), match.end(), _spoken(words), unit, label, 0)
+        readings = _spoken(words)
+        if POINT.search(text[max(0, match.start() - 7) : match.start()]):
+            readings |= _decimals(text, match.start(), readings)
+        yield Quantity(match.start(), match.end(), readings, unit, label, 0)
+
+
+def _decimals(text: str, start: int, readings: frozenset[Fraction]) -> frozenset[Fraction]:
+    """The readings as digits after "point", alone and after the whole number before it."""
+    before = [m for m in WORD_RUN.finditer(text, max(0, start - 40), start) if m.end() < start]
+    tail = text[before[-1].end() : start] if before else ""
+    whole = {Fraction(0)}
+    if before and tail.split() == ["point"]:
+        words = [w for w in re.findall(r"[a-z]+", before[-1][0].lower()) if w in WORDS]
+        whole |= _spoken(words)
+    digits = [str(int(one)) for one in readings if one.denominator == 1]
+    shifted = {Fraction(int(d), 10 ** len(d)) for d in digits}
+    shifted |= {Fraction(int(d), 10 ** (len(d) + 1)) for d in digits}
+    return frozenset(a + b for a in whole for b in shifted)
 
 
 def _spoken(words: list[str]) -> frozenset[Fraction]:
@@ -225,6 +255,10 @@ def _unit(text: str, place: int) -> tuple[str, int]:
     if match is None:
         return "", place
     written = re.sub(r"\s+", " ", match["unit"].lower())
+    if " per " in written and "minute" not in written:
+        above, below = written.split(" per ")
+        below = {"deciliter": "dL", "milliliter": "mL"}.get(below, "L")
+        written = f"{above.replace('nanogram', 'ng')}/{below}"
     if written.startswith("degree"):
         written = {"c": "°c", "f": "°f"}.get(written[-1] if " " in written else "", "")
     return (ucum(written.replace("° ", "°")) if written else ""), match.end()
