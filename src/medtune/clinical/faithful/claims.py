@@ -9,6 +9,7 @@ from medtune.clinical.faithful.kinds import Fault, fault
 from medtune.clinical.faithful.source import Place, Reading, Side
 from medtune.clinical.faithful.tokens import TABLES, Span, stem, synonym_rows
 from medtune.clinical.table import read_table
+from medtune.records import Severity
 
 GENERIC = frozenset(
     """pain symptom problem issue normal exam examination mild severe moderate significant sign
@@ -20,7 +21,17 @@ GENERIC = frozenset(
     symptomatic complaint use intact""".split()
 )
 """Words too common to decide alone whether the source speaks of the same thing."""
+ALIKE = 3
+"""Content words that a sentence of the source shares with one of the draft that is like it."""
 HEADING_WORDS = 5
+COMMON = 2
+"""A single word in more statements of the source than this decides nothing."""
+ASSERTION = re.compile(
+    r"\b(?:reports?|endorses?|complains? of|positive for|there (?:is|are|was|were)|admits?(?: to)?|"
+    r"has|had|experienc\w+|shows?|demonstrates?|reveals?|history of|allergic to)\b",
+    re.IGNORECASE,
+)
+CLAUSE = re.compile(r"[.;]|\bbut\b|\bwhich\b|\bthat\b|\bwhen\b|\bbecause\b", re.IGNORECASE)
 EVENTS = frozenset(
     """mri ct x-ray ultrasound ecg echocardiogram biopsy colonoscopy endoscopy surgery injection
     catheterization stress physical_therapy mammogram culture bloodwork lab referral spirometry
@@ -66,6 +77,8 @@ def negations(draft: Reading, source: Reading) -> Iterator[Fault]:
             if polarity == "mentioned":
                 continue
             places = _places(run, source)
+            weak = not places and (polarity == "denied" or _is_asserted(draft, statement, run))
+            places = places or (_rare(run, source) if weak else [])
             at = Span(run[0].token.start, run[-1].token.end)
             if not places:
                 if polarity == "denied" and _is_clinical(run) and not _any_place(run, source):
@@ -75,7 +88,15 @@ def negations(draft: Reading, source: Reading) -> Iterator[Fault]:
             opposite = "denied" if polarity == "affirmed" else "affirmed"
             if theirs == {opposite}:
                 token = places[0].word.token
-                yield fault("negation", number, at, Span(token.start, token.end))
+                severity: Severity | None = "note" if weak else None
+                yield fault("negation", number, at, Span(token.start, token.end), severity)
+
+
+def _is_asserted(draft: Reading, statement: Statement, run: Sequence[Word]) -> bool:
+    """Whether a word such as "reports" or "there is" stands before the run in its clause."""
+    before = draft.text[statement.span.start : run[0].token.start]
+    cue = [m.end() for m in ASSERTION.finditer(before)]
+    return bool(cue) and not CLAUSE.search(before, cue[-1])
 
 
 def _runs(text: str, statement: Statement) -> Iterator[Sequence[Word]]:
@@ -93,7 +114,10 @@ def _runs(text: str, statement: Statement) -> Iterator[Sequence[Word]]:
 
 
 def _places(run: Sequence[Word], source: Reading) -> list[Place]:
-    """Where the source speaks of the run: its last word, in statements that hold all its words."""
+    """Where the source speaks of the run: its last word, in statements that hold all its words.
+
+    A word that stands alone decides only if it is a finding.
+    """
     stems = [word.token.stem for word in run if word.token.stem not in GENERIC] or [
         run[-1].token.stem
     ]
@@ -102,6 +126,16 @@ def _places(run: Sequence[Word], source: Reading) -> list[Place]:
     if len(stems) == 1 and not _is_clinical(run):
         return []
     return [place for place in found[-1] if place.statement in together]
+
+
+def _rare(run: Sequence[Word], source: Reading) -> list[Place]:
+    """Where the source has the run's last word that it rarely has."""
+    for word in reversed(run):
+        places = source.places.get(word.token.stem, ())
+        n = len({place.statement for place in places})
+        if word.token.stem not in GENERIC and 0 < n <= COMMON:
+            return list(places)
+    return []
 
 
 def _is_clinical(run: Sequence[Word]) -> bool:
@@ -131,11 +165,28 @@ def sides(draft: Reading, source: Reading) -> Iterator[Fault]:
         at, words = mine.span, mine.stems - GENERIC
         theirs = [one for one in source.sides if words & (one.stems - GENERIC)]
         if theirs:
+            theirs = _closest(draft, mine, theirs, source)
             named = {one.side for one in theirs}
             if mine.side not in named and not _covers(mine.side, named):
                 yield fault("laterality", mine.statement, at, theirs[0].span)
         elif mine.side != "both" and not _side_said(mine, source):
             yield fault("laterality", mine.statement, at)
+
+
+def _closest(draft: Reading, mine: Side, theirs: list[Side], source: Reading) -> list[Side]:
+    """Of the source's sides of a part, those in the statements most like the draft's sentence.
+
+    Where none shares three words or more with it, all of them: both knees may be meant.
+    """
+    words = {word.token.stem for word in draft.statements[mine.statement].words}
+    shared = [
+        len(words & {word.token.stem for word in source.statements[one.statement].words})
+        for one in theirs
+    ]
+    most = max(shared)
+    if most < ALIKE:
+        return theirs
+    return [one for one, n in zip(theirs, shared, strict=True) if n == most]
 
 
 def _covers(side: str, named: set[str]) -> bool:

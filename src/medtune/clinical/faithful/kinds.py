@@ -1,7 +1,7 @@
 """The kinds of fault, how grave each is, and what it says. No word of the record is in a message.
 
-`block` must be mended before anybody signs, `warn` must be read, `note` is for information. The
-grades follow what B.6-type errors did harm: drug, dose, allergy, side, a denial turned round.
+`block` must be mended before anybody signs, `warn` must be read, `note` rests on weak evidence.
+What can harm a patient at once blocks: a drug, a dose, an allergy, a side, a denial turned round.
 """
 
 from collections.abc import Mapping
@@ -62,11 +62,14 @@ class Fault(NamedTuple):
 
 
 def fault(
-    kind: Kind, sentence: int, at: Span, source: Span | None = None, *, grave: bool = False
+    kind: Kind,
+    sentence: int,
+    at: Span,
+    source: Span | None = None,
+    severity: Severity | None = None,
 ) -> Fault:
-    """A fault with the severity of its kind; `grave` makes it block."""
-    severity: Severity = "block" if grave else TEXTS[kind].severity
-    return Fault(kind, severity, sentence, at.start, at.end, source)
+    """A fault with the severity of its kind, unless another is given."""
+    return Fault(kind, severity or TEXTS[kind].severity, sentence, at.start, at.end, source)
 
 
 def as_finding(one: Fault) -> Finding:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 
+from medtune.clinical.faithful.claims import GENERIC
 from medtune.clinical.faithful.kinds import Fault, fault
 from medtune.clinical.faithful.source import Reading
 from medtune.clinical.faithful.tokens import Span
@@ -11,8 +12,11 @@ from medtune.clinical.faithful.values import Quantity, When
 from medtune.clinical.labs import substances
 from medtune.clinical.units import convert_exact, parse_unit
 from medtune.errors import DataError
+from medtune.records import Severity
 
 VAGUE_WORDS = frozenset({"once", "twice", "half", "single", "couple", "one", "first", "second"})
+CONTEXT = 2
+"""Statements on either side of a number in which the source may say what it is about."""
 VITALS = frozenset(
     {"blood pressure", "heart rate", "respiratory rate", "temperature", "oxygen saturation"}
 )
@@ -21,8 +25,9 @@ VITALS = frozenset(
 def figures(draft: Reading, source: Reading) -> Iterator[Fault]:
     """Each number of the draft against the numbers of the source.
 
-    Where the source measures the same thing, the value must be one of its values; else the value
-    must stand somewhere in the source. Doses are judged by the drug rule.
+    Where the source measures the same thing, the value must be one of its values. Else the value
+    must stand in the source where it speaks of what the sentence speaks of. Doses are judged by
+    the drug rule.
     """
     doses = {one.start for medicine in draft.medicines for one in medicine.doses}
     for number in draft.numbers:
@@ -30,19 +35,35 @@ def figures(draft: Reading, source: Reading) -> Iterator[Fault]:
         written = draft.text[number.start : number.end].lower()
         if number.start in doses or written in VAGUE_WORDS or _is_list_number(draft.text, number):
             continue
+        sentence = draft.statement_at(number.start)
         same = [one for one in source.numbers if number.label and one.label == number.label]
         if any(_agrees(number, one) for one in same):
             continue
-        sentence = draft.statement_at(number.start)
-        if same and number.label != "age":
+        if same:
             span = Span(same[0].start, same[0].end)
-            yield fault("number", sentence, at, span, grave=True)
-        elif any(_agrees(number, one) for one in source.numbers):
+            severity: Severity = "warn" if number.label == "age" else "block"
+            yield fault("number", sentence, at, span, severity)
             continue
-        elif _stands_in_a_date(number, source):
-            continue
-        else:
+        equal = [one for one in source.numbers if _agrees(number, one)]
+        if not equal and not _stands_in_a_date(number, source):
             yield _missing(number, sentence, source)
+        elif equal and not _in_context(draft, sentence, source, equal):
+            yield fault("number", sentence, at, Span(equal[0].start, equal[0].end), "note")
+
+
+def _in_context(
+    draft: Reading, sentence: int, source: Reading, equal: list[Quantity]
+) -> bool:
+    """Whether one of the equal numbers stands near a word of the draft's sentence."""
+    words = {word.token.stem for word in draft.statements[sentence].words} - GENERIC
+    if not words & source.places.keys():
+        return True  # the source has other words for it: nothing can be told
+    for number in equal:
+        place = source.statement_at(number.start)
+        near = source.statements[max(0, place - CONTEXT) : place + CONTEXT + 1]
+        if words & {word.token.stem for one in near for word in one.words}:
+            return True
+    return False
 
 
 def _missing(number: Quantity, sentence: int, source: Reading) -> Fault:
@@ -50,7 +71,7 @@ def _missing(number: Quantity, sentence: int, source: Reading) -> Fault:
     other_unit = [one for one in source.numbers if number.readings & one.readings]
     if other_unit and number.unit:
         return fault("unit", sentence, at, Span(other_unit[0].start, other_unit[0].end))
-    return fault("number", sentence, at, grave=number.label in VITALS)
+    return fault("number", sentence, at, None, "block" if number.label in VITALS else "warn")
 
 
 def _is_list_number(text: str, number: Quantity) -> bool:

@@ -6,6 +6,7 @@ from medtune.clinical.faithful.kinds import Fault, fault
 from medtune.clinical.faithful.pills import allergens
 from medtune.clinical.faithful.source import Reading
 from medtune.clinical.faithful.tokens import Span
+from medtune.records import Severity
 
 NOWHERE = Span(0, 0)
 
@@ -32,7 +33,8 @@ def omissions(draft: Reading, source: Reading) -> Iterator[Fault]:
     held = {name for one in draft.medicines for name in one.mention.ingredients}
     for (kind, name), span in critical(source).items():
         if name not in held:
-            yield fault("omission", -1, NOWHERE, span, grave=kind == "allergy")
+            severity: Severity = "block" if kind == "allergy" else "warn"
+            yield fault("omission", -1, NOWHERE, span, severity)
 
 
 def _is_affirmed(source: Reading, place: int) -> bool:

@@ -27,7 +27,7 @@ FIGURE = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 MIXED = re.compile(r"(?<![\w/.-])(\d+)[- ](\d)/(\d)(?![\d/])")
 NUMBER = re.compile(
     rf"(?<![\w.])(?<![A-Za-z]-)(?<![A-Za-z]\d-)(?<!\d:)(?P<first>{FIGURE})"
-    rf"(?:\s*/\s*(?P<second>\d+(?:\.\d+)?))?(?!st\b|nd\b|rd\b|th\b|:\d\d|'?s\b)",
+    rf"(?:\s*/\s*(?P<second>\d+(?:\.\d+)?))?(?!\d|st\b|nd\b|rd\b|th\b|:\d\d|\s?'?s\b)",
     re.IGNORECASE,
 )
 WORD_RUN = re.compile(
