@@ -159,3 +159,7 @@ class Application:
     """Conditions beyond those that `decide` fixes from the baselines."""
     data_note: str = ""
     """What a reader of the report must know about the data: where it is from, what is synthetic."""
+    facts: Callable[[Example], Mapping[str, Json]] | None = None
+    """What the clinical kernel computes for an example; a model may explain it, never change it."""
+    check: Callable[[Mapping[str, Json], str], list[Finding]] | None = None
+    """What a reply contradicts in those facts; an empty list if nothing. Any reply will do."""
