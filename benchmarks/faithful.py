@@ -146,9 +146,7 @@ class Score(NamedTuple):
     precision: dict[str, float]
 
 
-def plant(
-    pairs: Sequence[tuple[str, Reading]], kind: str, seed: int, *, notes: bool
-) -> Score:
+def plant(pairs: Sequence[tuple[str, Reading]], kind: str, seed: int, *, notes: bool) -> Score:
     """Recall and precision of one kind of change; `notes` counts faults of weak evidence too."""
     found = planted = said = 0
     for number, (note, source) in enumerate(pairs):
@@ -186,7 +184,11 @@ def medec(rows: Sequence[dict[str, str]]) -> tuple[dict[str, dict[str, float]], 
         faults = check(draft, source)
         total[row["Error Type"]] += 1
         found[row["Error Type"]] += any(f.start < end and start < f.end for f in faults)
-        spans = [s.span for s in read_text(draft).statements if s.span.end <= start or s.span.start >= end]
+        spans = [
+            s.span
+            for s in read_text(draft).statements
+            if s.span.end <= start or s.span.start >= end
+        ]
         clean += len(spans)
         accused += sum(any(f.start < s.end and s.start < f.end for f in faults) for s in spans)
     by_type = {kind: rate(found[kind], n) for kind, n in sorted(total.items())}

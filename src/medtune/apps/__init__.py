@@ -3,7 +3,7 @@
 `custom` is not one of the eight: it is the user's own task, built from the run file alone.
 """
 
-from medtune.apps import custom, drug_discovery
+from medtune.apps import custom, documentation, drug_discovery
 from medtune.config import Run
 from medtune.errors import ConfigError, did_you_mean
 from medtune.records import Application
@@ -12,6 +12,7 @@ __all__ = ["APPS", "NOT_BUILT", "find_app"]
 
 APPS: dict[str, Application] = {
     "drug_discovery": drug_discovery.APP,
+    "documentation": documentation.APP,
 }
 
 NOT_BUILT: dict[str, str] = {
@@ -19,7 +20,6 @@ NOT_BUILT: dict[str, str] = {
     "personalized_medicine": "genotype and record to phenotype and recommendation",
     "imaging": "X-ray, CT and MRI to findings with their place",
     "chatbot": "consumer questions to plain answers with sources and triage",
-    "documentation": "dialogue or findings to clinical notes",
     "public_health": "counts and line lists to signals, trends and reports",
     "mental_health": "check-ins and messages to mood trend, coping and urgent-care decision",
 }

@@ -9,8 +9,7 @@ from medtune.errors import DataError, did_you_mean
 __all__ = ["CALCULATORS", "Band", "Calculator", "Number", "Result", "YesNo", "calculate"]
 
 CALCULATORS: dict[str, Calculator] = {
-    one.name: one
-    for one in (*organs.CALCULATORS, *chemistry.CALCULATORS, *scores.CALCULATORS)
+    one.name: one for one in (*organs.CALCULATORS, *chemistry.CALCULATORS, *scores.CALCULATORS)
 }
 
 

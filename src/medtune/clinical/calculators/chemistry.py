@@ -76,9 +76,7 @@ CALCULATORS = (
             "glucose_mg_dl": GLUCOSE,
             "urea_nitrogen_mg_dl": Number(1, 300, "mg/dL"),
         },
-        lambda i: (
-            2 * i["sodium_mmol_l"] + i["glucose_mg_dl"] / 18 + i["urea_nitrogen_mg_dl"] / 2.8
-        ),
+        lambda i: 2 * i["sodium_mmol_l"] + i["glucose_mg_dl"] / 18 + i["urea_nitrogen_mg_dl"] / 2.8,
         "mosm/kg",
         "Dorwart and Chalmers 1975, Clin Chem 21:190, the short form",
     ),

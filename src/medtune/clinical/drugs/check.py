@@ -121,9 +121,7 @@ def _unknown(orders: Sequence[Order], taken: Sequence[tuple[str, ...]]) -> Itera
             )
 
 
-def _not_judged(
-    rule: str, drugs: tuple[str, ...], what: str, severity: Severity = "note"
-) -> Alert:
+def _not_judged(rule: str, drugs: tuple[str, ...], what: str, severity: Severity = "note") -> Alert:
     return Alert(
         rule, "not_judged", severity, drugs, what, "find it out, or judge it by hand", "", ""
     )

@@ -22,9 +22,7 @@ FILES = ("allergies", "interactions", "duplicates", "doses", "organs", "people")
 COLUMNS = ("id", "kind", "subject", "with", "measure", "at_least", "below", "max_single_mg",
            "max_daily_mg", "severity", "what", "remedy", "source", "checked")  # fmt: skip
 
-Kind = Literal[
-    "allergy", "interaction", "duplicate", "dose", "kidney", "liver", "pregnancy", "age"
-]
+Kind = Literal["allergy", "interaction", "duplicate", "dose", "kidney", "liver", "pregnancy", "age"]
 Measure = Literal[
     "age_years",
     "crcl_ml_min",

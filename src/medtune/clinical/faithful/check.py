@@ -8,10 +8,17 @@ the source alone, so nothing else that stands in a draft can take a fault away.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from medtune.clinical.faithful.claims import negations, onsets, persons, sides, statuses, terms
+from medtune.clinical.faithful.claims import (
+    negations,
+    onsets,
+    relatives,
+    sexes,
+    sides,
+    statuses,
+    terms,
+)
 from medtune.clinical.faithful.kinds import RANK, Fault
 from medtune.clinical.faithful.numbers import calendar, figures
-from medtune.clinical.faithful.omissions import omissions
 from medtune.clinical.faithful.pills import allergies, drugs
 from medtune.clinical.faithful.source import Reading, read_text
 from medtune.clinical.faithful.support import Support, speakers, support, unsupported
@@ -25,7 +32,8 @@ RULES: Sequence[Rule] = (
     allergies,
     negations,
     sides,
-    persons,
+    sexes,
+    relatives,
     statuses,
     onsets,
     terms,
@@ -34,19 +42,21 @@ RULES: Sequence[Rule] = (
 )
 
 
-def check(draft: str, source: Reading, *, complete: bool = False) -> list[Fault]:
+FAMILY_RULES = tuple(rule for rule in RULES if rule is not relatives)
+"""For a section on the family, where relatives' illnesses belong."""
+
+
+def check(draft: str, source: Reading, rules: Sequence[Rule] = RULES) -> list[Fault]:
     """The faults of a draft, the gravest first.
 
     Args:
         draft: What a model or a person wrote.
         source: What it must rest on (`read_text` or `read_facts`).
-        complete: Whether the draft must hold every critical fact of the source (a whole note), so
-            that what is missing is a fault too.
+        rules: What to look at. `FAMILY_RULES` for a section on the family; for a whole note, add
+            `omissions`, so that a critical fact that is missing is a fault too.
     """
     reading = read_text(draft)
-    found = [fault for rule in RULES for fault in rule(reading, source)]
-    if complete:
-        found += omissions(reading, source)
+    found = [fault for rule in rules for fault in rule(reading, source)]
     unique = dict.fromkeys(found)
     return sorted(unique, key=lambda f: (RANK[f.severity], f.start, f.kind))
 

@@ -18,7 +18,7 @@ GENERIC = frozenset(
     chronic recent level start stop help work time episod due control regular general associated
     extremity known past history prior previou current review system family social medical
     surgical discuss question answer plan visit evaluation evaluat show reveal demonstrat
-    symptomatic complaint use intact""".split()
+    symptomatic complaint use intact acute_abnormality""".split()
 )
 """Words too common to decide alone whether the source speaks of the same thing."""
 ALIKE = 3
@@ -198,14 +198,18 @@ def _side_said(mine: Side, source: Reading) -> bool:
     return any(one.side in (mine.side, "both") for one in source.sides)
 
 
-def persons(draft: Reading, source: Reading) -> Iterator[Fault]:
-    """The patient's sex must be the source's, and a relative's illness is not the patient's."""
-    sexes = {"female": _words(FEMALE, source.text), "male": _words(MALE, source.text)}
+def sexes(draft: Reading, source: Reading) -> Iterator[Fault]:
+    """The patient's sex must be the source's."""
+    theirs = {"female": _words(FEMALE, source.text), "male": _words(MALE, source.text)}
     for name, pattern, other in (("female", FEMALE, "male"), ("male", MALE, "female")):
-        if sexes[other] and not sexes[name]:
+        if theirs[other] and not theirs[name]:
             for match in pattern.finditer(draft.text):
                 at = Span(match.start(), match.end())
-                yield fault("person", draft.statement_at(at.start), at, sexes[other][0])
+                yield fault("person", draft.statement_at(at.start), at, theirs[other][0])
+
+
+def relatives(draft: Reading, source: Reading) -> Iterator[Fault]:
+    """A relative's illness must not become the patient's."""
     for number, statement in enumerate(draft.statements):
         if _under_family(draft.text, statement.span.start):
             continue
@@ -276,7 +280,11 @@ def terms(draft: Reading, source: Reading) -> Iterator[Fault]:
         for word in statement.words:
             token = word.token
             written = draft.text[token.start : token.end]
-            if word.polarity == "denied" or token.stem in source.places or len(written) < SHORTEST_TERM:
+            if (
+                word.polarity == "denied"
+                or token.stem in source.places
+                or len(written) < SHORTEST_TERM
+            ):
                 continue
             if MEDICAL.search(written.lower()) and token.stem not in GENERIC:
                 yield fault("term", number, Span(token.start, token.end))

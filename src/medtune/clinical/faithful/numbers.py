@@ -51,9 +51,7 @@ def figures(draft: Reading, source: Reading) -> Iterator[Fault]:
             yield fault("number", sentence, at, Span(equal[0].start, equal[0].end), "note")
 
 
-def _in_context(
-    draft: Reading, sentence: int, source: Reading, equal: list[Quantity]
-) -> bool:
+def _in_context(draft: Reading, sentence: int, source: Reading, equal: list[Quantity]) -> bool:
     """Whether one of the equal numbers stands near a word of the draft's sentence."""
     words = {word.token.stem for word in draft.statements[sentence].words} - GENERIC
     if not words & source.places.keys():

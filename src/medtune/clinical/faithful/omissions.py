@@ -1,5 +1,6 @@
 """Critical facts of the source that a draft of a whole note lacks: allergies, drugs, doses."""
 
+import re
 from collections.abc import Iterator
 
 from medtune.clinical.faithful.kinds import Fault, fault
@@ -9,6 +10,7 @@ from medtune.clinical.faithful.tokens import Span
 from medtune.records import Severity
 
 NOWHERE = Span(0, 0)
+STOPPED = re.compile(r"\b(?:stopped|discontinued|quit|no longer)\b", re.IGNORECASE)
 
 
 def critical(source: Reading) -> dict[tuple[str, str], Span]:
@@ -39,6 +41,8 @@ def omissions(draft: Reading, source: Reading) -> Iterator[Fault]:
 
 def _is_affirmed(source: Reading, place: int) -> bool:
     statement = source.statements[source.statement_at(place)]
+    if STOPPED.search(source.text, statement.span.start, place):
+        return False
     return any(
         word.polarity == "affirmed" and not word.is_family
         for word in statement.words

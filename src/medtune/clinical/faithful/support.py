@@ -134,4 +134,9 @@ def _is_confirmed(statement: Statement, source: Reading) -> bool:
     if not after or after[0].speaker != "patient":
         return False
     reply = source.text[after[0].start : after[0].end].strip().lower()
-    return bool(re.match(r"\W*(?:yes|yeah|yep|no|nope|not|right|correct|mm-?hmm|uh-huh|that's|exactly|sure|i\\b|okay)", reply))  # noqa: E501
+    return bool(
+        re.match(
+            r"\W*(?:yes|yeah|yep|no|nope|not|right|correct|mm-?hmm|uh-huh|that's|exactly|sure|i\\b|okay)",
+            reply,
+        )
+    )  # noqa: E501

@@ -77,9 +77,7 @@ def turns(text: str) -> list[Turn]:
     if len(marks) < 2:  # noqa: PLR2004  one label may be a heading
         return [Turn("", 0, len(text))]
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    return [
-        Turn(_speaker(mark), mark.end(), end) for mark, end in zip(marks, ends, strict=True)
-    ]
+    return [Turn(_speaker(mark), mark.end(), end) for mark, end in zip(marks, ends, strict=True)]
 
 
 def _is_speaker(mark: re.Match[str]) -> bool:

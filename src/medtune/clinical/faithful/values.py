@@ -91,6 +91,8 @@ NUMERIC_DATE = re.compile(
 LONGEST_WORDS = 6
 AGE_AFTER = re.compile(r"[\s-]*(?:years?|y)[\s/-]*(?:old|of age|o)\b", re.IGNORECASE)
 SCORE_AFTER = re.compile(r"\s*(?:/|out of)\s*(?:10|ten)\b", re.IGNORECASE)
+PAIRED = re.compile(r"\d+(?:\.\d+)?\s*(?:over|/|to|-)\s*$", re.IGNORECASE)
+"""The first of two numbers of one measure, as in "132 over 84"."""
 NEAR = 40
 """Characters between a number and the word that says what it measures."""
 
@@ -277,6 +279,6 @@ def _label(text: str, start: int, number_end: int, end: int) -> str:
         return LABEL_OF[after[0].lower()]
     clause = re.split(r"[.;\n]|\band\b", text[max(0, start - NEAR) : start])[-1]
     found = list(LABEL.finditer(clause))
-    if not found or re.search(r"\d", clause[found[-1].end() :]):
+    if not found or re.search(r"\d", PAIRED.sub("", clause[found[-1].end() :])):
         return ""
     return LABEL_OF[found[-1][0].lower()]
