@@ -97,7 +97,7 @@ def doses(note: str, rng: random.Random) -> Iterator[Edit]:
         yield spliced(note, m.start(1), m.end(1), other_number(m[1], rng))
 
 
-def sides(note: str, rng: random.Random) -> Iterator[Edit]:
+def sides(note: str, rng: random.Random) -> Iterator[Edit]:  # noqa: ARG001  one form for all
     """Left becomes right, and right becomes left."""
     swap = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
     for m in re.finditer(r"\b(?:[Ll]eft|[Rr]ight)\b", note):
@@ -112,7 +112,7 @@ def drugs(note: str, rng: random.Random) -> Iterator[Edit]:
         yield spliced(note, mention.start, mention.end, rng.choice(others))
 
 
-def negations(note: str, rng: random.Random) -> Iterator[Edit]:
+def negations(note: str, rng: random.Random) -> Iterator[Edit]:  # noqa: ARG001  one form for all
     """A denial becomes a statement, or a statement a denial; it ends with the clause."""
     for pattern, new in FLIPS:
         for m in pattern.finditer(note):

@@ -113,7 +113,7 @@ def picture(example: Example, text: str) -> str:
 
 APP = Application(
     name="documentation",
-    intended_use="drafting an impression or a section of a note for a clinician to correct and sign",
+    intended_use="drafting an impression or a section that a clinician corrects and signs",
     not_for="filing a note unread, deciding the care of a patient, or coding for payment",
     load=load,
     prompt=prompt,

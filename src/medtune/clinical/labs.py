@@ -120,11 +120,20 @@ def reference_ranges(path: Path = TABLES / "reference_ranges.csv") -> tuple[Refe
 
 
 def find_range(
-    analyte: str, sex: Sex | None, ranges: tuple[ReferenceRange, ...] | None = None
+    analyte: str,
+    *,
+    age_years: float | None,
+    sex: Sex | None,
+    pregnant: bool | None,
+    ranges: tuple[ReferenceRange, ...] | None = None,
 ) -> ReferenceRange | None:
-    """The range of an analyte (by name or LOINC), or None; None too if it depends on a sex that is
-    not given.
+    """The range of an analyte, by name or LOINC, for a person; None if none is known to apply.
+
+    None too for a child, in pregnancy, if age or pregnancy is not known, or if the range depends
+    on a sex that is not given.
     """
+    if age_years is None or age_years < ADULT_YEARS or pregnant is not False:
+        return None
     wanted = analyte.lower()
     for one in ranges if ranges is not None else reference_ranges():
         if wanted in (one.analyte, one.loinc) and one.sex in ("any", sex):
@@ -132,25 +141,15 @@ def find_range(
     return None
 
 
-def flag(
-    analyte: str,
-    value: float,
-    unit: str,
-    *,
-    age_years: float | None,
-    sex: Sex | None = None,
-    pregnant: bool | None = False,
-    ranges: tuple[ReferenceRange, ...] | None = None,
-) -> Flag:
-    """Whether a value is low, normal or high for an adult; "not known" where no range applies.
+def flag(value: float, unit: str, within: ReferenceRange | None) -> Flag:
+    """Whether a value is low, normal or high; "not known" without a range.
 
     Raises:
         DataError: The unit is unknown, or cannot be turned into that of the range.
     """
-    one = find_range(analyte, sex, ranges)
-    if one is None or age_years is None or age_years < ADULT_YEARS or pregnant is not False:
+    if within is None:
         return "not known"
-    here = convert_lab(one.analyte, value, unit, one.unit)
-    if one.low is not None and here < one.low:
+    here = convert_lab(within.analyte, value, unit, within.unit)
+    if within.low is not None and here < within.low:
         return "low"
-    return "high" if one.high is not None and here > one.high else "normal"
+    return "high" if within.high is not None and here > within.high else "normal"

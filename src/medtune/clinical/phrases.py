@@ -43,6 +43,11 @@ def _pattern(names: list[str]) -> re.Pattern[str]:
     return re.compile(rf"(?:{alternatives})(?![\w-])", re.IGNORECASE)
 
 
+def listed(text: str) -> list[str]:
+    """The words of a list that is written as one text."""
+    return text.split()
+
+
 def folded(text: str) -> str:
     """A text in lower case with single spaces, as phrases are looked up."""
     return " ".join(text.lower().split())

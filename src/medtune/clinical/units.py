@@ -63,7 +63,8 @@ SPELLINGS = {
     "mcg": "ug", "µg": "ug", "μg": "ug", "mcg/dl": "ug/dL", "cc": "mL", "ml": "mL", "dl": "dL",
     "gm": "g", "gram": "g", "grams": "g", "milligram": "mg", "milligrams": "mg",
     "microgram": "ug", "micrograms": "ug", "kilogram": "kg", "kilograms": "kg", "kgs": "kg",
-    "deciliter": "dL", "milliliter": "mL", "milliliters": "mL", "nanogram": "ng", "ng": "ng", "liter": "L", "liters": "L", "litre": "L",
+    "deciliter": "dL", "milliliter": "mL", "milliliters": "mL", "nanogram": "ng",
+    "liter": "L", "liters": "L", "litre": "L",
     "iu": "[IU]", "unit": "[IU]", "units": "[IU]", "meq": "meq", "mmol": "mmol",
     "mmhg": "mm[Hg]", "mm hg": "mm[Hg]", "cmh2o": "cm[H2O]",
     "°c": "Cel", "c": "Cel", "degrees celsius": "Cel", "°f": "[degF]", "f": "[degF]",
@@ -200,7 +201,7 @@ def _bridge(source: Unit, target: Unit, substance: Substance | None) -> Fraction
     moved = {name: n for name, n in change.items() if n}
     mass = substance.molar_mass_g_mol if substance else None
     charge = substance.charge if substance else None
-    factors = {
+    factors: dict[tuple[tuple[str, int], ...], Fraction | None] = {
         (("amount", 1), ("mass", -1)): 1 / mass if mass else None,
         (("amount", -1), ("mass", 1)): mass,
         (("amount", 1), ("charge", -1)): Fraction(1, charge) if charge else None,

@@ -65,7 +65,7 @@ ASCVD_NEEDS = {
     "diabetes": YesNo(),
     "smoker": YesNo(),
 }
-TERMS = ("age", "age2", "tc", "age_tc", "hdl", "age_hdl", "treated", "age_treated", "untreated",
+TERMS: tuple[str, ...] = ("age", "age2", "tc", "age_tc", "hdl", "age_hdl", "treated", "age_treated", "untreated",
          "age_untreated", "smoker", "age_smoker", "diabetes", "mean", "survival")  # fmt: skip
 ASCVD = {
     (True, False): (-29.799, 4.884, 13.540, -3.114, -13.578, 3.149, 2.019, 0, 1.957, 0, 7.574,

@@ -1,5 +1,4 @@
-"""Check orders against a patient: allergy, interaction, duplicate, dose, kidney, liver, pregnancy,
-age.
+"""Check orders against a patient: allergy, interaction, duplicate, dose, organs, pregnancy, age.
 
 Everything is computed from the tables. What cannot be judged, because a drug, an allergy or a
 measure is not known, is an alert of its own ("not_judged"): silence means that a rule was looked at
@@ -152,14 +151,16 @@ def _allergies(
                     "the patient is allergic to this drug", "choose another class",
                     "the patient's allergy list", "",
                 )  # fmt: skip
-            for rule in rules:
-                if (
-                    rule.kind == "allergy"
-                    and rule.other is not None
-                    and drug in names.members(rule.subject)
-                    and allergens & ({rule.other} | names.members(rule.other))
-                ):
-                    yield _alert(rule, (drug,))
+            yield from (
+                _alert(rule, (drug,)) for rule in rules if _crosses(rule, drug, allergens, names)
+            )
+
+
+def _crosses(rule: Rule, drug: str, allergens: frozenset[str], names: DrugNames) -> bool:
+    """Whether a rule on allergies joins a drug to one of the allergens."""
+    if rule.kind != "allergy" or rule.other is None or drug not in names.members(rule.subject):
+        return False
+    return bool(allergens & ({rule.other} | names.members(rule.other)))
 
 
 def _allergens(allergy: str, names: DrugNames) -> frozenset[str]:

@@ -14,7 +14,8 @@ Polarity = Literal["affirmed", "denied", "mentioned"]
 
 DENIAL = re.compile(
     r"\b(?:no|not|denies|denied|deny|denying|without|never|none|nor|neither|cannot|"
-    r"unaware of|refus\w+|declin\w+|negative(?= [a-z])(?! and)|absence of|free of|ruled out for|rules out|unable to|lack of|resolved)\b"
+    r"unaware of|refus\w+|declin\w+|negative(?= [a-z])(?! and)|absence of|free of|"
+    r"ruled out for|rules out|unable to|lack of|resolved)\b"
     r"|n't\b|\bn t\b",
     re.IGNORECASE,
 )
@@ -26,22 +27,26 @@ NO_DENIAL = re.compile(
     re.IGNORECASE,
 )
 DENIAL_AFTER = re.compile(
-    r"\b(?:is|are|was|were|were all|both)? ?(?:absent|negative|denied|ruled out|not (?:seen|present|"
+    r"\b(?:is|are|was|were|were all|both)? ?(?:absent|negative|denied|ruled out|not (?:seen|"
+    r"present|"
     r"identified|noted|appreciated|visualized)|none)\b",
     re.IGNORECASE,
 )
 HEADED_NONE = re.compile(r"[^:.]{2,40}:\s*(?:none|negative|denies|no)\b[\s.]*$", re.IGNORECASE)
 END = re.compile(
     r"\b(?:but|however|except|although|though|because|since|which|who|that|still|yet|only|until|"
-    r"other than|aside from|apart from|and (?:has|have|had|is|was|reports?|states?|notes?|endorses?|"
+    r"other than|aside from|apart from|and (?:has|have|had|is|was|reports?|states?|notes?|"
+    r"endorses?|"
     r"complains?|admits?|does|he|she|i|the|there|it|they))\b"
-    r"|[;:.!?]|,\s+(?:and\s+)?(?:um ,\s+|uh ,\s+)?(?:i|he|she|the|it|there|they|we|you|your|his|her|my|our|"
+    r"|[;:.!?]|,\s+(?:and\s+)?(?:um ,\s+|uh ,\s+)?(?:i|he|she|the|it|there|they|we|you|your|"
+    r"his|her|my|our|"
     r"patient|just|so|then|okay|that|this)\b"
     r"|\s-\s",
     re.IGNORECASE,
 )
 MAYBE = re.compile(
-    r"\b(?:if (?:you|he|she|it|there|the|this|that|symptoms|any)|whether|in case|watch (?:out )?for|"
+    r"\b(?:if (?:you|he|she|it|there|the|this|that|symptoms|any)|whether|in case|"
+    r"watch (?:out )?for|"
     r"risk of|risk for|evaluate for|rule out|r/o|concern(?:ed)? for|concern(?:ing)? about|possible|"
     r"possibly|could be|might be|may be|return (?:if|for)|call (?:if|us)|should (?:you|he|she)|"
     r"differential|versus|screen(?:ing)? for|check(?:ed)? for|test(?:ed|ing)? for|suspect\w*|"
@@ -69,7 +74,8 @@ DONE = re.compile(
     re.IGNORECASE,
 )
 PAST = re.compile(
-    r"\b(?:history of|h/o|past|previous(?:ly)?|prior|chronic|long[- ]?standing|for (?:many |several )?"
+    r"\b(?:history of|h/o|past|previous(?:ly)?|prior|chronic|long[- ]?standing|for (?:many |"
+    r"several )?"
     r"years|years ago|since (?:childhood|(?:19|20)\d\d)|diagnosed (?:in|with)|known|old|recurrent|"
     r"for (?:\w+ ){1,3}years)\b",
     re.IGNORECASE,
@@ -80,14 +86,18 @@ NEW = re.compile(
 )
 YES = re.compile(
     r"^\W*(?:(?:uh|um|oh|well|so|and|okay|i think|i guess)\W+)*(?:yes|yeah|yep|yup|sure|correct|"
-    r"right|that's right|that is correct|mm-?hmm|uh-?huh|definitely(?! not)|absolutely(?! not)|exactly|of course|"
-    r"i do\b(?! ?n[o']?t)|i have\b(?! ?n[o']?t)|i did\b(?! ?n[o']?t)|i am\b(?! not)|it does\b(?! n)|"
+    r"right|that's right|that is correct|mm-?hmm|uh-?huh|definitely(?! not)|"
+    r"absolutely(?! not)|exactly|of course|"
+    r"i do\b(?! ?n[o']?t)|i have\b(?! ?n[o']?t)|i did\b(?! ?n[o']?t)|i am\b(?! not)|"
+    r"it does\b(?! n)|"
     r"it is\b(?! not)|a little|some|sometimes|a bit|every)",
     re.IGNORECASE,
 )
 NO = re.compile(
-    r"^\W*(?:(?:uh|um|oh|well|so|and|okay|i think|i guess)\W+)*(?:no\b|nope|nah|not (?:really|at all|"
-    r"that i|lately|recently|since|any)|never|none|nothing|negative|i do n[o']?t|i don't|i have ?n[o'"
+    r"^\W*(?:(?:uh|um|oh|well|so|and|okay|i think|i guess)\W+)*(?:no\b|nope|nah|not (?:really|"
+    r"at all|"
+    r"that i|lately|recently|since|any)|never|none|nothing|negative|i do n[o']?t|i don't|"
+    r"i have ?n[o'"
     r"]?t|i haven't|i did ?n[o']?t|i didn't|it does ?n[o']?t|it doesn't|i am not|i'm not|denies|"
     r"neither|uh-uh|huh-uh|absolutely not|definitely not|of course not)",
     re.IGNORECASE,

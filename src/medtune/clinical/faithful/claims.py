@@ -8,17 +8,19 @@ from medtune.clinical.faithful.assertion import Statement, Word
 from medtune.clinical.faithful.kinds import Fault, fault
 from medtune.clinical.faithful.source import Place, Reading, Side
 from medtune.clinical.faithful.tokens import TABLES, Span, stem, synonym_rows
+from medtune.clinical.phrases import listed
 from medtune.clinical.table import read_table
 from medtune.records import Severity
 
 GENERIC = frozenset(
-    """pain symptom problem issue normal exam examination mild severe moderate significant sign
+    listed("""pain symptom problem issue normal exam examination mild severe moderate significant
+    sign
     evidence area side positive negative change increas decreas treatment medication physical
     other good bad better wors continu follow disease condition concern difficulty any acute
     chronic recent level start stop help work time episod due control regular general associated
     extremity known past history prior previou current review system family social medical
     surgical discuss question answer plan visit evaluation evaluat show reveal demonstrat
-    symptomatic complaint use intact acute_abnormality""".split()
+    symptomatic complaint use intact acute_abnormality""")
 )
 """Words too common to decide alone whether the source speaks of the same thing."""
 ALIKE = 3
@@ -33,16 +35,22 @@ ASSERTION = re.compile(
 )
 CLAUSE = re.compile(r"[.;]|\bbut\b|\bwhich\b|\bthat\b|\bwhen\b|\bbecause\b", re.IGNORECASE)
 EVENTS = frozenset(
-    """mri ct x-ray ultrasound ecg echocardiogram biopsy colonoscopy endoscopy surgery injection
+    listed("""mri ct x-ray ultrasound ecg echocardiogram biopsy colonoscopy endoscopy surgery
+    injection
     catheterization stress physical_therapy mammogram culture bloodwork lab referral spirometry
-    laparoscopy cholecystectomy angiogram transfusion urinalysis""".split()
+    laparoscopy cholecystectomy angiogram transfusion urinalysis""")
+)
+ILLNESSES = frozenset(
+    listed("""cancer diabetes hypertension stroke asthma arthritis depression copd gerd dementia
+    alzheimer""")
 )
 FEMALE = re.compile(
     r"\b(?:female|woman|lady|girl|ms\.?|mrs\.?|miss|ma'am|gravida)(?![\w])", re.IGNORECASE
 )
 MALE = re.compile(r"\b(?:male|man|gentleman|boy|mr\.?|sir|bud)(?![\w])", re.IGNORECASE)
 MEDICAL = re.compile(
-    r"(?<!diagn)(?<!progn)(?:itis|osis|emia|oma|opathy|ectomy|ostomy|otomy|uria|algia|cillin|mycin|coccus|cocci|ococcal"
+    r"(?<!diagn)(?<!progn)(?:itis|osis|emia|oma|opathy|ectomy|ostomy|otomy|uria|algia|cillin|"
+    r"mycin|coccus|cocci|ococcal"
     r"|plasty|scopy|gram|cele|plegia|paresis|rrhea|rrhagia|megaly|penia|philia|trophy|malacia|"
     r"stenosis|sclerosis|virus|bacter|trichomona|syndrome|genic|lysis|pnea|phagia|uric|ulin|"
     r"phrenia|asthenia|plasma|lithiasis|infarct|thromb\w*|embol\w*)$"
@@ -162,8 +170,8 @@ def is_heading(draft: Reading, statement: Statement) -> bool:
 def sides(draft: Reading, source: Reading) -> Iterator[Fault]:
     """A side must be the source's side of the same part of the body."""
     for mine in draft.sides:
-        at, words = mine.span, mine.stems - GENERIC
-        theirs = [one for one in source.sides if words & (one.stems - GENERIC)]
+        at, part = mine.span, mine.stems - GENERIC
+        theirs = [one for one in source.sides if part & (one.stems - GENERIC)]
         if theirs:
             theirs = _closest(draft, mine, theirs, source)
             named = {one.side for one in theirs}
@@ -178,9 +186,9 @@ def _closest(draft: Reading, mine: Side, theirs: list[Side], source: Reading) ->
 
     Where none shares three words or more with it, all of them: both knees may be meant.
     """
-    words = {word.token.stem for word in draft.statements[mine.statement].words}
+    here = {word.token.stem for word in draft.statements[mine.statement].words}
     shared = [
-        len(words & {word.token.stem for word in source.statements[one.statement].words})
+        len(here & {word.token.stem for word in source.statements[one.statement].words})
         for one in theirs
     ]
     most = max(shared)
@@ -233,8 +241,7 @@ def _words(pattern: re.Pattern[str], text: str) -> list[Span]:
 
 
 def _is_illness(word: Word) -> bool:
-    return word.token.stem in {"cancer", "diabetes", "hypertension", "stroke", "asthma", "arthritis",
-                               "depression", "copd", "gerd", "dementia", "alzheimer"}  # fmt: skip
+    return word.token.stem in ILLNESSES
 
 
 def _under_family(text: str, place: int) -> bool:

@@ -39,7 +39,7 @@ TEXTS: Mapping[Kind, Text] = {
     "speaker": Text("warn", "somebody else says this in the source", "correct who says it"),
     "status": Text("block", "the source only plans this", "write it as a plan"),
     "onset": Text("warn", "the source has this as old", "write since when"),
-    "unasked": Text("warn", "a denial of something that the source does not speak of", "take it out"),
+    "unasked": Text("warn", "a denial of what the source does not speak of", "take it out"),
     "term": Text("warn", "a medical term is not in the source", "correct it or take it out"),
     "unsupported": Text("warn", "the source does not bear this sentence out", "take it out"),
     "omission": Text("warn", "the source has a critical fact that the draft lacks", "add it"),

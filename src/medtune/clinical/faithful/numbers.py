@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from medtune.clinical.faithful.claims import GENERIC
+from medtune.clinical.faithful.dates import When
 from medtune.clinical.faithful.kinds import Fault, fault
 from medtune.clinical.faithful.source import Reading
 from medtune.clinical.faithful.tokens import Span
-from medtune.clinical.faithful.values import Quantity, When
+from medtune.clinical.faithful.values import Quantity
 from medtune.clinical.labs import substances
 from medtune.clinical.units import convert_exact, parse_unit
 from medtune.errors import DataError

@@ -79,7 +79,7 @@ def _said(
 
 
 def _is_compatible(value: str | Fraction, others: set[str | Fraction]) -> bool:
-    """ "Daily" beside "twice daily" is no contradiction of its own; the count decides."""
+    """Whether it is "daily" beside "twice daily": no contradiction of its own."""
     return value == Fraction(1) and any(isinstance(one, Fraction) and one > 1 for one in others)
 
 

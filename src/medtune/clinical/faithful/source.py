@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 from medtune.clinical.drugs.names import Mention
 from medtune.clinical.faithful.assertion import Statement, Word, read
+from medtune.clinical.faithful.dates import When, dates
 from medtune.clinical.faithful.meds import Medicine, medicines
 from medtune.clinical.faithful.tokens import Span, Token, Turn, tokens, turns
-from medtune.clinical.faithful.values import Quantity, When, dates, quantities
+from medtune.clinical.faithful.values import Quantity, quantities
 
 SIDE = re.compile(
-    r"\b(?P<side>left|right|bilateral(?:ly)?|both)(?:[- ]sided?)?\b(?! now| here| there| away| after"
+    r"\b(?P<side>left|right|bilateral(?:ly)?|both)(?:[- ]sided?)?\b(?! now| here| there| away|"
+    r" after"
     r"| before| when| as | on\b| so\b| okay|\s*[?,.!]\s*(?:$|\n))",
     re.IGNORECASE,
 )

@@ -136,7 +136,8 @@ def _is_confirmed(statement: Statement, source: Reading) -> bool:
     reply = source.text[after[0].start : after[0].end].strip().lower()
     return bool(
         re.match(
-            r"\W*(?:yes|yeah|yep|no|nope|not|right|correct|mm-?hmm|uh-huh|that's|exactly|sure|i\\b|okay)",
+            r"\W*(?:yes|yeah|yep|no|nope|not|right|correct|mm-?hmm|uh-huh|that's|exactly|sure|"
+            r"i\\b|okay)",
             reply,
         )
-    )  # noqa: E501
+    )

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from medtune.clinical.phrases import Phrases, folded, phrases
+from medtune.clinical.phrases import Phrases, folded, listed, phrases
 from medtune.clinical.table import read_table
 
 TABLES = Path(__file__).parent / "tables"
@@ -25,9 +25,14 @@ BREAK = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)|\n+|;\s")
 SPEAKER = re.compile(
     r"^[ \t]*(?:\[(?P<a>[A-Za-z_ ]{2,20})\]|(?P<b>[A-Z][A-Za-z_ ]{1,20}):)[ \t]*", re.MULTILINE
 )
+SPEAKERS = re.compile(
+    r"(?:doctor|patient|nurse|physician|clinician|provider|dr|family|mother|father)[_ \d]*"
+    r"|guest[_ ](?:family|clinician)[\w ]*"
+)
 CLINICIANS = frozenset({"doctor", "physician", "clinician", "nurse", "provider", "dr"})
 STOP = frozenset(
-    """a an the of to in on at by for with from as and or but if then than that this these those it
+    listed("""a an the of to in on at by for with from as and or but if then than that this these
+    those it
     its is are was were be been being am do does did done has have had having i you he she we they
     me him her us them my your his our their mine yours patient pt who whom which what when where
     why how there here so very just also about into over under up down out off again further once
@@ -38,7 +43,7 @@ STOP = frozenset(
     really kind little bit lot thing things right now day days week weeks month months year years
     old ago time times one two doctor today currently present presents presented history due per
     while since because after before during until let see look make take takes taking took give
-    given use used using s t re ve ll d m mr mrs ms dr n't""".split()
+    given use used using s t re ve ll d m mr mrs ms dr n't""")
 )
 """Words that carry no content of their own here."""
 
@@ -82,8 +87,7 @@ def turns(text: str) -> list[Turn]:
 
 def _is_speaker(mark: re.Match[str]) -> bool:
     name = (mark["a"] or mark["b"]).strip().lower()
-    return bool(re.fullmatch(r"(?:doctor|patient|nurse|physician|clinician|provider|dr|guest[_ ]"
-                             r"(?:family|clinician)[\w ]*|family|mother|father)[_ \d]*", name))  # fmt: skip
+    return bool(SPEAKERS.fullmatch(name))
 
 
 def _speaker(mark: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree as ET  # noqa: S405  the file is pinned by hash
+from xml.etree import ElementTree as ET
 
 import bm25s
 import numpy as np
@@ -39,14 +39,14 @@ class CodeIndex:
     index: bm25s.BM25 = field(repr=False)
 
     def suggest(self, text: str, n: int = 5) -> list[Suggestion]:
-        """The nearest billable codes, the best first; empty if no word of the text is in the list."""
+        """The nearest billable codes, the best first; empty if none of its words is known."""
         words = stems(text)
         if not words:
             return []
         scores = self.index.get_scores(words)
         order = np.argsort(-scores, kind="stable")[: 20 * n]
         best: dict[str, Suggestion] = {}
-        for place in order:
+        for place in order.tolist():
             if scores[place] > 0 and self.codes[place] not in best:
                 code = self.codes[place]
                 best[code] = Suggestion(code, self.titles[place], round(float(scores[place]), 3))

@@ -1,5 +1,4 @@
-"""Structured facts about a patient: their form, how FHIR resources become facts, and how facts
-become sentences that a draft can be checked against.
+"""Structured facts about a patient, out of FHIR resources, and as sentences to check with.
 
 Only what a resource states is taken. A Condition or MedicationRequest that was entered in error,
 refuted or cancelled is no fact.

@@ -16,14 +16,16 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 0; color: #1c2430; backgrou
 header { padding: 1rem 1.5rem; background: #fff; border-bottom: 1px solid #d5d9e0; }
 h1 { font-size: 1.2rem; margin: 0; } h2 { font-size: 1rem; margin: 1.2rem 0 .4rem; }
 main { display: grid; grid-template-columns: 3fr 2fr; gap: 1rem; padding: 1rem 1.5rem; }
-section { background: #fff; border: 1px solid #d5d9e0; border-radius: 6px; padding: .4rem 1rem 1rem; }
+section { background: #fff; border: 1px solid #d5d9e0; border-radius: 6px; }
+section { padding: .4rem 1rem 1rem; }
 .line { display: block; padding: .15rem .5rem; margin: .2rem 0; border-left: 4px solid #9aa3b0; }
 .supported { border-color: #2b7a4b; } .inferred { border-color: #b98900; background: #fff9e6; }
 .unsupported { border-color: #b3261e; background: #fdecea; }
 .line small { color: #5b6675; } .line a { color: #1a56a8; margin-right: .3rem; }
 .fault { display: block; font-size: .85rem; color: #8c1d18; } .fault.note { color: #5b6675; }
 .turn { padding: .2rem .4rem; border-radius: 4px; } .turn:target { background: #dbe9ff; }
-.turn b { color: #5b6675; font-weight: 600; } .legend span { padding: 0 .5rem; margin-right: .5rem; }
+.turn b { color: #5b6675; font-weight: 600; }
+.legend span { padding: 0 .5rem; margin-right: .5rem; }
 .verdict { font-weight: 600; } .block { color: #8c1d18; } .clear { color: #2b7a4b; }
 @media (max-width: 800px) { main { grid-template-columns: 1fr; } }
 """
@@ -39,7 +41,7 @@ def picture(note: Note, source: Reading) -> str:
     )
     missing = "".join(
         f'<span class="fault">{one.severity}: {html.escape(TEXTS[one.kind].what)}'
-        f" ({_link(source.ids[source.statements[source.statement_at(one.source.start)].turn])})</span>"
+        f" ({_link(_turn_at(source, one.source.start))})</span>"
         for one in note.missing
         if one.source is not None
     )
@@ -84,6 +86,10 @@ def _line(line: Line) -> str:
 def _link(turn: str) -> str:
     name = html.escape(turn, quote=True)
     return f"<a href='#turn-{name}'>{name}</a>"
+
+
+def _turn_at(source: Reading, place: int) -> str:
+    return source.ids[source.statements[source.statement_at(place)].turn]
 
 
 def _source(source: Reading) -> str:
