@@ -65,8 +65,10 @@ ASCVD_NEEDS = {
     "diabetes": YesNo(),
     "smoker": YesNo(),
 }
-TERMS: tuple[str, ...] = ("age", "age2", "tc", "age_tc", "hdl", "age_hdl", "treated", "age_treated", "untreated",
-         "age_untreated", "smoker", "age_smoker", "diabetes", "mean", "survival")  # fmt: skip
+TERMS: tuple[str, ...] = (
+    "age", "age2", "tc", "age_tc", "hdl", "age_hdl", "treated", "age_treated", "untreated",
+    "age_untreated", "smoker", "age_smoker", "diabetes", "mean", "survival",
+)  # fmt: skip
 ASCVD = {
     (True, False): (-29.799, 4.884, 13.540, -3.114, -13.578, 3.149, 2.019, 0, 1.957, 0, 7.574,
                     -1.665, 0.661, -29.18, 0.9665),

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from xml.etree import ElementTree as ET
 
 import bm25s
@@ -46,7 +46,7 @@ class CodeIndex:
         scores = self.index.get_scores(words)
         order = np.argsort(-scores, kind="stable")[: 20 * n]
         best: dict[str, Suggestion] = {}
-        for place in order.tolist():
+        for place in cast(list[int], order.tolist()):
             if scores[place] > 0 and self.codes[place] not in best:
                 code = self.codes[place]
                 best[code] = Suggestion(code, self.titles[place], round(float(scores[place]), 3))
