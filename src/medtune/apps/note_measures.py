@@ -17,6 +17,7 @@ from medtune.clinical.faithful import (
     Reading,
     check,
     provenance,
+    read_draft,
     read_text,
 )
 from medtune.clinical.faithful.claims import GENERIC
@@ -41,13 +42,13 @@ def faults_of(section: str, text: str, source: Reading) -> list[Fault]:
 
 def assess(section: str, source_text: str, text: str, target: str) -> dict[str, Json]:
     """The text with its counts, against its source and against the reference."""
-    source, reading = source_of(source_text), read_text(text)
+    source, reading = source_of(source_text), read_draft(text)
     faults = faults_of(section, text, source)
     told = {one.sentence for one in faults if one.severity != "note"}
     judged = provenance(text, source)
     borne = [one for one in judged if one.status != "unsupported" and one.sentence not in told]
-    mine, theirs = _claims(reading), _claims(read_text(target))
-    here, wanted = _critical(reading), _critical(read_text(target))
+    mine, theirs = _claims(reading), _claims(read_draft(target))
+    here, wanted = _critical(reading), _critical(read_draft(target))
     return {
         "text": text,
         "claims": len(mine),

@@ -133,8 +133,8 @@ def parse_unit(code: str) -> Unit:
     if code in TEMPERATURES:
         factor, zero = TEMPERATURES[code]
         return Unit(code, factor, (("temperature", 1),), zero)
-    factor, dimension, rest = Fraction(1), Counter[str](), re.sub(r"\{[^}]*\}", "", code)
-    rest = rest.rstrip("/") if rest.rstrip("/") else rest
+    factor, dimension = Fraction(1), Counter[str]()
+    rest = re.sub(r"/?\{[^}]*\}", "", code)  # an annotation has no dimension
     if not rest:
         if code.startswith("{"):
             return Unit(code, factor, ())

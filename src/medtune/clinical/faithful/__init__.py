@@ -3,7 +3,7 @@
 from medtune.clinical.faithful.check import FAMILY_RULES, RULES, check, provenance
 from medtune.clinical.faithful.kinds import RANK, TEXTS, Fault, Kind, as_finding
 from medtune.clinical.faithful.omissions import critical, omissions
-from medtune.clinical.faithful.source import Reading, read_facts, read_text
+from medtune.clinical.faithful.source import Reading, read_draft, read_facts, read_text
 from medtune.clinical.faithful.support import Status, Support
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "critical",
     "omissions",
     "provenance",
+    "read_draft",
     "read_facts",
     "read_text",
 ]

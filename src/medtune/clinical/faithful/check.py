@@ -20,7 +20,7 @@ from medtune.clinical.faithful.claims import (
 from medtune.clinical.faithful.kinds import RANK, Fault
 from medtune.clinical.faithful.numbers import calendar, figures
 from medtune.clinical.faithful.pills import allergies, drugs
-from medtune.clinical.faithful.source import Reading, read_text
+from medtune.clinical.faithful.source import Reading, read_draft
 from medtune.clinical.faithful.support import Support, speakers, support, unsupported
 
 Rule = Callable[[Reading, Reading], Iterator[Fault]]
@@ -55,7 +55,7 @@ def check(draft: str, source: Reading, rules: Sequence[Rule] = RULES) -> list[Fa
         rules: What to look at. `FAMILY_RULES` for a section on the family; for a whole note, add
             `omissions`, so that a critical fact that is missing is a fault too.
     """
-    reading = read_text(draft)
+    reading = read_draft(draft)
     found = [fault for rule in rules for fault in rule(reading, source)]
     unique = dict.fromkeys(found)
     return sorted(unique, key=lambda f: (RANK[f.severity], f.start, f.kind))
@@ -63,6 +63,6 @@ def check(draft: str, source: Reading, rules: Sequence[Rule] = RULES) -> list[Fa
 
 def provenance(draft: str, source: Reading) -> list[Support]:
     """For each sentence of the draft, where the source bears it out and how well."""
-    reading = read_text(draft)
+    reading = read_draft(draft)
     faults = [fault for rule in RULES for fault in rule(reading, source)]
     return support(reading, source, faults)

@@ -36,6 +36,10 @@ NUMERIC_DATE = re.compile(
 )
 
 
+AMBIGUOUS = frozenset({"may", "mar", "march", "dec", "sep", "jan"})
+"""Names of months that are words or names too; alone they are no date."""
+
+
 class When(NamedTuple):
     """A date, as far as it is given: year, month, day, each 0 if not stated."""
 
@@ -59,11 +63,11 @@ def dates(text: str) -> list[When]:
             full = year if year > 99 else 2000 + year if year < 50 else 1900 + year  # noqa: PLR2004
             found.append(When(m.start(), m.end(), full, int(m["m"]), int(m["d"])))
     for m in MONTH.finditer(text):
-        if m["month"].lower() in ("may", "mar", "march") and not (m["day"] or m["year"]):
-            continue
         end, day, year = m.end(), int(m["day"] or 0), int(m["year"] or 0)
         if not (day or year):
             end, day, year = _spoken_day(text, m.end())
+        if m["month"].lower() in AMBIGUOUS and not (day or year):
+            continue
         found.append(When(m.start(), end, year, MONTHS[m["month"].lower()], day))
     return sorted(found)
 

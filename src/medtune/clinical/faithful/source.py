@@ -77,6 +77,11 @@ def read_text(text: str) -> Reading:
     return _reading(text, found, [str(n) for n in range(1, len(found) + 1)])
 
 
+def read_draft(text: str) -> Reading:
+    """Read what is to be checked: a plain document, whatever turns it pretends to have."""
+    return _reading(text, [Turn("", 0, len(text))], [""])
+
+
 def read_facts(facts: Iterable[tuple[str, str]]) -> Reading:
     """Read facts that are written as sentences, each with the id of where it is from."""
     pieces: list[str] = []

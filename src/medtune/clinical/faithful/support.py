@@ -31,6 +31,11 @@ PATIENT_SAYS = re.compile(
 )
 
 
+CONFIRMED = re.compile(
+    r"\W*(?:yes|yeah|yep|no|nope|not|right|correct|mm-?hmm|uh-huh|that's|exactly|i)\b"
+)
+
+
 class Support(NamedTuple):
     """Where a sentence of the draft comes from."""
 
@@ -50,7 +55,7 @@ def support(draft: Reading, source: Reading, faults: Sequence[Fault]) -> list[Su
     blocked = {one.sentence for one in faults if one.severity == "block"}
     found: list[Support] = []
     for number, statement in enumerate(draft.statements):
-        if len(statement.words) < FEWEST_WORDS:
+        if not _is_judged(draft, statement):
             continue
         places, score = _best(statement, source)
         status: Status = "unsupported"
@@ -70,6 +75,13 @@ def support(draft: Reading, source: Reading, faults: Sequence[Fault]) -> list[Su
             )
         )
     return found
+
+
+def _is_judged(draft: Reading, statement: Statement) -> bool:
+    """Whether a sentence says enough: two content words, or one with a figure."""
+    text = draft.text[statement.span.start : statement.span.end]
+    figure = bool(statement.words) and any(char.isdigit() for char in text)
+    return len(statement.words) >= FEWEST_WORDS or figure
 
 
 def _best(statement: Statement, source: Reading) -> tuple[list[int], float]:
@@ -134,10 +146,4 @@ def _is_confirmed(statement: Statement, source: Reading) -> bool:
     if not after or after[0].speaker != "patient":
         return False
     reply = source.text[after[0].start : after[0].end].strip().lower()
-    return bool(
-        re.match(
-            r"\W*(?:yes|yeah|yep|no|nope|not|right|correct|mm-?hmm|uh-huh|that's|exactly|sure|"
-            r"i\\b|okay)",
-            reply,
-        )
-    )
+    return bool(CONFIRMED.match(reply))

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from medtune.clinical.drugs.names import drug_names
 from medtune.clinical.phrases import Phrases, folded, listed, phrases
 from medtune.clinical.table import read_table
 
@@ -18,7 +19,7 @@ TABLES = Path(__file__).parent / "tables"
 WORD = re.compile(r"[A-Za-z]+(?:[-'][A-Za-z]+)*|\d+(?:[.,]\d+)*")
 ABBREVIATION = re.compile(
     r"\b(?:dr|mr|mrs|ms|st|vs|no|approx|e\.g|i\.e|etc|jr|sr|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|p\.o"
-    r"|p\.r\.n|a\.m|p\.m|mg|ml|inc|fig|wt|ht|temp)\.$",
+    r"|p\.r\.n|a\.m|p\.m|inc|fig|wt|ht|temp)\.$",
     re.IGNORECASE,
 )
 BREAK = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)|\n+|;\s")
@@ -43,7 +44,8 @@ STOP = frozenset(
     really kind little bit lot thing things right now day days week weeks month months year years
     old ago time times one two doctor today currently present presents presented history due per
     while since because after before during until let see look make take takes taking took give
-    given use used using s t re ve ll d m mr mrs ms dr n't""")
+    given use used using s t re ve ll d m mr mrs ms dr n't mg mcg ml milligram milligrams
+    microgram micrograms unit units""")
 )
 """Words that carry no content of their own here."""
 
@@ -104,7 +106,9 @@ def sentences(text: str, within: Span | None = None) -> list[Span]:
     begin = start
     for match in BREAK.finditer(text, start, end):
         piece = text[begin : match.end()]
-        if match[0].startswith(".") and (ABBREVIATION.search(piece.rstrip()) or _initial(piece)):
+        if match[0].startswith(".") and (
+            ABBREVIATION.search(piece.rstrip()) or _is_list_number(piece)
+        ):
             continue
         found.append(Span(begin, match.end()))
         begin = match.end()
@@ -113,9 +117,9 @@ def sentences(text: str, within: Span | None = None) -> list[Span]:
     return [span for span in trimmed if re.search(r"\w", text[span.start : span.end])]
 
 
-def _initial(piece: str) -> bool:
-    """Whether the piece ends in an initial or a list number, such as "Dr. X." or "1."."""
-    return bool(re.search(r"(?:^|\n)\s*\d{1,2}\.$|\b(?:Dr|Mr|Mrs|Ms)\.? [A-Z]\.$", piece))
+def _is_list_number(piece: str) -> bool:
+    """Whether the piece is no more than the number of a list's item, such as "1."."""
+    return bool(re.search(r"(?:^|\n)\s*\d{1,2}\.$", piece))
 
 
 def _trimmed(text: str, span: Span) -> Span:
@@ -137,6 +141,8 @@ def _synonyms() -> tuple[Phrases, dict[str, str]]:
     for row in synonym_rows():
         for phrase in (row["name"], *row["phrases"].split(";")):
             names[phrase] = row["name"].replace(" ", "_")
+    for name, ingredients in drug_names().names.items():
+        names.setdefault(name, "-".join(ingredients).replace(" ", "-"))
     return phrases(names), names
 
 

@@ -16,7 +16,7 @@ from medtune.clinical.faithful import (
     check,
     omissions,
     provenance,
-    read_text,
+    read_draft,
 )
 from medtune.clinical.notes.sections import Section, sections
 from medtune.errors import DataError
@@ -80,12 +80,12 @@ def assemble(document: str, texts: Mapping[str, str], source: Reading) -> Note:
             parts.append(Part(section, text, tuple(_lines(section.name, text, source))))
     if not parts:
         raise DataError("a note needs at least one section with text")
-    whole = read_text("\n".join(part.text for part in parts))
+    whole = read_draft("\n".join(part.text for part in parts))
     return Note(document, tuple(parts), tuple(omissions(whole, source)))
 
 
 def _lines(section: str, text: str, source: Reading) -> Sequence[Line]:
-    reading = read_text(text)
+    reading = read_draft(text)
     faults = check(text, source, FAMILY_RULES if section == "family history" else RULES)
     by_sentence = {one.sentence: one for one in provenance(text, source)}
     lines: list[Line] = []
