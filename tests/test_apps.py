@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import documentation_examples
 import public_health_examples
 import pytest
 
@@ -16,7 +17,10 @@ from medtune.measure import summarise
 from medtune.records import Application, ArmResult, Example, Json, Prediction
 
 GOLDEN = Path(__file__).parent / "golden"
-OWN_EXAMPLES = {"public_health": public_health_examples.examples}
+OWN_EXAMPLES = {
+    "documentation": documentation_examples.examples,
+    "public_health": public_health_examples.examples,
+}
 """Examples of the applications whose replies are not one of few."""
 NODES = [
     {

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from medtune.apps import (
     chatbot,
     custom,
+    documentation,
     drug_discovery,
     mental_health,
     personalized_medicine,
@@ -23,6 +24,7 @@ APPS: dict[str, Application] = {
     "drug_discovery": drug_discovery.APP,
     "personalized_medicine": personalized_medicine.APP,
     "chatbot": chatbot.APP,
+    "documentation": documentation.APP,
     "public_health": public_health.APP,
     "mental_health": mental_health.APP,
 }
@@ -36,7 +38,6 @@ PLACED: dict[str, Callable[[Run], Application]] = {
 NOT_BUILT: dict[str, str] = {
     "decision_support": "findings, history and labs to a ranked differential",
     "imaging": "X-ray, CT and MRI to findings with their place",
-    "documentation": "dialogue or findings to clinical notes",
 }
 """The other applications of the design, with what they will do."""
 
