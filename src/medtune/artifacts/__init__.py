@@ -8,6 +8,7 @@ have their hashes, the stage need not run again.
 from medtune.artifacts.files import (
     atomic,
     canonical_sha256,
+    iter_examples,
     read_examples,
     read_jsonl,
     read_predictions,
@@ -47,6 +48,7 @@ __all__ = [
     "TuneRecord",
     "atomic",
     "canonical_sha256",
+    "iter_examples",
     "read_examples",
     "read_jsonl",
     "read_predictions",

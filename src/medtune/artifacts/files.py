@@ -114,9 +114,14 @@ def write_examples(path: Path, examples: Iterable[Example]) -> Path:
     return write_jsonl(path, (asdict(example) for example in examples))
 
 
+def iter_examples(path: Path) -> Iterator[Example]:
+    """Read a split that `data` wrote, one example at a time."""
+    return (Example(**row) for row in read_jsonl(path))  # type: ignore[arg-type]
+
+
 def read_examples(path: Path) -> list[Example]:
     """Read a split that `data` wrote."""
-    return [Example(**row) for row in read_jsonl(path)]  # type: ignore[arg-type]
+    return list(iter_examples(path))
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> Path:
