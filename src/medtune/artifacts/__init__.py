@@ -5,6 +5,7 @@ A stage's artifact is written last, in one atomic step, so its presence says tha
 have their hashes, the stage need not run again.
 """
 
+from medtune.artifacts.data import Check, DataCard, Forecast, Outcome, TokenCount, Topic
 from medtune.artifacts.files import (
     atomic,
     canonical_sha256,
@@ -13,6 +14,7 @@ from medtune.artifacts.files import (
     read_jsonl,
     read_predictions,
     sha256_file,
+    sha256_path,
     sha256_text,
     stage_key,
     write_examples,
@@ -24,27 +26,29 @@ from medtune.artifacts.head import Artifact
 from medtune.artifacts.kinds import (
     Arm,
     Comparison,
-    DataCard,
     Decision,
     DriftTest,
     Evaluation,
     Monitor,
     Release,
-    TokenCount,
     TuneRecord,
 )
 
 __all__ = [
     "Arm",
     "Artifact",
+    "Check",
     "Comparison",
     "DataCard",
     "Decision",
     "DriftTest",
     "Evaluation",
+    "Forecast",
     "Monitor",
+    "Outcome",
     "Release",
     "TokenCount",
+    "Topic",
     "TuneRecord",
     "atomic",
     "canonical_sha256",
@@ -53,6 +57,7 @@ __all__ = [
     "read_jsonl",
     "read_predictions",
     "sha256_file",
+    "sha256_path",
     "sha256_text",
     "stage_key",
     "write_examples",

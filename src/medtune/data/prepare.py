@@ -12,7 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from medtune import __version__
-from medtune.artifacts import DataCard, TokenCount, read_examples, sha256_file, write_examples
+from medtune.artifacts import (
+    DataCard,
+    TokenCount,
+    read_examples,
+    sha256_file,
+    sha256_path,
+    write_examples,
+)
 from medtune.config import Run
 from medtune.data.card import count_tokens, receipt, show_tokens
 from medtune.data.gather import Entry, Gathered, gather
@@ -172,7 +179,7 @@ def _sources(run: Run, paths: Sequence[Path], seen: Survey) -> list[dict[str, st
             {
                 "name": name,
                 "source": f"path:{name}" if local else section.source,
-                "sha256": sha256_file(path),
+                "sha256": sha256_path(path),
                 "licence": ", ".join(sorted(licences)) or section.licence or "not stated",
             }
         )
