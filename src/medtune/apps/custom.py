@@ -30,8 +30,8 @@ from medtune.apps.kinds import (
 )
 from medtune.artifacts import sha256_text
 from medtune.config import Run, SourceSection, TaskSection
-from medtune.data.duplicates import input_text
 from medtune.data.readers import Row, rows, source_names
+from medtune.data.shingles import input_text
 from medtune.errors import ConfigError, DataError, did_you_mean
 from medtune.records import Application, Example, Json, Message
 
@@ -141,17 +141,25 @@ def _rejected(column: str, example: Example) -> str:
 
 
 def _load(run: Run, task: TaskSection, paths: Sequence[Path]) -> Iterator[Example]:
-    """Yield the examples, once every row has been looked at.
+    """Yield the examples, and say at the end what is wrong with all rows that cannot be used.
 
     Raises:
         ConfigError: The task names a column that a file does not have.
         DataError: A file cannot be read, or rows cannot be used and the run does not drop them.
     """
-    results = list(_read(run, task, paths))
-    bad = [result for result in results if isinstance(result, BadRow)]
-    if bad and run.data.bad_rows == "refuse":
-        raise DataError(_refusal(bad, len(results)))
-    yield from (result for result in results if isinstance(result, Example))
+    first: list[BadRow] = []
+    reasons: Counter[str] = Counter()
+    total = 0
+    for result in _read(run, task, paths):
+        total += 1
+        if isinstance(result, Example):
+            yield result
+        else:
+            reasons[result.reason] += 1
+            if len(first) < SHOWN_ROWS:
+                first.append(result)
+    if reasons and run.data.bad_rows == "refuse":
+        raise DataError(_refusal(first, reasons, total))
 
 
 def _left_out(run: Run, task: TaskSection, paths: Sequence[Path]) -> Mapping[str, Counter[str]]:
@@ -262,15 +270,16 @@ def _check_columns(task: TaskSection, row: Row, path: Path) -> None:
         )
 
 
-def _refusal(bad: Sequence[BadRow], total: int) -> str:
-    counts = ", ".join(f"{n:,} {r}" for r, n in sorted(Counter(b.reason for b in bad).items()))
+def _refusal(first: Sequence[BadRow], reasons: Mapping[str, int], total: int) -> str:
+    bad = sum(reasons.values())
+    counts = ", ".join(f"{n:,} {reason}" for reason, n in sorted(reasons.items()))
     lines = [
         f"  {b.where}: record {b.id}: {b.reason}" + (f": {b.detail}" if b.detail else "")
-        for b in bad[:SHOWN_ROWS]
+        for b in first
     ]
-    more = [f"  and {len(bad) - SHOWN_ROWS:,} more"] if len(bad) > SHOWN_ROWS else []
+    more = [f"  and {bad - len(first):,} more"] if bad > len(first) else []
     head = (
-        f"{len(bad):,} of {total:,} rows cannot be used ({counts}); mend them, "
+        f"{bad:,} of {total:,} rows cannot be used ({counts}); mend them, "
         "or set data.bad_rows to 'drop':"
     )
     return "\n".join([head, *lines, *more])

@@ -5,13 +5,16 @@ A stage's artifact is written last, in one atomic step, so its presence says tha
 have their hashes, the stage need not run again.
 """
 
+from medtune.artifacts.data import Check, DataCard, Forecast, Outcome, TokenCount, Topic
 from medtune.artifacts.files import (
     atomic,
     canonical_sha256,
+    iter_examples,
     read_examples,
     read_jsonl,
     read_predictions,
     sha256_file,
+    sha256_path,
     sha256_text,
     stage_key,
     write_examples,
@@ -23,34 +26,38 @@ from medtune.artifacts.head import Artifact
 from medtune.artifacts.kinds import (
     Arm,
     Comparison,
-    DataCard,
     Decision,
     DriftTest,
     Evaluation,
     Monitor,
     Release,
-    TokenCount,
     TuneRecord,
 )
 
 __all__ = [
     "Arm",
     "Artifact",
+    "Check",
     "Comparison",
     "DataCard",
     "Decision",
     "DriftTest",
     "Evaluation",
+    "Forecast",
     "Monitor",
+    "Outcome",
     "Release",
     "TokenCount",
+    "Topic",
     "TuneRecord",
     "atomic",
     "canonical_sha256",
+    "iter_examples",
     "read_examples",
     "read_jsonl",
     "read_predictions",
     "sha256_file",
+    "sha256_path",
     "sha256_text",
     "stage_key",
     "write_examples",

@@ -4,10 +4,10 @@ Precedence: the defaults here, then the file, then `--set key.path=value`. Nothi
 is known or an error. The resolved run is written to `<out>/run.yaml`, which repeats the run.
 """
 
+from medtune.config.data import DataSection, SourceFormat, SourceSection
 from medtune.config.file import dump_run, load_run
 from medtune.config.sections import (
     AnswerKind,
-    DataSection,
     DecideSection,
     EvaluateSection,
     GoalName,
@@ -15,7 +15,6 @@ from medtune.config.sections import (
     MonitorSection,
     Run,
     ServeSection,
-    SourceSection,
     TaskSection,
     TuneSection,
 )
@@ -30,6 +29,7 @@ __all__ = [
     "MonitorSection",
     "Run",
     "ServeSection",
+    "SourceFormat",
     "SourceSection",
     "TaskSection",
     "TuneSection",

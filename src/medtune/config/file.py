@@ -5,7 +5,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from medtune.config.sections import Run, SourceSection, TaskSection
+from medtune.config.data import SourceSection
+from medtune.config.sections import Run, TaskSection
 from medtune.errors import ConfigError, did_you_mean
 
 
@@ -101,10 +102,16 @@ def _anchored(run: Run, folder: Path) -> Run:
             return source
         return f"path:{(folder / rest).resolve()}"
 
-    sources = tuple(s.model_copy(update={"source": anchor(s.source)}) for s in run.data.sources)
+    def anchored(sources: tuple[SourceSection, ...]) -> tuple[SourceSection, ...]:
+        return tuple(one.model_copy(update={"source": anchor(one.source)}) for one in sources)
+
+    data = {
+        "sources": anchored(run.data.sources),
+        "check_against": anchored(run.data.check_against),
+    }
     return run.model_copy(
         update={
             "model": run.model.model_copy(update={"source": anchor(run.model.source)}),
-            "data": run.data.model_copy(update={"sources": sources}),
+            "data": run.data.model_copy(update=data),
         }
     )

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from medtune.records import Split
+from medtune.config.data import DataSection
+from medtune.config.section import Count, Fraction, Section
 
 GoalName = Literal[
     "domain_knowledge",
@@ -18,14 +19,6 @@ GoalName = Literal[
     "efficiency",
 ]
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """Strict and frozen: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ModelSection(Section):
@@ -41,45 +34,6 @@ class ModelSection(Section):
     """`auto` measures which works, agrees with float32 and is fastest on this machine."""
     processes: Literal["auto"] | Count = "auto"
     """Processes that share training and scoring on a CPU; `auto` is one for each core."""
-
-
-class SourceSection(Section):
-    """One file, wheel or hub data set."""
-
-    source: str
-    """`path:FILE`, `pypi:NAME==VERSION` or `hf:OWNER/NAME@REVISION:FILE`."""
-    sha256: str | None = None
-    """SHA-256 of the file; needed for a `pypi:` source that medtune has no pin for."""
-    format: Literal["auto", "jsonl", "csv", "parquet"] = "auto"
-    """`auto` goes by the file's suffix."""
-    split: Split | None = None
-    """Put every record of this source into one split, instead of splitting by group."""
-    licence: str = ""
-    """The licence of the records, for the card."""
-
-
-class DataSection(Section):
-    """Where the examples come from and how they are split."""
-
-    sources: tuple[SourceSection, ...] = Field(min_length=1)
-    validation: Fraction = 0.15
-    """Share of the groups for validation, where the source does not fix a split."""
-    test: Fraction = 0.15
-    """Share of the groups for the sealed test, where the source does not fix a split."""
-    near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Jaccard similarity of word 5-grams from which two inputs count as near duplicates."""
-    max_tokens: Count | None = None
-    """Longest record to keep, prompt and reply; None is `model.context_tokens`."""
-    too_long: Literal["refuse", "drop"] = "refuse"
-    """What to do with a record of more than `max_tokens`."""
-    bad_rows: Literal["refuse", "drop"] = "refuse"
-    """What to do with a row that has no answer or an unknown label."""
-    max_train: Count | None = None
-    """Keep at most this many training examples, drawn by seed. None keeps all."""
-    max_validation: Count | None = None
-    """Keep at most this many validation examples, drawn by seed."""
-    max_test: Count | None = None
-    """Keep at most this many test examples, drawn by seed."""
 
 
 class TaskSection(Section):

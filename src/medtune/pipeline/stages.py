@@ -24,7 +24,7 @@ from medtune.artifacts import (
     TuneRecord,
     canonical_sha256,
     read_examples,
-    sha256_file,
+    sha256_path,
     stage_key,
 )
 from medtune.config import Run
@@ -50,13 +50,18 @@ class Step:
 def data(job: Job) -> Step:
     """Run the data stage, unless it is current."""
     run = job.run
-    inputs = {path.name: sha256_file(path) for path in job.sources} | {"model": job.folder.sha256}
+    named = import_module("medtune.data").source_names
+    paths = [*job.sources, *job.references]
+    hashes = {name: sha256_path(path) for name, path in zip(named(paths), paths, strict=True)}
+    inputs = hashes | {"model": job.folder.sha256}
 
     def make(key: str) -> DataCard:
         _ = job.numerics
         prepare = import_module("medtune.data").prepare
         renderer = import_module("medtune.llm.render").load_renderer(job.folder)
-        return prepare(run, job.app, job.sources, renderer, key=key, inputs=inputs)
+        return prepare(
+            run, job.app, job.sources, renderer, references=job.references, key=key, inputs=inputs
+        )
 
     settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
     return _step(job, DataCard, settings, inputs, make)
