@@ -4,18 +4,24 @@ Precedence: the defaults here, then the file, then `--set key.path=value`. Nothi
 is known or an error. The resolved run is written to `<out>/run.yaml`, which repeats the run.
 """
 
+from medtune.config.evaluate import (
+    EthicsSection,
+    EvaluateSection,
+    JudgeSection,
+    Perturbation,
+    SwapSection,
+)
 from medtune.config.file import dump_run, load_run
+from medtune.config.section import SourceSection
 from medtune.config.sections import (
     AnswerKind,
     DataSection,
     DecideSection,
-    EvaluateSection,
     GoalName,
     ModelSection,
     MonitorSection,
     Run,
     ServeSection,
-    SourceSection,
     TaskSection,
     TuneSection,
 )
@@ -24,13 +30,17 @@ __all__ = [
     "AnswerKind",
     "DataSection",
     "DecideSection",
+    "EthicsSection",
     "EvaluateSection",
     "GoalName",
+    "JudgeSection",
     "ModelSection",
     "MonitorSection",
+    "Perturbation",
     "Run",
     "ServeSection",
     "SourceSection",
+    "SwapSection",
     "TaskSection",
     "TuneSection",
     "dump_run",

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from medtune.records import Split
+from medtune.config.evaluate import EthicsSection, EvaluateSection
+from medtune.config.section import Count, Fraction, Section, SourceSection
 
 GoalName = Literal[
     "domain_knowledge",
@@ -18,14 +19,6 @@ GoalName = Literal[
     "efficiency",
 ]
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """Strict and frozen: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ModelSection(Section):
@@ -39,21 +32,6 @@ class ModelSection(Section):
     """Longest prompt and reply together, in tokens. Longer records are never cut silently."""
     numerics: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` measures which works, agrees with float32 and is fastest on this machine."""
-
-
-class SourceSection(Section):
-    """One file, wheel or hub data set."""
-
-    source: str
-    """`path:FILE`, `pypi:NAME==VERSION` or `hf:OWNER/NAME@REVISION:FILE`."""
-    sha256: str | None = None
-    """SHA-256 of the file; needed for a `pypi:` source that medtune has no pin for."""
-    format: Literal["auto", "jsonl", "csv", "parquet"] = "auto"
-    """`auto` goes by the file's suffix."""
-    split: Split | None = None
-    """Put every record of this source into one split, instead of splitting by group."""
-    licence: str = ""
-    """The licence of the records, for the card."""
 
 
 class DataSection(Section):
@@ -100,6 +78,9 @@ class TaskSection(Section):
     """The JSON schema of the answer, for `answer: json`."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """Largest relative error at which a number still counts as right, for `answer: number`."""
+    positive: str | None = None
+    """The label to detect, for `answer: label`: adds sensitivity, specificity, predictive values,
+    AUROC and AUPRC."""
     metric: str | None = None
     """The metric that decides; None takes the usual one for the kind of answer."""
     id: str | None = None
@@ -125,6 +106,8 @@ class TaskSection(Section):
         key, present = needs.get(self.answer, ("", True))
         if not present:
             raise ValueError(f"answer: {self.answer} needs task.{key}")
+        if self.positive is not None and self.positive not in self.labels:
+            raise ValueError(f"task.positive: {self.positive!r} is not one of task.labels")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("task.labels names a label twice")
         return self
@@ -164,17 +147,8 @@ class TuneSection(Section):
     """Optimizer steps between two looks at the validation loss, and between two checkpoints."""
     patience: Count = 3
     """Stop after this many looks without improvement."""
-
-
-class EvaluateSection(Section):
-    """The sealed test."""
-
-    resamples: Annotated[int, Field(ge=200)] = 2000
-    """Bootstrap resamples for every interval."""
-    max_new_tokens: Count = 128
-    """Longest generated reply, where replies are generated."""
-    batch_tokens: Count = 2048
-    """Most tokens in one scoring or generation batch."""
+    canaries: Annotated[int, Field(ge=0, le=64)] = 0
+    """Made-up secrets to learn beside the records, to measure what the model gives away."""
 
 
 class ServeSection(Section):
@@ -215,6 +189,7 @@ class Run(Section):
     evaluate: EvaluateSection = EvaluateSection()
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
+    ethics: EthicsSection = EthicsSection()
 
     @property
     def journal_url(self) -> str:

@@ -1,6 +1,7 @@
 """Metrics of the probabilities that an arm gives to the choices: how well they rank the examples.
 
-They need `Prediction.probabilities`, which arms that score choices give.
+They need `Prediction.probabilities`, which arms that score choices give; for others they have no
+value.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import rankdata
 
-from medtune.errors import DataError, UndefinedMetric
+from medtune.errors import UndefinedMetric
 from medtune.metrics.reading import count
 from medtune.records import Metric, Prediction
 
@@ -73,7 +74,7 @@ def _ranked(predictions: Sequence[Prediction], positive: str) -> tuple[np.ndarra
     chances = [(p.probabilities or {}).get(positive) for p in predictions]
     if None in chances:
         without = [p.id for p, c in zip(predictions, chances, strict=True) if c is None]
-        raise DataError(
+        raise UndefinedMetric(
             f"{len(without)} of {len(predictions)} predictions have no probability of {positive!r} "
             f"(first: {without[0]}); this metric needs an arm that scores that choice"
         )

@@ -19,6 +19,8 @@ Extract = Callable[[str], frozenset[str]]
 def rouge_n(n: int) -> Metric:
     """The metric that is the mean F1 of shared runs of `n` words, ignoring case; no stemming.
 
+    A target of fewer words is compared by runs of as many as it has.
+
     Source: Lin 2004, ROUGE: a package for automatic evaluation of summaries, ACL W04-1013;
     with equal weight of precision and recall.
     """
@@ -112,7 +114,9 @@ def _facts(predictions: Sequence[Prediction], extract: Extract) -> tuple[int, in
 
 @lru_cache(maxsize=2**15)  # a bootstrap asks for the same pairs thousands of times
 def _rouge_n(target: str, answer: str, n: int) -> float:
-    wanted, stated = (_runs(text.casefold().split(), n) for text in (target, answer))
+    words = target.casefold().split()
+    size = max(1, min(n, len(words)))
+    wanted, stated = _runs(words, size), _runs(answer.casefold().split(), size)
     total = wanted.total() + stated.total()
     return 2 * (wanted & stated).total() / total if total else 0.0
 
