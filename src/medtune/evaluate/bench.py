@@ -1,9 +1,11 @@
 """What every part of the evaluation works with, and how it says that it could not measure."""
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from medtune import artifacts, stats
 from medtune.config import Run
@@ -18,6 +20,8 @@ from medtune.records import (
     Metric,
     Prediction,
 )
+
+T = TypeVar("T")
 
 FOLDER = "evaluate"
 
@@ -46,6 +50,12 @@ class Bench:
     def metric(self) -> Metric:
         """The primary metric, turned so that more is better."""
         return more_is_better(self.app)
+
+    def drawn(self, items: Sequence[T], n: int) -> list[T]:
+        """At most `n` of them, drawn by the run's seed, in the order given."""
+        chance = random.Random(f"drawn/{self.run.seed}")  # noqa: S311  no secret
+        places = sorted(chance.sample(range(len(items)), min(n, len(items))))
+        return [items[place] for place in places]
 
     def estimate(self, metric: Metric, predictions: Sequence[Prediction]) -> Estimate:
         """The metric with its interval."""

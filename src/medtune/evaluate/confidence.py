@@ -53,12 +53,12 @@ def measure_confidence(bench: Bench) -> Confidence:
 
 
 def _validation(bench: Bench) -> list[Prediction]:
-    """The tuned model's answers to validation examples, spread over the file."""
+    """The tuned model's answers to validation examples."""
     most = bench.run.evaluate.validation_examples
     known = read_examples(bench.run.out / "validation.jsonl") if most else []
     if not known:
         raise NotMeasured("evaluate.validation_examples is 0, so nothing can be fitted")
-    some = known[:: max(1, len(known) // most)][:most]
+    some = bench.drawn(known, most)
     say(f"evaluate: confidence: tuned on {len(some)} validation examples")
     return answered(bench.answered(bench.tuned, "validation", bench.app, some))
 

@@ -69,7 +69,7 @@ def measure_judged(bench: Bench, judge: Judge | None) -> Judged:
         raise NotMeasured("the replies are no free text, so a rubric says nothing about them")
     rubric = read_rubric(section.rubric)
     labels = _labels(section.labels, rubric) if section.labels is not None else []
-    chosen = replies[:: max(1, len(replies) // section.examples)][: section.examples]
+    chosen = bench.drawn(replies, section.examples)
     found = bench.kept("judge", lambda: _asked(bench, judge, rubric, labels, chosen))
     scores = cast("list[float | None]", found["scores"])
     pairs = _pairs(labels, cast("list[bool | None]", found["labels"]))

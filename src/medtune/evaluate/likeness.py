@@ -21,7 +21,7 @@ def measure_likeness(bench: Bench) -> Estimate:
     ]
     if bench.app.choices is not None or not texts:
         raise NotMeasured("the answers are no free text")
-    chosen = texts[:: max(1, len(texts) // MOST)][:MOST]
+    chosen = bench.drawn(texts, MOST)
     say(f"evaluate: likeness: base on {len(chosen)} pairs of answer and target")
     cosines = bench.base.liken([(str(p.target), str(p.answer)) for p in chosen])
     values = [(p.group, cosine) for p, cosine in zip(chosen, cosines, strict=True)]

@@ -4,7 +4,6 @@ Source: membership by loss, Yeom 2018, CSF, arXiv:1709.01604. It is a weak attac
 no proof that a stronger one would.
 """
 
-import random
 from collections.abc import Sequence
 from typing import cast
 
@@ -28,8 +27,8 @@ def measure_memorisation(bench: Bench) -> Memorisation:
     """
     planted = plant_canaries(bench.run.tune.canaries, bench.run.seed)
     most = bench.run.evaluate.membership_examples
-    train = _some(bench, read_examples(bench.run.out / "train.jsonl"), most) if most else []
-    test = _some(bench, list(bench.test), most)
+    train = bench.drawn(read_examples(bench.run.out / "train.jsonl"), most) if most else []
+    test = bench.drawn(bench.test, most)
     if min(len(train), len(test)) < FEWEST:
         train, test = [], []
     if not train and not planted:
@@ -49,13 +48,6 @@ def measure_memorisation(bench: Bench) -> Memorisation:
         else None,
         most_exposure=exposure(1.0, [0.0] * RIVALS) if planted else None,
     )
-
-
-def _some(bench: Bench, examples: list[Example], n: int) -> list[Example]:
-    """A draw, in the order of the file."""
-    chance = random.Random(f"membership/{bench.run.seed}")  # noqa: S311  no secret
-    places = sorted(chance.sample(range(len(examples)), min(n, len(examples))))
-    return [examples[i] for i in places]
 
 
 def _measured(

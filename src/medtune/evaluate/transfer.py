@@ -97,10 +97,10 @@ def measure_left_out(
     n = min(bench.run.decide.tune_examples, *map(len, others.values()))
     if n == 0:
         raise NotMeasured(f"without one value of {attribute!r}, no training example is left")
-    whole = tune_on("all", _draw(train, n))
+    whole = tune_on("all", bench.drawn(train, n))
     found: list[LeftOut] = []
     for number, (value, some) in enumerate(others.items()):
-        without = tune_on(f"without-{number}", _draw(some, n))
+        without = tune_on(f"without-{number}", bench.drawn(some, n))
         found.append(_left_out(bench, value, asked[value], whole, without))
     return found
 
@@ -175,12 +175,6 @@ def _by_value(examples: Sequence[Example], attribute: str) -> dict[str, list[Exa
         if n >= MIN_EXAMPLES
     }
     return {v: some for v, some in found.items() if len({e.group for e in some}) >= MIN_GROUPS}
-
-
-def _draw(examples: Sequence[Example], n: int) -> list[Example]:
-    """Examples from all over the file."""
-    step = len(examples) / n
-    return [examples[int(i * step)] for i in range(n)]
 
 
 def _left_out(

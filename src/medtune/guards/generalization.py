@@ -21,8 +21,13 @@ WHERE = "evaluation.json"
 
 
 def judge(evidence: Evidence) -> list[Finding]:
-    """Findings on retention, robustness and what was left out."""
-    return [*_retention(evidence), *_robustness(evidence), *_left_out(evidence)]
+    """Findings on retention, robustness, what was left out, and what validation promised."""
+    return [
+        *_retention(evidence),
+        *_robustness(evidence),
+        *_left_out(evidence),
+        *_promises(evidence),
+    ]
 
 
 def _finding(
@@ -127,3 +132,34 @@ def _left_out(evidence: Evidence) -> list[Finding]:
         for row in evidence.evaluation.left_out
         if row.change.high < 0
     ]
+
+
+def _promises(evidence: Evidence) -> list[Finding]:
+    """What was fitted on validation must hold on the test."""
+    found = evidence.evaluation.confidence
+    if found is None:
+        return []
+    remedy = "look for a difference between the splits (site, time), and fit on newer records"
+    findings = [
+        _finding(
+            "warn",
+            f"{one.kind} sets hold the target less often than promised",
+            f"{one.coverage.value:.3f} ({one.coverage.low:.3f} to {one.coverage.high:.3f}) on the "
+            f"test; {one.promised:.2f} was promised from {found.n_validation} validation examples",
+            remedy,
+        )
+        for one in found.sets
+        if one.covers == "no"
+    ]
+    chosen = found.selection
+    if chosen is not None and chosen.risk is not None and chosen.risk.low > chosen.asked_risk:
+        findings.append(
+            _finding(
+                "warn",
+                "withholding unsure answers does not keep the risk that was asked for",
+                f"{chosen.risk.value:.3f} ({chosen.risk.low:.3f} to {chosen.risk.high:.3f}) of the "
+                f"answers given are wrong; {chosen.asked_risk:.2f} was asked for",
+                remedy,
+            )
+        )
+    return findings

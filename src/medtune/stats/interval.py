@@ -24,6 +24,8 @@ Z_INTERVAL = 1.959964
 """Standard normal quantile of a two-sided 95 % interval."""
 TIE = 1e-12
 """Rounding below which two differences count as equal, on the side of a larger p-value."""
+AT_ONCE = 1 << 20
+"""Draws held in memory at a time."""
 MOST_UNDEFINED = 0.2
 """Share of resamples without a value above which an interval would speak of other data."""
 
@@ -97,10 +99,12 @@ def bootstrap_mean(
     _refuse_few(len(values), len(groups))
     members = [groups[name] for name in sorted(groups)]
     sums, sizes = np.array([sum(m) for m in members]), np.array([len(m) for m in members])
-    draws = [
-        float(sums[picked].sum() / sizes[picked].sum())
-        for picked in picks(len(members), resamples, seed)
-    ]
+    chance = np.random.default_rng([seed, 0])
+    draws: list[float] = []
+    while len(draws) < resamples:
+        n_rows = min(resamples - len(draws), max(1, AT_ONCE // len(members)))
+        picked = chance.integers(len(members), size=(n_rows, len(members)))
+        draws += (sums[picked].sum(axis=1) / sizes[picked].sum(axis=1)).tolist()
     value = float(sums.sum() / sizes.sum())
     return estimated(value, draws, members, resamples, lowest=lowest)
 
