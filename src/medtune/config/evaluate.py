@@ -102,6 +102,7 @@ class EvaluateSection(Section):
     """Facts with a date: JSONL with `id`, `question`, `answer`, `valid_from`, `superseded`, `other`
     and `source`."""
     judge: JudgeSection | None = None
+    """A judge model for replies in free text."""
 
     @property
     def scoring(self) -> "EvaluateSection":
