@@ -25,7 +25,7 @@ from medtune.evaluate.judge_model import endpoint_judge, judge_of
 from medtune.evaluate.likeness import measure_likeness
 from medtune.evaluate.memorise import measure_memorisation
 from medtune.evaluate.perturb import RULES, perturb
-from medtune.evaluate.retain import measure_retention
+from medtune.evaluate.retain import measure_retention, retention_answers
 from medtune.evaluate.robust import measure_robustness
 from medtune.evaluate.subgroups import measure_fairness
 from medtune.evaluate.swap import measure_swaps, swapped
@@ -126,6 +126,15 @@ def test_a_users_battery_is_measured_beside_ours(out, tmp_path):
     none = bench(out, subject("tuned", right))
     with pytest.raises(NotMeasured, match=r"evaluate\.retention"):
         measure_retention(none, [])
+
+
+def test_answers_to_the_batteries_are_given_by_area_for_whoever_compares(tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps(GOOD), encoding="utf-8")
+    found = retention_answers(subject("small tune", right), 3, [path])
+    sizes = {area: len(some) for area, some in found.items()}
+    assert sizes == {"general": 3, "medical": 3, "safety": 3, "own (own.jsonl)": 1}
+    assert all(p.right for some in found.values() for p in some)
 
 
 # -- Perturbations ---------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from medtune import stats
 from medtune.artifacts import Retained
-from medtune.evaluate.battery import APP, AREA, Battery, chance, own_battery, read_battery
+from medtune.evaluate.battery import APP, AREA, OWN, Battery, chance, own_battery, read_battery
 from medtune.evaluate.bench import Bench, NotMeasured
+from medtune.evaluate.subject import Subject
 from medtune.measure import answered
 from medtune.metrics import accuracy
 from medtune.progress import say
@@ -43,6 +44,20 @@ def measure_retention(bench: Bench, suites: Sequence[Path]) -> list[Retained]:
     areas = [area for i, battery in enumerate(batteries) for area in _areas(bench, battery, i)]
     adjusted = stats.holm([area.flips.p_value for area in areas])
     return [_retained(bench, area, p) for area, p in zip(areas, adjusted, strict=True)]
+
+
+def retention_answers(
+    subject: Subject, n_each: int, suites: Sequence[Path] = ()
+) -> dict[str, list[Prediction]]:
+    """One model's answers to medtune's battery and the user's, by area, for whoever compares."""
+    found: dict[str, list[Prediction]] = {}
+    for battery in (own_battery(n_each), *(read_battery(path) for path in suites)):
+        answers = subject.ask(APP, battery.examples).predictions
+        for example, answer in zip(battery.examples, answers, strict=True):
+            name = example.subgroups[AREA]
+            area = name if battery.source == OWN else f"{name} ({battery.source})"
+            found.setdefault(area, []).append(answer)
+    return found
 
 
 def _areas(bench: Bench, battery: Battery, number: int) -> list[_Area]:

@@ -16,7 +16,7 @@ STEADY = 0.9
 REACTS = 0.2
 """Share of answers that should change when the statement is denied: our own choice."""
 LOST = 0.05
-"""Points of the primary metric that changed wording may cost (medicine.md, C.2)."""
+"""Points of the primary metric that changed wording may cost: our own choice."""
 WHERE = "evaluation.json"
 
 

@@ -9,7 +9,7 @@ from medtune.guards.evidence import Evidence
 from medtune.records import Finding, Severity
 
 MOST_STALE = 0.05
-"""Share of superseded answers above which the model must be tuned again (medicine.md, C.6)."""
+"""Share of superseded answers above which the model must be tuned again: our own choice."""
 WHERE = "evaluation.json"
 
 

@@ -15,8 +15,8 @@ GAP_NATS = 0.1
 it: our own choice, loose because the two losses are not measured at the same step."""
 
 MOST_MEMBERSHIP = 0.55
-"""AUROC of telling training from test examples above which records are given away: medicine.md,
-C.2."""
+"""AUROC of telling training from test examples above which records are given away: our own
+choice."""
 
 
 def judge(evidence: Evidence) -> list[Finding]:
