@@ -32,6 +32,8 @@ class ModelSection(Section):
     """Longest prompt and reply together, in tokens. Longer records are never cut silently."""
     numerics: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` measures which works, agrees with float32 and is fastest on this machine."""
+    processes: Literal["auto"] | Count = "auto"
+    """Processes that share training and scoring on a CPU; `auto` is one for each core."""
 
 
 class DataSection(Section):

@@ -60,8 +60,13 @@ class Job:
     def load(self, adapter: Path | None = None) -> "LanguageModel":
         """The model, with an adapter or without."""
         numerics = self.numerics  # before torch is imported
+        asked = self.run.model
         return import_module("medtune.llm.load").load_model(
-            self.folder, numerics, context_tokens=self.run.model.context_tokens, adapter=adapter
+            self.folder,
+            numerics,
+            context_tokens=asked.context_tokens,
+            adapter=adapter,
+            processes=None if asked.processes == "auto" else asked.processes,
         )
 
 

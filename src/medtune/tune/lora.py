@@ -8,7 +8,7 @@ import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from peft import LoraConfig, LoraModel
@@ -58,7 +58,8 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
             if weight.requires_grad:
                 weight.data = weight.data.float()
                 weights[PREFIX + name.replace(".default.", ".")] = weight
-        with fused(lm.model):
+        embedding = cast("nn.Embedding", lm.model.get_input_embeddings())
+        with fused(lm.model, embedding.weight.dtype):
             yield Adapter(lm.model, weights, config)
     finally:
         layers.unload()

@@ -1,6 +1,6 @@
 """Next-token cross-entropy in nats, computed only where there is something to learn.
 
-Shapes: B examples, T tokens, S supervised tokens, C rows in one chunk, D hidden size, V vocabulary.
+Shapes: T tokens, S supervised tokens, C rows in one chunk, D hidden size, V vocabulary.
 
 The output layer is the widest of a small model, and most tokens are prompt. So the decoder runs on
 all tokens, and the output layer only on the rows that predict a supervised token, a chunk at a
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from medtune.errors import TuneError
+from medtune.llm.flat import hidden_states
 from medtune.tune.batch import Batch
 
 CHUNK = 512
@@ -62,10 +63,9 @@ def summed_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
 
     The output layer must be frozen and its output must be the logits: see `check_head`.
     """
-    decoder = model.get_decoder()
-    hidden_BTD: Tensor = decoder(input_ids=batch.input_ids_BT, use_cache=False).last_hidden_state
     head = _head(model)
-    hidden_SD = hidden_BTD.flatten(0, 1).index_select(0, batch.rows_S).to(head.weight.dtype)
+    hidden_SD = hidden_states(model, batch.tokens).index_select(0, batch.rows_S)
+    hidden_SD = hidden_SD.to(head.weight.dtype)
     loss = _HeadLoss.apply(hidden_SD, head.weight, head.bias, batch.targets_S)
     assert isinstance(loss, Tensor)
     return loss
@@ -79,7 +79,7 @@ def check_head(model: PreTrainedModel, batch: Batch) -> None:
         TuneError: The architecture changes the logits afterwards (scaling, soft-capping), so that
             scoring supervised rows alone would train on another loss than the model's own.
     """
-    ids_1T = batch.input_ids_BT[:1, :8]
+    ids_1T = batch.tokens.input_ids_T[None, :8]
     hidden = model.get_decoder()(input_ids=ids_1T, use_cache=False).last_hidden_state
     ours = _head(model)(hidden.to(_head(model).weight.dtype)).float()
     theirs = model(input_ids=ids_1T, use_cache=False).logits.float()
