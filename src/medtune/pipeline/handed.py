@@ -69,7 +69,7 @@ def evaluation_setup(job: Job) -> "Setup":
         base=base,
         baselines=_baselines(job, lm),
         retention=_files(job, settings.retention),
-        transfer=_transfer(job),
+        transfer=transfer_sets(job),
         dated=_files(job, settings.dated_facts),
         judge=None if judge is None else stage.judge_of(judge, base, offline=job.offline),
         tune_on=tune_on,
@@ -90,7 +90,7 @@ def _files(job: Job, sources: Sequence[SourceSection]) -> list[Path]:
     return [resolve_source(one, offline=job.offline) for one in sources]
 
 
-def _transfer(job: Job) -> dict[str, list[Example]]:
+def transfer_sets(job: Job) -> dict[str, list[Example]]:
     """The examples of each set of `evaluate.transfer`, read as those of `data.sources` are."""
     found: dict[str, list[Example]] = {}
     for number, source in enumerate(job.run.evaluate.transfer, start=1):
