@@ -22,6 +22,7 @@ from tiny_tune import (
 
 from medtune import __version__
 from medtune.artifacts import TuneRecord, write_examples
+from medtune.canary import plant_canaries, with_canaries
 from medtune.errors import DataError
 from medtune.records import Example
 from medtune.tune import fit, tune
