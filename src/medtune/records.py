@@ -61,6 +61,8 @@ class Prediction:
     abstained: bool = False
     failed: bool = False
     subgroups: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    probabilities: Mapping[str, float] | None = field(default=None, repr=False)
+    """Of each choice, summing to 1, by the answer it states; None where none were scored."""
 
     @property
     def unparsed(self) -> bool:
@@ -125,6 +127,8 @@ class Finding:
     where: str
     evidence: str
     remedy: str
+    unmeasured: bool = False
+    """Whether the guard could not judge because nothing was measured or stated."""
 
 
 Metric = Callable[[Sequence[Prediction]], float]

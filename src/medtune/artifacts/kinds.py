@@ -1,4 +1,4 @@
-"""The artifacts of the stages after `data`, and their parts."""
+"""The artifacts of the stages but `data` and `evaluate`, and their parts."""
 
 from typing import ClassVar
 
@@ -87,28 +87,6 @@ class TuneRecord(Artifact):
     peak_memory_gb: float
     resumed: int
     """How often the run was taken up again after an interruption."""
-
-
-class Evaluation(Artifact):
-    """How good, how sure, against what: the sealed test, opened once for this adapter."""
-
-    file: ClassVar[str] = "evaluation.json"
-
-    primary: str
-    arms: list[Arm]
-    comparisons: list[Comparison]
-    """The tuned model against every other arm."""
-    calibration: dict[str, Estimate]
-    """Expected calibration error (equal-mass bins) of each arm that gives confidences."""
-    reliability: list[dict[str, float]]
-    """The tuned model's reliability plot: confidence, accuracy, n per bin."""
-    confusion: dict[str, dict[str, int]]
-    """Target to answer to count, for the tuned model; empty for free answers."""
-    subgroups: dict[str, dict[str, Estimate]]
-    """The primary metric by subgroup value; groups too small to report are left out."""
-    failed: int
-    openings: int
-    """How many different adapters have been scored on this sealed test, this one included."""
 
 
 class Release(Artifact):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from medtune.config.data import DataSection
+from medtune.config.evaluate import EthicsSection, EvaluateSection
 from medtune.config.section import Count, Fraction, Section
 
 GoalName = Literal[
@@ -58,6 +59,9 @@ class TaskSection(Section):
     """The JSON schema of the answer, for `answer: json`."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """Largest relative error at which a number still counts as right, for `answer: number`."""
+    positive: str | None = None
+    """The label to detect, for `answer: label`: adds sensitivity, specificity, predictive values,
+    AUROC and AUPRC."""
     metric: str | None = None
     """The metric that decides; None takes the usual one for the kind of answer."""
     id: str | None = None
@@ -83,6 +87,8 @@ class TaskSection(Section):
         key, present = needs.get(self.answer, ("", True))
         if not present:
             raise ValueError(f"answer: {self.answer} needs task.{key}")
+        if self.positive is not None and self.positive not in self.labels:
+            raise ValueError(f"task.positive: {self.positive!r} is not one of task.labels")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("task.labels names a label twice")
         return self
@@ -132,17 +138,8 @@ class TuneSection(Section):
     """Optimizer steps between two looks at the validation loss, and between two checkpoints."""
     patience: Count = 3
     """Stop after this many looks without improvement."""
-
-
-class EvaluateSection(Section):
-    """The sealed test."""
-
-    resamples: Annotated[int, Field(ge=200)] = 2000
-    """Bootstrap resamples for every interval."""
-    max_new_tokens: Count = 128
-    """Longest generated reply, where replies are generated."""
-    batch_tokens: Count = 2048
-    """Most tokens in one scoring or generation batch."""
+    canaries: Annotated[int, Field(ge=0, le=64)] = 0
+    """Made-up secrets to learn beside the records, to measure what the model gives away."""
 
 
 class ServeSection(Section):
@@ -186,6 +183,7 @@ class Run(Section):
     evaluate: EvaluateSection = EvaluateSection()
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
+    ethics: EthicsSection = EthicsSection()
 
     @property
     def journal_url(self) -> str:
