@@ -9,7 +9,15 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from medtune.cli import cli
-from medtune.config import DocumentSection, EndpointSection, Run, SourceSection, TaskSection
+from medtune.config import (
+    DocumentSection,
+    EndpointSection,
+    JudgeSection,
+    Run,
+    SourceSection,
+    SwapSection,
+    TaskSection,
+)
 
 PAGE = Path(__file__).with_name("reference.md")
 NESTED: dict[str, type[BaseModel]] = {
@@ -17,6 +25,8 @@ NESTED: dict[str, type[BaseModel]] = {
     "task": TaskSection,
     "decide.documents[]": DocumentSection,
     "decide.endpoint": EndpointSection,
+    "evaluate.swaps[]": SwapSection,
+    "evaluate.judge": JudgeSection,
 }
 
 

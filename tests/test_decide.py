@@ -1,6 +1,7 @@
 """The whole experiment on a tiny model: the arms, their costs, interruptions, and what is kept."""
 
 import dataclasses
+import json
 
 import pytest
 from tiny_llm import one_thread
@@ -23,6 +24,11 @@ FREE_APP = dataclasses.replace(
 )
 PROMPTS = ["zero_shot", "few_shot", "retrieval"]
 TUNES = ["tune_4_0", "tune_6_0", "tune_9_0", "tune_13_0"]
+LIST_APP = dataclasses.replace(
+    FREE_APP,
+    reply=lambda example: json.dumps(example.target),
+    parse=lambda example, text: json.loads(text),
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def test_the_majority_arm_gives_the_commonest_target_with_its_share():
     assert {p.confidence for p in found.predictions} == {0.5}
     assert found.prompt_tokens == 0
     lists = [dataclasses.replace(TRAIN[i], target=["a"] if i < 3 else ["b"]) for i in range(4)]
-    free = majority(FREE_APP, lists, ASKED)
+    free = majority(LIST_APP, lists, ASKED)
     assert free.predictions[0].answer == ["a"]
     assert free.predictions[0].confidence is None
 

@@ -21,6 +21,13 @@ from medtune.metrics import accuracy, macro_f1
 from medtune.records import Application, ArmResult, Example, Gate, Message, Prediction
 
 LABELS = ("yes", "no", "maybe")
+NO_PARTS = {
+    "validation_examples": 0,
+    "retention_items": 0,
+    "robustness_examples": 0,
+    "membership_examples": 0,
+}
+"""Leaves out what the evaluation measures beside the test."""
 WORDS = {"yes": "causes pain", "no": "increases aspirin", "maybe": "decreases tumour"}
 
 
@@ -101,7 +108,7 @@ def study(out: Path, *, margin: float = 0.0, longest: int = 60, shots: int = 3) 
         decide=DecideSection(
             shots=shots, tune_examples=20, margin=margin, search_examples=8, prompt_budget=2
         ),
-        evaluate=EvaluateSection(resamples=200, max_new_tokens=8),
+        evaluate=EvaluateSection(resamples=200, max_new_tokens=8, **NO_PARTS),
     )
 
 

@@ -10,6 +10,8 @@ from medtune.config import GoalName
 
 PRIMARY = "the application's primary metric on the sealed test, paired against every other arm"
 CALIBRATION = "expected calibration error, with its interval, where the arm gives confidences"
+RETENTION = "general, medical and safety items before and after tuning, every flip by id"
+DOMAINS = "the primary metric by source, year, attribute and extra set, before and after tuning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,15 @@ GOALS: dict[GoalName, Goal] = {
         name="domain_knowledge",
         must_improve="accuracy on the domain's questions",
         must_not_harm="general ability",
-        measured=(PRIMARY,),
-        not_measured=("general ability before and after tuning",),
+        measured=(PRIMARY, RETENTION),
+        not_measured=(),
     ),
     "custom_data": Goal(
         name="custom_data",
         must_improve="the user's own metric on the user's own records",
         must_not_harm="general ability",
-        measured=(PRIMARY,),
-        not_measured=("general ability before and after tuning",),
+        measured=(PRIMARY, RETENTION),
+        not_measured=(),
     ),
     "accuracy": Goal(
         name="accuracy",
@@ -58,20 +60,17 @@ GOALS: dict[GoalName, Goal] = {
         must_not_harm="the overall metric",
         measured=(
             PRIMARY,
-            "the primary metric by subgroup, without a test between subgroups",
-            "the worst subgroup of every arm on validation, paired, and the metric over all",
+            "every metric by subgroup and intersection, against the rest and before tuning",
+            "the flip rate of the counterfactual pairs that evaluate.swaps names",
         ),
-        not_measured=(
-            "the worst subgroup before and after tuning, on the sealed test",
-            "the flip rate of counterfactual pairs",
-        ),
+        not_measured=(),
     ),
     "language": Goal(
         name="language",
         must_improve="the metric in the target language or locale",
         must_not_harm="the metric in the source language",
-        measured=(PRIMARY, "both languages on validation, where decide.focus names the target"),
-        not_measured=("the metric in the source language, on the sealed test",),
+        measured=(PRIMARY, DOMAINS),
+        not_measured=(),
     ),
     "style": Goal(
         name="style",
@@ -84,8 +83,12 @@ GOALS: dict[GoalName, Goal] = {
         name="freshness",
         must_improve="answers to dated facts that changed",
         must_not_harm="answers to facts that did not change",
-        measured=(PRIMARY, "changed and unchanged facts on validation, named by decide.focus"),
-        not_measured=("changed and unchanged facts, on the sealed test",),
+        measured=(
+            PRIMARY,
+            "the facts of evaluate.dated_facts: current, superseded and unchanged answers, before "
+            "and after tuning",
+        ),
+        not_measured=(),
     ),
     "efficiency": Goal(
         name="efficiency",

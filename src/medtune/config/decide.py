@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from medtune.config.base import Count, Section
+from medtune.config.section import Count, Section
 
 Price = Annotated[float, Field(ge=0)]
 CHANGES_FOR_RETRIEVAL = 2.0

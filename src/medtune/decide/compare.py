@@ -25,8 +25,10 @@ from medtune.decide.baselines import CLASSICAL, MAJORITY
 from medtune.decide.curve import Floats
 from medtune.decide.goal import Objective
 from medtune.decide.prompting import PROMPTS, RETRIEVAL
+from medtune.errors import UndefinedMetric
 from medtune.measure import answered, compare_pairs, one_of_few
 from medtune.records import Application, ArmResult, Estimate, Example, Json, Prediction
+from medtune.stats.interval import MOST_UNDEFINED, TIE, estimated
 
 SMALL_TUNE, TUNE_RETRIEVAL = "small_tune", "tune_retrieval"
 TUNES = (SMALL_TUNE, TUNE_RETRIEVAL)
@@ -51,8 +53,13 @@ class Sheet(NamedTuple):
     drawn: dict[str, Floats]
     guessing: dict[str, float]
     """What each arm would reach by guessing; the smaller tunes of the curve are left out."""
-    n: int
-    n_groups: int
+    groups: list[list[str]]
+    """Ids of the examples, by group."""
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups there are."""
+        return len(self.groups)
 
 
 def sheet(
@@ -83,14 +90,38 @@ def sheet(
         members = [groups[name] for name in names]
         values[result.name] = objective.metric([p for group in members for p in group])
         drawn[result.name] = np.array(
-            [objective.metric([p for i in pick for p in members[i]]) for pick in picks]
+            [_value(objective, [p for i in pick for p in members[i]]) for pick in picks]
         )
+    drawn = _whole(objective, drawn)
     guessing = {
         result.name: guess(app, objective, examples, predictions, seed=seed)
         for result, predictions in zip(results, kept, strict=True)
         if result.name in ARMS
     }
-    return Sheet(objective.name, values, drawn, guessing, len(both), len(names))
+    ids = [[p.id for p in by_group[0][name]] for name in names]
+    return Sheet(objective.name, values, drawn, guessing, ids)
+
+
+def _value(objective: Objective, predictions: Sequence[Prediction]) -> float:
+    try:
+        return objective.metric(predictions)
+    except UndefinedMetric:
+        return float("nan")
+
+
+def _whole(objective: Objective, drawn: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The resamples in which the metric of every arm has a value.
+
+    Raises:
+        UndefinedMetric: They are too few.
+    """
+    kept = np.isfinite(np.stack([*drawn.values()], axis=0)).all(axis=0)
+    if float((~kept).mean()) > MOST_UNDEFINED:
+        raise UndefinedMetric(
+            f"{objective.name} has no value in {int((~kept).sum())} of {kept.size} resamples of "
+            "validation; collect more examples of the rare kind"
+        )
+    return {name: values[kept] for name, values in drawn.items()}
 
 
 def guess(
@@ -124,18 +155,7 @@ def guess(
 
 def difference(sheet: Sheet, drawn: Floats, value: float) -> tuple[Estimate, float]:
     """The interval of a difference from its draws, and the p-value that agrees with it."""
-    low, high = np.percentile(drawn, [100 * stats.ALPHA / 2, 100 * (1 - stats.ALPHA / 2)]).tolist()
-    if float(np.ptp(drawn)) <= stats.TIE:  # blind to the chance that is left, as in stats.bootstrap
-        reach = 1 - (stats.ALPHA / 2) ** (1 / sheet.n_groups)
-        low, high = max(-1.0, value - reach), min(1.0, value + reach)
-    found = Estimate(
-        value=value,
-        low=min(low, value),
-        high=max(high, value),
-        n=sheet.n,
-        n_groups=sheet.n_groups,
-        method=f"percentile bootstrap of {sheet.n_groups} groups, {len(drawn)} resamples",
-    )
+    found = estimated(value, drawn.tolist(), sheet.groups, len(drawn), lowest=-1.0)
     return found, _p_value(drawn, value)
 
 
@@ -147,7 +167,7 @@ def _p_value(drawn: Floats, value: float) -> float:
     least = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     counted = min(1.0, 2 * (1 + least) / (1 + len(drawn)))
     spread = float(drawn.std())
-    if least >= FEW_BEYOND or spread <= stats.TIE:
+    if least >= FEW_BEYOND or spread <= TIE:
         return counted
     return min(counted, float(2 * norm.sf(abs(value) / spread)))
 

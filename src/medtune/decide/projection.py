@@ -13,6 +13,8 @@ from medtune.decide.compare import TUNE_RETRIEVAL, Sheet, projected
 from medtune.decide.curve import Floats
 from medtune.decide.goal import Objective
 from medtune.decide.prompting import PROMPTS, RETRIEVAL
+from medtune.stats.interval import Z_INTERVAL
+from medtune.stats.power import Z_POWER
 
 FARTHEST = 4
 """The curve is read at most so many times beyond its largest tune, and beyond all training
@@ -94,7 +96,7 @@ def project(
             float(calm.drawn.at(reach).var()),
             measured.n_groups,
         ),
-        (stats.Z_INTERVAL + stats.Z_POWER) * float(apart.std()),
+        (Z_INTERVAL + Z_POWER) * float(apart.std()),
     )
 
 
@@ -180,7 +182,7 @@ def _groups_needed(gap: float, total: float, of_curve: float, n_groups: int) -> 
 
     None if no number does: the chance in the tunes is too large for the gap.
     """
-    reach = (stats.Z_INTERVAL + stats.Z_POWER) ** 2
+    reach = (Z_INTERVAL + Z_POWER) ** 2
     left = gap**2 - reach * of_curve
     of_items = max(total - of_curve, 0.0)
     if left <= 0 or of_items == 0:

@@ -18,6 +18,7 @@ from medtune.decide.goal import CHEAPER, RULES, TOLERANCE
 from medtune.decide.projection import FARTHEST
 from medtune.decide.prompting import PROMPTS, RETRIEVAL
 from medtune.records import Estimate, Gate, Verdict
+from medtune.stats.interval import Z_INTERVAL
 
 FIRST_LEVEL, NEXT_LEVELS = 0.04, 0.2
 """Error that the first decision may spend, and what each later one may spend of the one before:
@@ -66,7 +67,7 @@ def answer(comparison: Comparison, margin: float, look: int) -> Answer:
     alone decides, for p is about zero.
     """
     level = level_of(look)
-    stretch = float(norm.ppf(1 - level / 2)) / stats.Z_INTERVAL
+    stretch = float(norm.ppf(1 - level / 2)) / Z_INTERVAL
     found = comparison.difference
     low = found.value - stretch * (found.value - found.low)
     high = found.value + stretch * (found.high - found.value)

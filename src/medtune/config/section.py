@@ -1,4 +1,4 @@
-"""What every section of a run file is."""
+"""What every section of the run file is: strict and frozen, with a text under each field."""
 
 from typing import Annotated
 
