@@ -180,7 +180,7 @@ def dengue(first: int, last: int, every: int) -> dict[str, float]:
     for week in range(start, week_number(date(last, 6, 1)), every):
         learn = delays(everywhere, week)
         for name, cases in taiwan.places.items():
-            if learn is None or sum(weekly_counts(cases, week - 3, week)) < 20:  # noqa: PLR2004
+            if learn is None or sum(weekly_counts(cases, week - 3, week)) < 20:
                 continue
             latest = nowcasts(cases, week, learn)
             one = latest[-1]

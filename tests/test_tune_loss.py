@@ -11,26 +11,20 @@ from tiny_tune import VOCABULARY, language_model, tiny_model
 from torch.nn import functional as F
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
+from medtune.config import TuneSection
 from medtune.errors import TuneError
 from medtune.llm.flat import flat
 from medtune.llm.render import Rendered
 from medtune.tune import loss as loss_module
 from medtune.tune.batch import cut, lay, micro_batches, plan
 from medtune.tune.loop import train
-from medtune.tune.loss import check_head, summed_loss
+from medtune.tune.loss import check_head, token_losses
+from medtune.tune.objective import objective
 from medtune.tune.ranks import ranks
 from medtune.tune.schedule import learning_rate
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Tiny matrices gain nothing from threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+SFT = objective(TuneSection())
 
 
 tokens = st.integers(2, VOCABULARY - 1)
@@ -79,8 +73,11 @@ def test_loss_and_gradient_depend_neither_on_the_cut_nor_on_the_processes(
     # computes norms in float32, which leaves 1e-7 where examples begin alike.
     model = trainable(torch.float64)
     weights = [p for p in model.parameters() if p.requires_grad]
-    batches = micro_batches(step, budget=micro, device=CPU, share=n)
-    with flat(model), ranks(model, weights, lambda number: batches, batches, n=n, seed=0) as team:
+    batches = micro_batches([(one,) for one in step], budget=micro, device=CPU, share=n)
+    with (
+        flat(model),
+        ranks(model, weights, SFT, lambda number: batches, batches, n=n, seed=0) as team,
+    ):
         share, look = team.gradient(1), team.look()
 
     assert share.loss == pytest.approx(expected.item(), rel=1e-7)
@@ -94,19 +91,19 @@ def test_loss_and_gradient_depend_neither_on_the_cut_nor_on_the_processes(
 
 def test_the_loss_in_chunks_is_the_loss_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     lesson = Rendered(list(range(2, 42)), [False] * 5 + [True] * 35)
-    batch = lay([lesson, lesson], CPU)
+    batch = lay([(lesson,), (lesson,)], CPU)
     found = []
     for chunk in (3, 512):
         monkeypatch.setattr(loss_module, "CHUNK", chunk)
         model = trainable(torch.float64)
-        loss = summed_loss(model, batch)
+        loss = token_losses(model, batch).sum()
         loss.backward()
         found.append((loss.detach(), gradients(model)))
     torch.testing.assert_close(found[0], found[1])
 
 
 def test_a_prompt_token_is_never_learnt() -> None:
-    batch = lay([Rendered([5, 6, 7, 8], [False, False, True, False])], CPU)
+    batch = lay([(Rendered([5, 6, 7, 8], [False, False, True, False]),)], CPU)
     assert batch.rows_S.tolist() == [1]
     assert batch.targets_S.tolist() == [7]
 
@@ -125,7 +122,7 @@ def test_a_model_that_caps_its_logits_is_refused() -> None:
     )
     torch.manual_seed(0)
     capped = Gemma2ForCausalLM(config).eval()
-    batch = lay([Rendered([5, 6, 7], [False, True, True])], CPU)
+    batch = lay([(Rendered([5, 6, 7], [False, True, True]),)], CPU)
     check_head(language_model().model, batch)
     with pytest.raises(TuneError, match=r"Gemma2ForCausalLM.*another model"):
         check_head(capped, batch)
@@ -138,8 +135,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change() -> None:
     weights = [p for p in model.parameters() if p.requires_grad]
     before = [p.clone() for p in weights]
     optimizer = torch.optim.AdamW(weights, lr=1.0)
-    batch = lay([Rendered([5, 6, 7], [False, True, True])], CPU)
-    with ranks(model, weights, lambda number: [batch], [batch], n=1, seed=0) as team:
+    batch = lay([(Rendered([5, 6, 7], [False, True, True]),)], CPU)
+    with ranks(model, weights, SFT, lambda number: [batch], [batch], n=1, seed=0) as team:
         steps = train(weights, optimizer, [7], team.gradient, lambda step: 1.0, max_grad_norm=1.0)
         with pytest.raises(TuneError, match=r"step 7: loss nan .*tune\.learning_rate"):
             next(steps)

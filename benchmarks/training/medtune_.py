@@ -42,7 +42,7 @@ def main() -> None:
         processes=asked.processes,
     )
     rendered = [
-        Rendered(one.ids, [at >= one.n_prompt for at in range(len(one.ids))])
+        (Rendered(one.ids, [at >= one.n_prompt for at in range(len(one.ids))]),)
         for step in work
         for one in step
     ]

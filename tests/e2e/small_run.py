@@ -4,6 +4,7 @@ The verbs are called one by one, because `medtune run` ends after a decision aga
 small a study cannot be sure.
 """
 
+import os
 import random
 import subprocess
 import sys
@@ -36,9 +37,15 @@ def command(verb: str, out: Path, *, offline: bool = False, **changes: object) -
     return words + (["--offline"] if offline else [])
 
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+"""The fast tests use one thread; a user's machine uses what it has."""
+
+
 def finish(words: list[str]) -> str:
     """Run a command to its end; return what it printed."""
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1500)
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=1500, env=ENVIRONMENT
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "warn" not in (done.stdout + done.stderr).lower()
     return done.stdout
@@ -52,7 +59,9 @@ def chain(out: Path, *, offline: bool = False) -> str:
 def killed_demo(out: Path, seconds: float) -> None:
     """Run the demo without a network, and kill it with SIGKILL after so many seconds."""
     words = command("demo", out, offline=True)
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+    )
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=seconds)
     process.kill()

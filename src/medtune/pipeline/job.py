@@ -52,6 +52,11 @@ class Job:
         """The data files, fetched if need be."""
         return [resolve_source(one, offline=self.offline) for one in self.run.data.sources]
 
+    @cached_property
+    def references(self) -> list[Path]:
+        """The evaluation sets that training must not have seen, fetched if need be."""
+        return [resolve_source(one, offline=self.offline) for one in self.run.data.check_against]
+
     @property
     def adapter(self) -> Path:
         """Where `tune` leaves the adapter."""

@@ -1,6 +1,6 @@
-"""From rendered examples to the passes of each optimizer step.
+"""From lessons to the passes of each optimizer step.
 
-A pass is one forward and backward of some examples that lie end to end, without padding; what they
+A pass is one forward and backward of some lessons that lie end to end, without padding; what they
 begin with is computed once. Shapes: T tokens of the row, S supervised tokens.
 """
 
@@ -14,6 +14,9 @@ from torch import Tensor
 from medtune.llm.flat import Row, row
 from medtune.llm.render import Rendered
 
+Lesson = tuple[Rendered, ...]
+"""What is learnt as one: a prompt with its reply, or that and the same prompt with a worse one."""
+
 
 class Batch(NamedTuple):
     """One forward and backward pass."""
@@ -23,8 +26,11 @@ class Batch(NamedTuple):
     """Positions in the row whose next token is supervised."""
     targets_S: Tensor
     """The token that follows each of `rows_S`."""
+    sequences_S: Tensor
+    """The number of the sequence, from 0, that each of `rows_S` belongs to."""
+    n_sequences: int
     n_tokens: int
-    """Tokens of the examples. Fewer are computed where the examples begin alike."""
+    """Tokens of the sequences. Fewer are computed where they begin alike."""
 
     @property
     def n_supervised(self) -> int:
@@ -72,39 +78,49 @@ def cut(lengths: Sequence[int], budget: int, share: int = 1) -> list[list[int]]:
         passes += share
 
 
-def lay(examples: Sequence[Rendered], device: torch.device) -> Batch:
-    """Lay the examples end to end, and what they all begin with once before them."""
-    beginning = _common(examples)
+def lay(lessons: Sequence[Lesson], device: torch.device) -> Batch:
+    """Lay the sequences end to end, and what they all begin with once before them."""
+    sequences = [sequence for lesson in lessons for sequence in lesson]
+    beginning = _common(sequences)
     rows: list[int] = []
     targets: list[int] = []
+    owners: list[int] = []
     start = 0
-    for example in examples:
-        for at in range(beginning, len(example.ids)):
-            if at and example.supervised[at]:
+    for number, sequence in enumerate(sequences):
+        for at in range(beginning, len(sequence.ids)):
+            if at and sequence.supervised[at]:
                 rows.append(beginning - 1 if at == beginning else start + at - 1)
-                targets.append(example.ids[at])
-        start += len(example.ids) - beginning
+                targets.append(sequence.ids[at])
+                owners.append(number)
+        start += len(sequence.ids) - beginning
     return Batch(
-        row([example.ids for example in examples], beginning, device),
+        row([sequence.ids for sequence in sequences], beginning, device),
         rows_S=torch.tensor(rows, dtype=torch.long, device=device),
         targets_S=torch.tensor(targets, dtype=torch.long, device=device),
-        n_tokens=sum(len(example.ids) for example in examples),
+        sequences_S=torch.tensor(owners, dtype=torch.long, device=device),
+        n_sequences=len(sequences),
+        n_tokens=sum(len(sequence.ids) for sequence in sequences),
     )
 
 
-def _common(examples: Sequence[Rendered]) -> int:
-    """Tokens that all examples begin with, as far as none is supervised and each goes on."""
-    if len(examples) == 1:
+def n_tokens(lesson: Lesson) -> int:
+    """Tokens of a lesson's sequences together."""
+    return sum(len(sequence.ids) for sequence in lesson)
+
+
+def _common(sequences: Sequence[Rendered]) -> int:
+    """Tokens that all sequences begin with, as far as none is supervised and each goes on."""
+    if len(sequences) == 1:
         return 0
-    unsupervised = min([*example.supervised, True].index(True) for example in examples)
-    longest = min(unsupervised, *(len(example.ids) - 1 for example in examples))
-    columns = zip(*(example.ids[:longest] for example in examples), strict=True)
+    unsupervised = min([*sequence.supervised, True].index(True) for sequence in sequences)
+    longest = min(unsupervised, *(len(sequence.ids) - 1 for sequence in sequences))
+    columns = zip(*(sequence.ids[:longest] for sequence in sequences), strict=True)
     return next((at for at, column in enumerate(columns) if len(set(column)) > 1), longest)
 
 
 def micro_batches(
-    examples: Sequence[Rendered], *, budget: int, device: torch.device, share: int = 1
+    lessons: Sequence[Lesson], *, budget: int, device: torch.device, share: int = 1
 ) -> list[Batch]:
-    """Cut the examples of one step into passes: see `cut`."""
-    groups = cut([len(example.ids) for example in examples], budget, share)
-    return [lay([examples[index] for index in group], device) for group in groups]
+    """Cut the lessons of one step into passes: see `cut`."""
+    groups = cut([n_tokens(lesson) for lesson in lessons], budget, share)
+    return [lay([lessons[index] for index in group], device) for group in groups]

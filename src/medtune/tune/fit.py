@@ -43,6 +43,8 @@ from medtune.tune.schedule import learning_rate
 from medtune.tune.state import State, after_look, after_step
 from medtune.tune.stop import stop_requested
 
+_ADAPTERS = {"lora": "LoRA", "rslora": "rank-stabilised LoRA", "dora": "DoRA"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
@@ -178,7 +180,10 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
     tune, all_done = job.run.tune, state.step == len(job.steps)
     return Fit(
         adapter=place.folder / ADAPTER,
-        method=f"LoRA, rank {tune.rank}, alpha {tune.alpha:g}, all linear layers of the decoder",
+        method=(
+            f"{_ADAPTERS[tune.adapter]}, rank {tune.rank}, alpha {tune.alpha:g}, all linear layers "
+            f"of the decoder; {tune.objective.upper()}"
+        ),
         numerics=job.lm.numerics.dtype,
         steps=state.step,
         best_step=state.best_step,

@@ -12,13 +12,13 @@ from medtune.config import Run
 from medtune.llm.flat import flat, is_exact
 from medtune.llm.lean import lean
 from medtune.llm.load import LanguageModel
-from medtune.llm.render import Rendered
 from medtune.progress import say
 from medtune.records import Application, Example
-from medtune.tune.batch import Batch, micro_batches, plan
+from medtune.tune.batch import Batch, Lesson, micro_batches, n_tokens, plan
 from medtune.tune.lesson import Lessons, render_lessons
 from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
+from medtune.tune.objective import objective
 from medtune.tune.ranks import Ranks, ranks
 
 WORTH_IT = 4
@@ -51,9 +51,9 @@ class Job:
 
     def n_tokens(self, number: int) -> int:
         """Tokens of an optimizer step."""
-        return sum(len(self.train.rendered[index].ids) for index in self.steps[number - 1])
+        return sum(n_tokens(self.train.rendered[index]) for index in self.steps[number - 1])
 
-    def _passes(self, lessons: Sequence[Rendered]) -> list[Batch]:
+    def _passes(self, lessons: Sequence[Lesson]) -> list[Batch]:
         return micro_batches(
             lessons,
             budget=self.run.tune.micro_batch_tokens,
@@ -79,11 +79,13 @@ def job(
     """Render the examples and lay out the steps.
 
     Raises:
+        ConfigError: The objective needs pairs, and the application has none.
         DataError: No examples, or some that are too long or have nothing to learn.
     """
-    lessons = render_lessons(app, lm, train, "train")
-    checks = render_lessons(app, lm, validation, "validation")
     tune = run.tune
+    pairs = tune.objective != "sft"
+    lessons = render_lessons(app, lm, train, "train", pairs=pairs)
+    checks = render_lessons(app, lm, validation, "validation", pairs=pairs)
     steps = plan(
         lessons.ids,
         seed=run.seed,
@@ -108,6 +110,7 @@ def at_work(job: Job) -> Generator[Ready]:
         ranks(
             model,
             list(adapter.weights.values()),
+            objective(run.tune),
             job.step,
             job.look(),
             n=job.processes,

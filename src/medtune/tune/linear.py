@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import Linear as PeftLinear
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 
@@ -70,12 +71,33 @@ class _FusedLinear(nn.Module):
         self.weight, self.bias = base.weight, base.bias
         self.a, self.b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
         self.scale: float = layer.scaling["default"]
+        self.is_off = False
 
     def forward(self, x: Tensor) -> Tensor:
         flat_NI = x.flatten(0, -2).to(self.weight.dtype)
-        y_NO = _Product.apply(flat_NI, self.weight, self.bias, self.a, self.b, self.scale)
+        y_NO = _Product.apply(
+            flat_NI, self.weight, self.bias, self.a, self.b, 0.0 if self.is_off else self.scale
+        )
         assert isinstance(y_NO, Tensor)
         return y_NO.unflatten(0, x.shape[:-1]).to(self.stream)
+
+
+@contextmanager
+def without_adapter(model: nn.Module) -> Generator[None]:
+    """Compute as the base model does while the block runs."""
+    layers = [module for module in model.modules() if isinstance(module, _FusedLinear)]
+    others = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    for layer in layers:
+        layer.is_off = True
+    for layer in others:
+        layer.enable_adapters(enabled=False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.is_off = False
+        for layer in others:
+            layer.enable_adapters(enabled=True)
 
 
 @contextmanager
@@ -89,7 +111,9 @@ def fused(model: nn.Module, stream: torch.dtype) -> Generator[None]:
     layers = {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, PeftLinear) and isinstance(module.get_base_layer(), nn.Linear)
+        if isinstance(module, PeftLinear)
+        and isinstance(module.get_base_layer(), nn.Linear)
+        and not module.lora_variant
     }
     for name, layer in layers.items():
         model.set_submodule(name, _FusedLinear(layer, stream))

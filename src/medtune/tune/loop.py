@@ -20,7 +20,7 @@ class Share(NamedTuple):
     """What the gradient of a step was formed from."""
 
     loss: float
-    """In nats per supervised token of the step."""
+    """Per unit of the objective: in nats per supervised token for cross-entropy."""
     n_tokens: int
     n_supervised: int
 
@@ -32,7 +32,7 @@ class StepLog:
     step: int
     """From 1."""
     loss: float
-    """Before the step, in nats per supervised token."""
+    """Before the step, per unit of the objective: in nats per supervised token, or per pair."""
     grad_norm: float
     """Before clipping."""
     learning_rate: float

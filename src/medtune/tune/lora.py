@@ -46,6 +46,8 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
         r=tune.rank,
         lora_alpha=tune.alpha,  # pyright: ignore[reportArgumentType]  PEFT divides it: a float is fine
         lora_dropout=0.0,
+        use_rslora=tune.adapter == "rslora",
+        use_dora=tune.adapter == "dora",
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )

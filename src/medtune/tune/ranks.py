@@ -2,9 +2,9 @@
 
 Process r of n takes every n-th pass. Weights and gradients lie in memory that all of them see; each
 sums its passes into a gradient of its own, and these are added in the order of the processes, so a
-step gives the same bits every time. The loss of a pass is divided by the supervised tokens of the
-whole step: the gradient depends neither on the cut nor on the number of processes, but for
-rounding.
+step gives the same bits every time. The loss of a pass is divided by the units (for cross-entropy
+the supervised tokens) of the whole step: the gradient depends neither on the cut nor on the number
+of processes, but for rounding.
 
 Shapes: n processes, P trained numbers.
 """
@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from medtune.llm.workers import workers
 from medtune.tune.batch import Batch
 from medtune.tune.loop import Share
-from medtune.tune.loss import summed_loss
+from medtune.tune.objective import Objective
 from medtune.tune.outcome import peak_memory
 
 STEPS_PER_SEED = 1_000_003
@@ -40,7 +40,8 @@ class _Part(NamedTuple):
     """What a process found in its share."""
 
     loss: float
-    """Summed over its supervised tokens, in nats."""
+    """Summed over its units."""
+    n_units: int
     n_tokens: int
     n_supervised: int
     peak: int
@@ -59,9 +60,10 @@ class Ranks(NamedTuple):
 
 
 @contextmanager
-def ranks(
+def ranks(  # noqa: PLR0913
     model: PreTrainedModel,
     weights: Sequence[nn.Parameter],
+    objective: Objective,
     passes: Callable[[int], list[Batch]],
     validation: Sequence[Batch],
     *,
@@ -73,6 +75,7 @@ def ranks(
     Args:
         model: With the trained weights in place.
         weights: What is trained. Their memory is moved.
+        objective: What is minimised.
         passes: The passes of a step, by its number: the same in every process.
         validation: The passes of a look.
         n: Processes; 1 computes here.
@@ -87,14 +90,15 @@ def ranks(
         mine = batches[request.rank :: n]
         if request.step is None:
             with torch.no_grad():
-                loss = sum(summed_loss(model, batch).item() for batch in mine)
+                loss = sum(objective.loss(model, batch).item() for batch in mine)
         else:
             torch.manual_seed((seed * STEPS_PER_SEED + request.step) * n + request.rank)
             _aim(weights, gradients_nP[request.rank].zero_())
-            n_supervised = sum(batch.n_supervised for batch in batches)
-            loss = sum(_accumulate(model, batch, n_supervised) for batch in mine)
+            n_units = sum(map(objective.units, batches))
+            loss = sum(_accumulate(objective.loss(model, batch), n_units) for batch in mine)
         return _Part(
             loss,
+            sum(map(objective.units, mine)),
             sum(batch.n_tokens for batch in mine),
             sum(batch.n_supervised for batch in mine),
             peak_memory(),
@@ -107,10 +111,13 @@ def ranks(
             found = dict(ask([_Request(rank, step) for rank in range(n)]))
             parts = [found[rank] for rank in range(n)]
             own.update({rank: part.peak - before for rank, part in found.items()})
-            n_supervised = sum(part.n_supervised for part in parts)
-            assert n_supervised > 0, "fit refuses examples with nothing to learn"
-            loss = sum(part.loss for part in parts) / n_supervised
-            return Share(loss, sum(part.n_tokens for part in parts), n_supervised)
+            n_units = sum(part.n_units for part in parts)
+            assert n_units > 0, "fit refuses examples with nothing to learn"
+            return Share(
+                sum(part.loss for part in parts) / n_units,
+                sum(part.n_tokens for part in parts),
+                sum(part.n_supervised for part in parts),
+            )
 
         def gradient(step: int) -> Share:
             share = together(step)
@@ -125,10 +132,9 @@ def ranks(
         yield Ranks(gradient, lambda: together(None), peak)
 
 
-def _accumulate(model: PreTrainedModel, batch: Batch, n_supervised: int) -> float:
-    """Add a pass's share to the gradient; its summed loss in nats."""
-    loss = summed_loss(model, batch)
-    (loss / n_supervised).backward()
+def _accumulate(loss: Tensor, n_units: int) -> float:
+    """Add a pass's share to the gradient; its summed loss."""
+    (loss / n_units).backward()
     return loss.item()
 
 

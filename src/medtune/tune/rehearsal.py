@@ -53,7 +53,7 @@ def rehearse(
         save_adapter(folder / ADAPTER, ready.adapter, snapshot(ready.adapter), model)
         peak = ready.team.peak()
     return Rehearsal(
-        longest_tokens=max(len(lesson.ids) for lesson in asked.train.rendered),
+        longest_tokens=max(len(one.ids) for lesson in asked.train.rendered for one in lesson),
         train_rates=rates,
         forward_rate=forward,
         peak_memory_gb=peak / 1e9,
