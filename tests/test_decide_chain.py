@@ -27,7 +27,7 @@ def small(folder: Path, **decide: object):
             **decide,
         },
         tune={"epochs": 1, "rank": 2},
-        evaluate={"resamples": 200, "max_new_tokens": 8},
+        evaluate={"resamples": 200, "max_new_tokens": 8, "retention_items": 0},
     )
 
 

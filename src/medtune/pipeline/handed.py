@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from medtune.apps import find_app
 from medtune.artifacts import Decision, read_examples, sha256_file
-from medtune.config import SourceSection
+from medtune.config import Run, SourceSection
 from medtune.fetch import resolve_source
 from medtune.pipeline.job import Job
-from medtune.records import Application, ArmResult, Example
+from medtune.records import Application, ArmResult, Example, Prediction
 
 if TYPE_CHECKING:
     from medtune.evaluate import Setup, Subject
     from medtune.llm.load import LanguageModel
+
+
+SMALL_BATTERY = 20
 
 
 def tune_small(
@@ -43,6 +46,27 @@ def tune_small(
         identity={},
     )
     return job.load(folder / "adapter"), done.seconds
+
+
+def asked_of_small_tunes(run: Run) -> int:
+    """Items of each area of medtune's own battery that `decide` asks: enough to show a large loss.
+
+    The evaluation asks all of `evaluate.retention_items`, and the user's batteries.
+    """
+    return min(run.evaluate.retention_items, SMALL_BATTERY)
+
+
+def retention_of(job: Job) -> "Callable[[LanguageModel], dict[str, list[Prediction]]] | None":
+    """Asks a model what it should not forget; None where the run file asks for nothing."""
+    n_each = asked_of_small_tunes(job.run)
+    if not n_each:
+        return None
+    stage = import_module("medtune.evaluate")
+
+    def ask(lm: "LanguageModel") -> dict[str, list[Prediction]]:
+        return stage.retention_answers(stage.subject_of(lm, "retention", job.run.evaluate), n_each)
+
+    return ask
 
 
 def suite_hashes(job: Job) -> dict[str, str]:

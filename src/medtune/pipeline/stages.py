@@ -29,7 +29,13 @@ from medtune.artifacts import (
 )
 from medtune.config import Run
 from medtune.errors import DataError
-from medtune.pipeline.handed import evaluation_setup, suite_hashes, tune_small
+from medtune.pipeline.handed import (
+    asked_of_small_tunes,
+    evaluation_setup,
+    retention_of,
+    suite_hashes,
+    tune_small,
+)
 from medtune.pipeline.job import Job
 
 A = TypeVar("A", bound=Artifact)
@@ -79,12 +85,14 @@ def decide(job: Job) -> Step:
             small_tune=partial(tune_small, job, model),
             documents=documents,
             offline=job.offline,
+            retention=retention_of(job),
         )
         return stage.decide(run, job.app, model, handed, key=key, inputs=inputs)
 
     settings = _settings(run, run.decide, run.tune, run.evaluate.scoring) | {
         "goal": run.goal,
         "numerics": job.numerics.dtype,
+        "retention_items": str(asked_of_small_tunes(run)),
     }
     return _step(job, Decision, settings, inputs, make)
 
