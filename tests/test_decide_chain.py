@@ -26,8 +26,9 @@ def small(folder: Path, **decide: object):
             "documents": [{"source": f"path:{guide}"}],
             **decide,
         },
+        model={"source": f"path:{folder / 'model'}", "numerics": "float32", "context_tokens": 512},
         tune={"epochs": 1, "rank": 2},
-        evaluate={"resamples": 200, "max_new_tokens": 8, "retention_items": 0},
+        evaluate={"resamples": 200, "max_new_tokens": 8, "retention_items": 4},
     )
 
 
