@@ -77,6 +77,7 @@ def test_which_arms_there_are_depends_on_the_task(out, models):
     assert names(APP, TRAIN) == ["majority", "classical", *PROMPTS]
     assert names(FREE_APP, TRAIN) == ["majority", *PROMPTS]
     assert "few_shot" not in names(APP, TRAIN, changed(run, shots=0))
+    assert "retrieval" not in names(APP, TRAIN, changed(run, passages=0))
     varied = dataclasses.replace(
         APP, choices=lambda example: [example.id, "none"], question=lambda example: "q"
     )

@@ -127,6 +127,11 @@ def test_retrieval_that_beats_the_other_prompts_is_recommended():
     assert says(LEVELS | {"small_tune": 0.4, "retrieval": 0.6}) == ("no", "retrieve", "retrieval")
 
 
+def test_without_retrieval_a_useless_prompt_is_not_recommended():
+    values = {"majority": 0.4, "zero_shot": 0.2, "few_shot": 0.2, "small_tune": 0.3}
+    assert says(values, guess=0.2)[:2] == ("no", "nothing_works")
+
+
 def test_a_difference_that_chance_may_explain_is_not_enough_to_tell():
     assert says(LEVELS | {"small_tune": 0.44})[:2] == ("not_enough_data", "not_enough_data")
 

@@ -59,8 +59,9 @@ class DecideSection(Section):
 
     shots: Annotated[int, Field(ge=0)] = 7
     """Worked examples in the few-shot prompt."""
-    passages: Count = 4
-    """Passages, or nearest training examples, in the prompt of the retrieval arm."""
+    passages: Annotated[int, Field(ge=0)] = 4
+    """Passages, or nearest training examples, in the prompt of the retrieval arm; 0 leaves the arm
+    out. Each question has other ones, so nothing of such a prompt is computed once for all."""
     documents: tuple[DocumentSection, ...] = ()
     """What retrieval searches. None: the training examples."""
     instructions: tuple[str, ...] = ()
@@ -102,6 +103,12 @@ class DecideSection(Section):
                 "must_cite, or more than 2 changes_per_year, makes retrieval mandatory; name what "
                 "to search in decide.documents"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _documents_are_used(self) -> Self:
+        if self.documents and not self.passages:
+            raise ValueError("documents are there to be retrieved from; set passages to 1 or more")
         return self
 
     @model_validator(mode="after")

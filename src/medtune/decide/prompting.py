@@ -93,7 +93,8 @@ def recipes_of(desk: Desk) -> dict[str, list[Recipe]]:
     if min(map(len, shown)) > 0:
         tries[FEW_SHOT] = [_recipe(name, shots=ids) for name, ids in zip(names, shown, strict=True)]
     halves = (settings.passages, max(1, settings.passages // 2))
-    tries[RETRIEVAL] = [_recipe(name, passages=halves[i % 2]) for i, name in enumerate(names)]
+    if settings.passages:
+        tries[RETRIEVAL] = [_recipe(name, passages=halves[i % 2]) for i, name in enumerate(names)]
     if settings.endpoint is not None:
         tries[ENDPOINT] = [_recipe(name) for name in names]
     return tries

@@ -58,9 +58,11 @@ def tunes_of(desk: Desk, recipes: Mapping[str, Recipe]) -> list[Tune]:
     settings = desk.run.decide
     if not settings.may_learn:
         return []
-    retrieving = asking(
-        desk.app, recipes[RETRIEVAL].wording, around=around(desk, recipes[RETRIEVAL])
-    )
+    retrieving = desk.app
+    if settings.documents:
+        recipe = recipes[RETRIEVAL]
+        own = settings.instructions
+        retrieving = asking(desk.app, recipe.wording, own=own, around=around(desk, recipe))
     top = TUNE_RETRIEVAL if settings.must_retrieve else SMALL_TUNE
     app = retrieving if settings.must_retrieve else desk.app
     rungs = ladder(min(settings.tune_examples, len(desk.train)))

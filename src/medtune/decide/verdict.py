@@ -235,7 +235,7 @@ def _without_tune(decision: Decision) -> tuple[str, str]:
     retrieval = _retrieval_is_ahead(decision)
     best = RETRIEVAL if retrieval == "yes" else _best_without_retrieval(decision)
     use = usefulness(decision, best)
-    if use == "no" and retrieval != "yes":
+    if use == "no" and retrieval != "yes" and any(a.name == RETRIEVAL for a in decision.arms):
         best, use = RETRIEVAL, usefulness(decision, RETRIEVAL)
     if use == "yes" and retrieval != "not_enough_data":
         return ("retrieve" if best == RETRIEVAL else "prompt"), best
