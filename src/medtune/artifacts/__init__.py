@@ -45,6 +45,7 @@ from medtune.artifacts.kinds import (
     Decision,
     DriftTest,
     Monitor,
+    Parity,
     Release,
     TuneRecord,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "Memorisation",
     "Monitor",
     "Outcome",
+    "Parity",
     "Perturbed",
     "Release",
     "Retained",

@@ -130,8 +130,11 @@ def release(job: Job) -> Step:
     inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.folder.sha256}
 
     def make(key: str) -> Release:
+        found = import_module("medtune.tune").parity(
+            run, job.app, job.load(), job.adapter, job.load(job.adapter)
+        )
         stage = import_module("medtune.release")
-        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder)
+        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder, parity=found)
 
     return _step(job, Release, _settings(run, run.serve), inputs, make)
 
