@@ -30,6 +30,8 @@ SHOWN_TOKENS = 400
 CHECKPOINT_COPIES = 8
 """Adapter sizes on disk at once: two checkpoints with two optimizer moments, the best weights and
 the adapter itself."""
+CURVE = 1.65
+"""All tunes of the learning curve, in multiples of the largest."""
 ITEM_TOKENS = 45
 """Of an item of the battery with its options, about."""
 SLOWER = 1.5
@@ -224,8 +226,11 @@ def _time(flight: _Flight) -> str:
     small = min(1.0, run.decide.tune_examples / max(1, splits["train"].kept)) * tokens
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens
-    # Three arms of the model on each split: two prompts and the tune.
-    scored = 3 * (splits["validation"].tokens + splits["test"].tokens) + looks + _beside(flight)
+    # Seven tunes and three prompts on validation, one tune and three prompts on the test.
+    prompts = 1 + run.decide.passages / 2
+    scored = (9 + prompts) * splits["validation"].tokens + (3 + prompts) * splits["test"].tokens
+    scored += looks + _beside(flight)
+    small *= CURVE
     fast = (tokens + small) / seen.train_rates[-1] + scored / seen.forward_rate
     slow = SLOWER * ((tokens + small) / seen.train_rates[0] + scored / seen.forward_rate)
     return f"{duration(fast)} to {duration(slow)} for the whole chain on this machine as it is now"

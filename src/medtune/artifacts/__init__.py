@@ -6,6 +6,17 @@ have their hashes, the stage need not run again.
 """
 
 from medtune.artifacts.data import Check, DataCard, Forecast, Outcome, TokenCount, Topic
+from medtune.artifacts.decision import (
+    Arm,
+    Comparison,
+    Cost,
+    Curve,
+    CurveBand,
+    CurvePoint,
+    Decision,
+    Facts,
+    Recipe,
+)
 from medtune.artifacts.evaluation import (
     Confidence,
     Dated,
@@ -40,9 +51,6 @@ from medtune.artifacts.files import (
 )
 from medtune.artifacts.head import Artifact
 from medtune.artifacts.kinds import (
-    Arm,
-    Comparison,
-    Decision,
     DriftTest,
     Monitor,
     Parity,
@@ -56,12 +64,17 @@ __all__ = [
     "Check",
     "Comparison",
     "Confidence",
+    "Cost",
+    "Curve",
+    "CurveBand",
+    "CurvePoint",
     "DataCard",
     "Dated",
     "Decision",
     "Domain",
     "DriftTest",
     "Evaluation",
+    "Facts",
     "Fairness",
     "Forecast",
     "Judged",
@@ -71,6 +84,7 @@ __all__ = [
     "Outcome",
     "Parity",
     "Perturbed",
+    "Recipe",
     "Release",
     "Retained",
     "Selection",

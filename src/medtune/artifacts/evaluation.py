@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medtune.artifacts.decision import Arm, Comparison
 from medtune.artifacts.head import Artifact
-from medtune.artifacts.kinds import Arm, Comparison
 from medtune.records import Estimate, Verdict
 
 STRICT = ConfigDict(extra="forbid", frozen=True)

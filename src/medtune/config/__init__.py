@@ -5,6 +5,7 @@ is known or an error. The resolved run is written to `<out>/run.yaml`, which rep
 """
 
 from medtune.config.data import DataSection, SourceFormat, SourceSection
+from medtune.config.decide import DecideSection, DocumentSection, EndpointSection
 from medtune.config.evaluate import (
     EthicsSection,
     EvaluateSection,
@@ -15,7 +16,6 @@ from medtune.config.evaluate import (
 from medtune.config.file import dump_run, load_run
 from medtune.config.sections import (
     AnswerKind,
-    DecideSection,
     GoalName,
     ModelSection,
     MonitorSection,
@@ -29,6 +29,8 @@ __all__ = [
     "AnswerKind",
     "DataSection",
     "DecideSection",
+    "DocumentSection",
+    "EndpointSection",
     "EthicsSection",
     "EvaluateSection",
     "GoalName",

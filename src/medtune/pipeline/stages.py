@@ -23,6 +23,7 @@ from medtune.artifacts import (
     Release,
     TuneRecord,
     canonical_sha256,
+    sha256_file,
     sha256_path,
     stage_key,
 )
@@ -66,13 +67,20 @@ def data(job: Job) -> Step:
 def decide(job: Job) -> Step:
     """Run the decide stage, unless it is current."""
     run = job.run
-    inputs = _splits(job, "train", "validation")
+    documents = job.documents
+    inputs = _splits(job, "train", "validation") | {
+        f"document {path.name}": sha256_file(path) for path in documents
+    }
 
     def make(key: str) -> Decision:
         model = job.load()
         stage = import_module("medtune.decide")
-        small_tune = partial(tune_small, job, job.run.out / "decide" / "small_tune")
-        return stage.decide(run, job.app, model, small_tune, key=key, inputs=inputs)
+        handed = stage.Handed(
+            small_tune=partial(tune_small, job, model),
+            documents=documents,
+            offline=job.offline,
+        )
+        return stage.decide(run, job.app, model, handed, key=key, inputs=inputs)
 
     settings = _settings(run, run.decide, run.tune, run.evaluate.scoring) | {
         "goal": run.goal,
@@ -84,8 +92,8 @@ def decide(job: Job) -> Step:
 def tune(job: Job) -> Step:
     """Run the tune stage, unless it is current. The decision, and so the gates, come first."""
     run = job.run
-    decision = Decision.load(run.out)
-    inputs = _splits(job, "train", "validation") | {"decision": decision.key}
+    decision = Decision.load(run.out).verified(run.out)
+    inputs = _splits(job, "train", "validation") | {"decision": decision.signature}
 
     def make(key: str) -> TuneRecord:
         model = job.load()
@@ -99,10 +107,10 @@ def evaluate(job: Job) -> Step:
     """Run the evaluate stage, unless it is current."""
     run = job.run
     record = TuneRecord.load(run.out)
-    decision = Decision.load(run.out)
+    decision = Decision.load(run.out).verified(run.out)
     inputs = _splits(job, "train", "validation", "test") | {
         "adapter": canonical_sha256(record.outputs),
-        "decision": decision.key,
+        "decision": decision.signature,
         **suite_hashes(job),
     }
 
@@ -130,6 +138,7 @@ def release(job: Job) -> Step:
     inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.folder.sha256}
 
     def make(key: str) -> Release:
+        import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
         found = import_module("medtune.tune").parity(
             run, job.app, job.load(), job.adapter, job.load(job.adapter)
         )
@@ -155,13 +164,13 @@ def refuse_stale(out: Path) -> None:
     Raises:
         DataError: One is older than a change before it, so it says nothing of what is there now.
     """
-    card, decision = DataCard.load(out), Decision.load(out)
+    card, decision = DataCard.load(out), Decision.load(out).verified(out)
     record, evaluation = TuneRecord.load(out), Evaluation.load(out)
     links = (
         ("decide", decision, "train", card.outputs["train.jsonl"]),
         ("decide", decision, "validation", card.outputs["validation.jsonl"]),
         ("tune", record, "train", card.outputs["train.jsonl"]),
-        ("tune", record, "decision", decision.key),
+        ("tune", record, "decision", decision.signature),
         ("evaluate", evaluation, "test", card.outputs["test.jsonl"]),
         ("evaluate", evaluation, "adapter", canonical_sha256(record.outputs)),
     )
