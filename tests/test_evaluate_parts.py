@@ -399,12 +399,17 @@ def test_a_domain_where_the_tuned_model_is_worse_is_found(out):
 
     made = bench(out, subject("tuned", harmed), subject("base", reads))
     base = replace(made.base.ask(APP, made.test), name="zero_shot")
-    found = measure_transfer(made, base, {"other": examples(60, "there")})
+    there = [replace(e, fields={"text": f"There: {words_of(e)}"}) for e in examples(60, "there")]
+    copies = [replace(e, id=f"copy-{e.id}") for e in examples(5, "train")]
+    found = measure_transfer(made, base, {"other": [*there, *copies]})
     by_value = {(row.attribute, row.value): row for row in found}
     assert by_value["site", "A"].harmed != "yes"
     assert by_value["site", "A"].n_train == 40
     assert by_value["set", "other"].harmed == "yes"
     assert by_value["set", "other"].n_train == 0
+    assert (by_value["set", "other"].left_out, by_value["set", "other"].after.n) == (5, 60)
+    with pytest.raises(DataError, match="other: 0 examples that train does not hold"):
+        measure_transfer(made, base, {"other": copies})
     one_site = [replace(e, subgroups={}) for e in made.test]
     with pytest.raises(NotMeasured, match="one source"):
         measure_transfer(replace(made, test=one_site), base, {})
