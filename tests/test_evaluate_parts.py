@@ -332,6 +332,19 @@ def test_a_gap_that_may_be_chance_is_not_called_one(out):
     assert row.worse == "not_enough_data"
 
 
+def test_a_real_gap_that_may_be_within_the_margin_is_not_called_too_large(out):
+    def slightly(example):
+        missed = example.subgroups["site"] == "B" and int(example.id[-3:]) % 16 == 0
+        return "no such label" if missed else reads(example)
+
+    made = bench(out, subject("tuned", slightly), test=examples(600, "test"))
+    found = measure_fairness(APP, made.answers, None, margin=0.05, resamples=400, seed=0)
+    row = next(r for r in found.rows if (r.value, r.metric) == ("B", "accuracy"))
+    assert row.gap.value < -0.05 < row.gap.high < 0
+    assert row.p_adjusted < 0.05
+    assert row.worse == "not_enough_data"
+
+
 def test_intersections_are_reported_where_they_are_large_enough(out):
     test = [
         replace(e, subgroups=e.subgroups | {"sex": "f" if i % 2 else "m"})
