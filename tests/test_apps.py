@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from medtune.answers import find_label
 from medtune.apps import APPS, NOT_BUILT, drug_discovery, find_app
 from medtune.config import Run
 from medtune.errors import ConfigError, DataError
@@ -56,15 +57,37 @@ def wheel(tmp_path: Path) -> Path:
     return path
 
 
+FIELDS: dict[str, dict[str, str]] = {
+    "drug_discovery": {
+        "sentence": "Rapamycin lowers tau.",
+        "first": "rapamycin",
+        "second": "MAPT",
+    },
+    "chatbot": {
+        "term": "Neurogenic bladder",
+        "passage": "Bladder dysfunction caused by neurologic damage.",
+        "source": "HP:0000011",
+    },
+    "mental_health": {"checkin": "Most days: sad, lonely. Rarely: hopeful, happy."},
+}
+"""What an example of each application holds."""
+TARGETS: dict[str, list[Json]] = {
+    "chatbot": [
+        ["Lack of bladder control due to nerve damage", "Nerve damage to the bladder"],
+        ["Weak bladder"],
+    ],
+}
+"""Targets of the applications that have no choices."""
+
+
 def examples_of(app: Application) -> list[Example]:
-    """One example for each reply that the application can give."""
-    assert app.choices is not None
-    fields = {"sentence": "Rapamycin lowers tau.", "first": "rapamycin", "second": "MAPT"}
+    """Three examples for each reply that the application can give."""
+    fields = FIELDS[app.name]
     bare = Example(id="0", group="g0", fields=fields, target=None)
-    labels: Sequence[str] = app.choices(bare)
+    targets = TARGETS[app.name] if app.choices is None else list(app.choices(bare))
     return [
-        Example(id=f"{label}-{n}", group=f"g{n}", fields=fields, target=label)
-        for label in labels
+        Example(id=f"{number}-{n}", group=f"g{n}", fields=fields, target=target)
+        for number, target in enumerate(targets)
         for n in range(3)
     ]
 
@@ -113,10 +136,17 @@ class TestEveryApplication:
         assert text == (GOLDEN / f"prompt_{app.name}.txt").read_text(encoding="utf-8")
 
     def test_every_choice_parses_back_to_itself(self, app: Application):
-        assert app.choices is not None
         for example in examples_of(app):
+            if app.choices is None:
+                assert app.parse(example, app.reply(example)) == app.reply(example)
+                continue
             assert app.parse(example, app.reply(example)) == example.target
             assert app.reply(example) in app.choices(example)
+
+    def test_the_order_of_the_choices_does_not_matter(self, app: Application):
+        for example in examples_of(app):
+            offered = [] if app.choices is None else list(app.choices(example))
+            assert all(find_label(one, offered[::-1]) == one for one in offered)
 
     def test_it_says_what_it_is_for_and_what_it_is_not_for(self, app: Application):
         assert app.intended_use

@@ -1,4 +1,4 @@
-"""Red flags: every rule meets its own examples and no look-alike, whatever the spelling around it."""
+"""Red flags: every rule meets its own examples and no look-alike, whatever the spelling."""
 
 import time
 
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from medtune.clinical.helplines import actions
 from medtune.clinical.redflags import rule_book, triage, triage_turns
-from medtune.clinical.redflags.lexicon import add_phrase, find, graph_of
 from medtune.clinical.redflags.lexicon import Node as Node
+from medtune.clinical.redflags.lexicon import add_phrase, find, graph_of
 from medtune.clinical.redflags.rules import parse
 from medtune.clinical.redflags.text import is_one_slip, plain, read, speller
 from medtune.clinical.urgency import Urgency
