@@ -19,7 +19,7 @@ NUMBER_CONCEPTS = frozenset(
     (
         *("age_under_3_months", "age_3_to_6_months", "age_65", "fever_measured", "fever_39"),
         *("fever_40", "oxygen_low", "pulse_fast", "many_pills", "sugar_very_low", "sugar_low"),
-        *("sugar_high", "pressure_180", "pressure_160", "pressure_140"),
+        *("sugar_high", "pressure_180", "pressure_160", "pressure_140", "weeks_along"),
     )
 )
 """What `numbers.py` finds."""
