@@ -35,6 +35,10 @@ HEAT = {
     "c",
     "f",
 }
+UNITS = frozenset(
+    ("kg", "kilos", "lbs", "pounds", "cm", "mm", "mg", "ml", "g", "weeks", "years", "percent", "km")
+)
+"""Units that make a number no temperature."""
 OXYGEN = {"oxygen", "o2", "spo2", "sats", "sat", "saturation", "sp02", "oximeter"}
 SUGAR = {"sugar", "sugars", "glucose", "bg", "bs", "bgl", "bm", "cbg", "dexcom", "libre"}
 KETONES = {"ketone", "ketones"}
@@ -79,6 +83,8 @@ def find_numbers(text: Text) -> Iterator[Found]:
         near = _near(text, number.place)
         yield from (Found(name, number.place, number.place + 1) for name in _age(text, number))
         yield from (Found(name, number.place, number.place + 1) for name in _reading(number, near))
+        if not near & HEAT and not number.unit and _is_bare_fever(text, number):
+            yield from (Found(one, number.place, number.place + 1) for one in _fever(number.value))
         yield from _weeks(text, number)
     for place, word in enumerate(text.words):
         match = PRESSURE.fullmatch(word)
@@ -160,6 +166,13 @@ def _reading(number: Number, near: frozenset[str]) -> Iterator[str]:
         yield "pulse_fast"
     if near & PILLS and 10 <= value <= 500:  # noqa: PLR2004  above ten, any drug needs advice
         yield "many_pills"
+
+
+def _is_bare_fever(text: Text, number: Number) -> bool:
+    """Whether a number such as 38.7 stands without a unit of anything else."""
+    after = text.words[number.place + 1 : number.place + 2]
+    has_point = "." in text.words[number.place]
+    return has_point and 38 <= number.value <= 42.5 and not (set(after) & UNITS)  # noqa: PLR2004
 
 
 def _fever(value: float) -> Iterator[str]:
