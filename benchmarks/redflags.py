@@ -152,8 +152,8 @@ def own_wording(name: str, report: dict[str, object]) -> None:
     for level, (hits, n) in total.items():
         print(line(f"  {level}: all", hits, n))
         report[f"{name}_{level}"] = [hits, n]
-    crisis = sets["emergency"]["suicide"]
-    report[f"{name}_suicide"] = [sum(reaches(t, Urgency.EMERGENCY) for t in crisis), len(crisis)]
+    crisis = [t for kind in ("suicide", "mind") for t in sets["emergency"].get(kind, [])]
+    report[f"{name}_crisis"] = [sum(reaches(t, Urgency.EMERGENCY) for t in crisis), len(crisis)]
     benign = [text for texts in sets["benign"].values() for text in texts]
     alarms = sum(reaches(text, Urgency.URGENT) for text in benign)
     print(line("  alarms on look-alikes", alarms, len(benign)))
