@@ -226,7 +226,10 @@ def denied_parts(sentence: str) -> list[Span]:
             )
             if cue[0].lower() == "without":
                 end = min(end, _words_on(sentence, cue.end(), 4))
-            parts.append(Span(cue.start(), end))
+            if parts and cue.start() < parts[-1].end:
+                parts[-1] = Span(parts[-1].start, max(parts[-1].end, end))
+            else:
+                parts.append(Span(cue.start(), end))
     for cue in DENIAL_AFTER.finditer(sentence):
         if cue[0].strip().lower() == "none" or _inside(cue.start(), parts):
             continue
@@ -253,8 +256,9 @@ def _last_words(sentence: str, place: int, n: int) -> int:
 
 
 def _clause_end(sentence: str, place: int) -> int:
-    match = END.search(sentence, place)
-    return match.start() if match else len(sentence)
+    limit = min(place + WINDOW, len(sentence))
+    match = END.search(sentence, place, limit)
+    return match.start() if match else limit
 
 
 def _family_end(sentence: str, place: int) -> int:
