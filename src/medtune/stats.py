@@ -201,6 +201,16 @@ def brier(predictions: Sequence[Prediction]) -> float:
     return float(np.mean((confidence - right) ** 2))
 
 
+def wilson(events: int, n: int) -> Estimate:
+    """The share of independent events, with its score interval (Wilson 1927, JASA 22:209)."""
+    assert 0 <= events <= n > 0, f"{events} events of {n}"
+    share, z2 = events / n, Z_INTERVAL**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_INTERVAL * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    low, high = min(share, middle - half), max(share, middle + half)
+    return Estimate(share, max(0.0, low), min(1.0, high), n, n, "Wilson's score interval")
+
+
 def _by_group(predictions: Sequence[Prediction]) -> list[list[Prediction]]:
     """The predictions by group, groups by name and their members by id."""
     groups: dict[str, list[Prediction]] = {}

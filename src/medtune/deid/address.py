@@ -39,7 +39,9 @@ def _town(document: Document, street: Span) -> Span | None:
     while first < len(document.words) and document.words[first] in ",?-":
         first += 1
     last = first
-    while last < min(len(document.words), first + MOST_WORDS) and _is_in_town(document, first, last):
+    while last < min(len(document.words), first + MOST_WORDS) and _is_in_town(
+        document, first, last
+    ):
         last += 1
     while last > first and is_particle(document, last - 1):
         last -= 1

@@ -26,7 +26,15 @@ NUMERIC = (
     r"(?P<a>\d{1,2})(?P<s2>[ ]?[-/.][ ]?)(?P<b>\d{1,2})(?P=s2)(?P<y2>(?:19|20)\d\d|\d\d)"
     r"(?![\d%]|[.,/-]\d|[ ]?(?:mg|ml|mm|cm|x)\b)"
 )
-TIME = r"(?:[ ]?(?:t|,|at|a las)?[ ]?\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:[ ]?[ap]\.?m\.?)?(?:z|[+-]\d\d:?\d\d)?)?"
+TIME = (
+    r"(?:[ ]?(?:t|,|at|a las)?[ ]?\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:[ ]?[ap]\.?m\.?)?"
+    r"(?:z|[+-]\d\d:?\d\d)?)?"
+)
+ORDINALS = (
+    r"(?:twenty|thirty)[ -](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|first"
+    r"|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth"
+    r"|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|thirtieth"
+)
 YEARS = r"(?:19|20)\d\d"
 
 
@@ -39,7 +47,7 @@ class Found(NamedTuple):
     month: int | None
     year: int | None
     parts: tuple[tuple[int, int, str], ...]
-    """Start, end and role (`day`, `month`, `name`, `year`, `yy`) of each part, in order of place."""
+    """Start, end and role (`day`, `month`, `name`, `year`, `yy`) of each part, in order."""
 
 
 def find_dates(document: Document) -> Iterator[Span]:
@@ -135,8 +143,10 @@ def _english(months: str, full: str, weekdays: str) -> tuple[str, ...]:
     nth = r"(?:st|nd|rd|th)?"
     return (
         rf"(?P<n3>{month}),? (?:of )?(?P<y5>{YEARS})",
-        rf"(?:(?:{weekdays}),? )?(?P<n1>{month}),? (?P<d2>\d{{1,2}}){nth}(?:,? ?(?P<y3>{YEARS}|'?\d\d(?=\b)))?",
+        rf"(?:(?:{weekdays}),? )?(?P<n1>{month}),? (?P<d2>\d{{1,2}}){nth}"
+        rf"(?:,? ?(?P<y3>{YEARS}|'?\d\d(?=\b)))?",
         rf"(?P<d3>\d{{1,2}}){nth}[ -](?:of )?(?P<n2>{month})(?:,?[ -](?P<y4>{YEARS}|\d\d))?",
+        rf"(?P<n5>{full}) (?:the )?(?:{ORDINALS})(?:,? (?P<y7>{YEARS}))?",
         rf"(?<=\b(?:in|of|on|by)[ ])(?P<n4>{full})",
         r"(?<=\bon )(?P<m2>\d{1,2})/(?P<d4>\d{1,2})(?![/\d])",
         r"(?<=\bsince )(?P<m3>\d{1,2})/(?P<d5>\d{1,2})(?![/\d])",
@@ -148,11 +158,12 @@ def _english(months: str, full: str, weekdays: str) -> tuple[str, ...]:
 
 def _spanish(months: str, weekdays: str) -> tuple[str, ...]:
     return (
-        rf"(?:(?:{weekdays}),? )?(?P<d2>\d{{1,2}})(?:\.?[ºª°])? (?:de )?(?P<n1>{months})(?:,? (?:del? )?(?:ano )?(?P<y3>{YEARS}))?",
+        rf"(?:(?:{weekdays}),? )?(?P<d2>\d{{1,2}})(?:\.?[ºª°])? (?:de )?(?P<n1>{months})"
+        rf"(?:,? (?:del? )?(?:ano )?(?P<y3>{YEARS}))?",
         rf"(?P<d3>\d{{1,2}})[-/](?P<n2>{months})[-/](?P<y4>{YEARS}|\d\d)",
         rf"(?P<n3>{months}),? (?:del? )?(?:ano )?(?P<y5>{YEARS})",
         rf"(?P<n4>{months})",
-        r"(?:[ ]?(?P<m1b>\d\d)/(?P<y7>(?:19|20)\d\d))",
+        rf"(?P<m2>\d\d)/(?P<y7>{YEARS})",
         rf"ano (?:de )?(?P<y8>{YEARS})",
         rf"(?:{weekdays})",
         rf"(?P<y6>{YEARS})(?!\s*(?:mg|ml|mcg|g|cc|kcal|cal|ui|horas|u)\b)",

@@ -13,8 +13,8 @@ AGE = 68
 WORDS = 35
 
 ENGLISH_AGE = (
-    r"(?<![\w.,/-])(?P<one>\d{1,3}(?:\.\d)?[ -]?(?:years?[ -]?olds?|y/?o\b|yo\b|y\.o\.?|yr?s?[ -]old|year[ -]old"
-    r"|-?years? of age|months?[ -]old|m\.?o\.?\b|weeks?[ -]old|days?[ -]old))"
+    r"(?<![\w.,/-])(?P<one>\d{1,3}(?:\.\d)?[ -]?(?:years?[ -]?olds?|y/?o\b|yo\b|y\.o\.?"
+    r"|yr?s?[ -]old|year[ -]old|-?years? of age|months?[ -]old|m\.?o\.?\b|weeks?[ -]old|days?[ -]old))"
     r"|\b(?:aged|age|age of|turned) (?P<two>\d{1,3})\b"
 )
 NUMBER_WORDS = (
@@ -30,12 +30,12 @@ PERSON = (
 UNIT = r"(?:anos?|meses|mes|dias|semanas)"
 SPANISH_AGE = (
     rf"(?<![\w.,/])(?P<one>(?:\d{{1,3}}|{NUMBER_WORDS}) {UNIT})\b(?= de edad)"
-    rf"|\b{PERSON}\b[^.\n\d]{{0,30}}?\b(?:de|con|tiene) (?P<two>(?:\d{{1,3}}|{NUMBER_WORDS}) {UNIT})\b"
+    rf"|\b{PERSON}\b[^.\n\d]{{0,30}}?\b(?:de|con|tiene) "
+    rf"(?P<two>(?:\d{{1,3}}|{NUMBER_WORDS}) {UNIT})\b"
     r"(?! de evolucion)"
     rf"|\ba los (?P<three>\d{{1,2}} anos)\b(?! de (?:la|evolucion|seguimiento))"
-    rf"|\b(?P<four>\d{{1,3}}) anos de edad"
 )
-"""Source of the forms: how Spanish case reports open, `varón de 57 años`, `a los 7 años de edad`."""
+"""How Spanish case reports tell ages: `varón de 57 años`, `a los 7 años de edad`."""
 
 
 def find_extras(document: Document) -> Iterator[Span]:

@@ -12,8 +12,16 @@ from medtune.deid.vocabulary import VOCABULARIES, Field
 
 LABELLED = 75
 """Weight of what a label with a colon announces; without a colon it is 10 less."""
-ADDRESS = 85
-"""A whole line after `Address:` is one address, whatever its parts look like."""
+CODED = 92
+"""Weight of a number after its own label: `Fax:` makes a fax of what looks like a telephone."""
+ADDRESS: dict[Language, int] = {"en": 48, "es": 85}
+"""The line after `Address:`. English addresses are read in parts, of which this is the rest; the
+parts of Spanish ones (street, number, floor, door) make one line."""
+DATE = re.compile(
+    r"(?:\d{1,2}[-/.]\d{1,2}[-/.](?:\d\d){1,2}|(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2})\b"
+)
+DATED: frozenset[Kind] = frozenset({"id", "phone", "fax"})
+"""Whose labels stand before dates, too: `Visit: 12/03/2024`, `last contact 12/03/2024`."""
 MIN_DIGITS = 4
 """Of a code that follows a label without a colon: "visit 2" is not one."""
 MIN_PHONE = 5
@@ -51,18 +59,26 @@ def find_fields(document: Document) -> Iterator[Span]:
 def _spans(document: Document, reader: _Reader, match: re.Match[str]) -> Iterator[Span]:
     start, end = match.span("value")
     has_colon = any(mark in document.flat[match.start() : start] for mark in ":=#")
-    if reader.reads in ("code", "digits") and not has_colon:
+    if reader.reads in ("code", "digits"):
         least = MIN_PHONE if reader.kind in ("phone", "fax") else MIN_DIGITS
-        if sum(c.isdigit() for c in match["value"]) < least:
+        if not has_colon and sum(c.isdigit() for c in match["value"]) < least:
             return
-    weight = LABELLED if has_colon else LABELLED - 10
-    if reader.kind == "street":
-        weight = ADDRESS
+        if reader.kind in DATED and DATE.match(match["value"]):
+            return
+    weight = _weight(document.language, reader, has_colon=has_colon)
     if reader.reads == "places":
         for part in re.finditer(r"[^,/()\s][^,/()]*", document.text[start:end]):
             yield _trimmed(document, start + part.start(), start + part.end(), reader.kind, weight)
     elif start < end:
         yield _trimmed(document, start, end, reader.kind, weight)
+
+
+def _weight(language: Language, reader: _Reader, *, has_colon: bool) -> int:
+    if reader.kind == "street":
+        return ADDRESS[language]
+    if reader.reads in ("code", "digits") and has_colon and reader.kind != "id":
+        return CODED
+    return LABELLED if has_colon else LABELLED - 10
 
 
 def _trimmed(document: Document, start: int, end: int, kind: Kind, weight: int) -> Span:

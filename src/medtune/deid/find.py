@@ -8,17 +8,35 @@ from medtune.deid.document import Document, read
 from medtune.deid.extras import find_extras
 from medtune.deid.fields import find_fields
 from medtune.deid.kinds import Language
-from medtune.deid.patterns import find_forms
+from medtune.deid.patterns import CHECKED, find_forms
 from medtune.deid.people import find_people
 from medtune.deid.places import find_places
 from medtune.deid.places_english import find_english_places
 from medtune.deid.places_spanish import find_spanish_places
 from medtune.deid.span import Span, resolve
+from medtune.deid.tagger import Tagger
 
 
-def find(text: str, language: Language, known: Iterable[str] = ()) -> list[Span]:
-    """Every identifier in a text, in order of place, none overlapping."""
-    return resolve(candidates(read(text, language), known), text)
+def find(
+    text: str, language: Language, known: Iterable[str] = (), tagger: Tagger | None = None
+) -> list[Span]:
+    """Every identifier in a text, in order of place, none overlapping.
+
+    With a tagger its word counts for the kinds that it was trained on; the rules keep the other
+    kinds, and what has a form or a check digit that nothing else has.
+
+    Args:
+        text: The text.
+        language: Its language.
+        known: Names that it may hold.
+        tagger: A tagger for this language.
+    """
+    document = read(text, language)
+    proposed = resolve(candidates(document, known), text)
+    if tagger is None or not document.words:
+        return proposed
+    kept = (s for s in proposed if s.kind not in tagger.kinds or s.weight >= CHECKED)
+    return resolve([*tagger.tag(document, proposed), *kept], text)
 
 
 def candidates(document: Document, known: Iterable[str] = ()) -> Iterator[Span]:

@@ -57,10 +57,14 @@ FORMS = (
     Form("ip", re.compile(r"\b(?:[0-9A-Fa-f]{1,4}:){4,7}[0-9A-Fa-f]{1,4}\b"), SURE, needs=":"),
     Form("ip", re.compile(r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b"), SURE),
     Form("id", re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), SURE),
-    Form("account", re.compile(r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{2,4}){3,9}\b"), CHECKED, is_iban),
+    Form(
+        "account", re.compile(r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{2,4}){3,9}\b"), CHECKED, is_iban
+    ),
     Form("account", re.compile(r"\b\d(?:[ -]?\d){12,18}\b"), CHECKED, is_card),
     Form("ssn", re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), SURE, is_ssn, "-"),
-    Form("ssn", re.compile(r"\b[XYZxyz]?-?\d{1,2}\.?\d{3}\.?\d{3}[ -]?[A-Za-z]\b"), CHECKED, is_dni),
+    Form(
+        "ssn", re.compile(r"\b[XYZxyz]?-?\d{1,2}\.?\d{3}\.?\d{3}[ -]?[A-Za-z]\b"), CHECKED, is_dni
+    ),
     Form("licence", re.compile(r"\b[12]\d{9}\b"), LIKELY, is_npi),
     Form("ssn", re.compile(r"\b\d{3} \d{3} \d{4}\b"), LIKELY, is_nhs),
     Form("vehicle", re.compile(r"\b[A-HJ-NPR-Z0-9]{17}\b"), CHECKED, is_vin),
@@ -74,7 +78,10 @@ FORMS = (
     ),
     Form(
         "phone",
-        re.compile(r"(?<![\w.])(?:\+|00 ?)[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}\b" + EXTENSION),
+        re.compile(
+            r"(?<![\w.])(?:\+|00 ?)[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}\b"
+            + EXTENSION
+        ),
         CHECKED - 2,
         _is_phone,
     ),
@@ -88,7 +95,8 @@ FORMS = (
     Form(
         "phone",
         re.compile(
-            r"(?<![\w.,-])[6789]\d{2}[ .-]?(?:\d{3}[ .-]?\d{3}|\d{2}[ .-]\d{2}[ .-]\d{2})(?![\w-]|[.,]\d)"
+            r"(?<![\w.,-])[6789]\d{2}[ .-]?(?:\d{3}[ .-]?\d{3}|\d{2}[ .-]\d{2}[ .-]\d{2})"
+            r"(?![\w-]|[.,]\d)"
             r"|(?<![\w.,-])9\d[ .-]\d{3}[ .-]?\d{2}[ .-]?\d{2}(?![\w-]|[.,]\d)"
         ),
         LIKELY,

@@ -27,11 +27,21 @@ from medtune.deid.runs import (
 from medtune.deid.span import Span
 from medtune.deid.vocabulary import VOCABULARIES
 
+SURE_CUES = frozenset({"name is", "name was", "names is", "daughter named", "son named"})
+"""What announces a name even where no capital does."""
 LABELLED = 79
 TITLED = 78
 LISTED = 60
 """Weight of a name that the tables of names know."""
 REPEATED = 55
+UNDOTTED = frozenset(
+    {
+        "doctor", "professor", "nurse", "surgeon", "attending", "miss", "master", "sir", "madam",
+        "mister", "missus", "reverend", "father", "mother", "sister", "brother", "judge", "officer",
+        "uncle", "aunt", "president", "senator", "captain", "colonel", "sergeant", "lieutenant",
+    }
+)  # fmt: skip
+"""Titles that are no abbreviations."""
 PLACE = CITY | STATE | COUNTRY
 
 
@@ -46,9 +56,7 @@ def find_people(document: Document, known: Iterable[str] = ()) -> list[Span]:
     found = [*_labelled(document), *_titled(document)]
     found += _listed(document) if document.case == "mixed" else _caseless(document)
     found += _joined(document, found)
-    roles = _roles(document, found) | {
-        part: "patient" for name in known for part in _parts(name)
-    }
+    roles = _roles(document, found) | {part: "patient" for name in known for part in _parts(name)}
     named = [_in_role(document, span, roles) for span in found]
     return named + list(_repeated(document, roles))
 
@@ -68,12 +76,23 @@ def _labelled(document: Document) -> Iterator[Span]:
     for kind, pattern in _labels(document.language):
         for match in pattern.finditer(document.flat):
             first = document.token_at(match.end())
-            if first < len(document.words) and "\n" not in document.text[
-                match.end() : document.starts[first]
-            ]:
+            if (
+                first < len(document.words)
+                and "\n" not in document.text[match.end() : document.starts[first]]
+            ):
                 run = _after_label(document, first)
-                if run:
+                if run and _is_named(document, run, match[0]):
                     yield _span(document, run, kind, "label", LABELLED)
+
+
+def _is_named(document: Document, run: Run, label: str) -> bool:
+    """Whether a label names: before speech, as in `Doctor: Good morning`, it does not."""
+    what = document.bits(document.words[run.first])
+    doubtful = what & WORD or (what & KNOWN and not what & (GIVEN | SURNAME))
+    if not doubtful or document.language == "es" or "name" in label:
+        return True
+    second = document.bits(document.words[run.last - 1])
+    return run.last - run.first > 1 and not second & WORD
 
 
 @cache
@@ -139,6 +158,8 @@ def _titled(document: Document) -> Iterator[Span]:
 def _after_title(document: Document, i: int, j: int) -> Run | None:
     """The name that starts at token `j` after the title at `i`, if it is meant as one."""
     dotted = document.words[i + 1] == "."
+    if dotted and document.low[i] in UNDOTTED:
+        return None  # the end of a sentence: `Yes, sir. What ...`
     if document.case != "mixed":
         return _lower_run(document, j) if len(document.low[i]) > 1 or dotted else None
     if not is_capital(document, j) and not is_particle(document, j):
@@ -195,7 +216,8 @@ def _caseless(document: Document) -> Iterator[Span]:
 def _caseless_at(document: Document, i: int) -> Run | None:
     what = document.bits(document.words[i])
     sure = what & GIVEN and not what & WORD and (what & TOP or not what & KNOWN)
-    if _is_cued(document, i) and not what & KNOWN and document.words[i][0].isalpha():
+    is_new = document.words[i][0].isalpha() and not what & KNOWN
+    if is_new and " ".join(document.low[max(0, i - 2) : i]) in SURE_CUES:
         sure = True
     if not sure or is_no_name(document, i) or len(document.words[i]) < SHORT:
         return None
@@ -204,7 +226,7 @@ def _caseless_at(document: Document, i: int) -> Run | None:
         more = document.bits(document.words[last])
         if not document.words[last].isalpha() or more & WORD or is_no_name(document, last):
             break
-        if more & KNOWN and not more & (SURNAME | GIVEN) or is_particle(document, last):
+        if (more & KNOWN and not more & (SURNAME | GIVEN)) or is_particle(document, last):
             break
         last += 1
     return Run(i, last)
@@ -297,7 +319,7 @@ def _is_cued(document: Document, i: int) -> bool:
     words = VOCABULARIES[document.language]
     before = document.low[max(0, i - 2) : i]
     after = document.low[i + 1 : i + 4]
-    if before[-1:] and before[-1] in words.cues or " ".join(before) in words.cues:
+    if (before[-1:] and before[-1] in words.cues) or " ".join(before) in words.cues:
         return True
     if len(before) > 1 and before[0] in words.namings and before[1] in words.pronouns:
         return True

@@ -60,7 +60,8 @@ def _long(document: Document, i: int) -> Place | None:
             last = i + len(words) - 1
             if document.case != "mixed" or document.words[last][0].isupper():
                 best = len(words)
-    if not best:
+    plain = all(document.bits(word) & WORD for word in document.words[i : i + best])
+    if not best or (document.case != "mixed" and plain):
         return None
     return Place(i, i + best, _region(" ".join(document.low[i : i + best])))
 
@@ -82,7 +83,7 @@ def _short(document: Document, i: int) -> Place | None:
     if document.low[i] in words.not_names or document.low[i] in words.eponyms:
         return None
     kind = _region(document.low[i])
-    doubtful = kind == "city" and what & (WORD | GIVEN | SURNAME) or (what & WORD and not mixed)
+    doubtful = (kind == "city" and what & (WORD | GIVEN | SURNAME)) or (what & WORD and not mixed)
     if is_cued(document, i) and not (what & WORD and not mixed):
         return Place(i, i + 1, kind)
     if doubtful or (kind == "city" and (not mixed or what & KNOWN)):

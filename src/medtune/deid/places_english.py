@@ -27,6 +27,15 @@ BEFORE = (
 """Street words of other languages, which stand before the name."""
 AFTER = "utca|ter|ulica|ulice|put|trg|katu|tie|strasse|stra\\w?e|straat|gatan|str|vej|gade"
 """And those that stand behind it."""
+SMALL = frozenset(
+    {
+        *BEFORE.split("|"),
+        *AFTER.split("|"),
+        *["th", "st", "nd", "rd", "box", "street", "apt", "suite", "corner", "the", "and"],
+    }
+)
+"""Words of an address that may be written small."""
+SHORT = 3
 COMPOUND = (
     r"[^\W\d_][^\W\d_'-]+(?:strasse|stra\w?e|stasse|straat|gasse|weg|laan|plein|gatan|gata|vagen|vej"
     r"|gade|veien|allee|platz|singel|dijk|kade|katu|utca|vegur|stigur|gotu|straeti|stræti|tie|wal)"
@@ -75,8 +84,13 @@ def find_english_places(document: Document) -> Iterator[Span]:
 
 def _is_written_as_name(document: Document, start: int, end: int) -> bool:
     """Whether a street's words have capitals, in a text where capitals tell."""
-    words = re.findall(r"[^\W\d_]+", document.text[start:end])
-    return document.case != "mixed" or any(word[0].isupper() for word in words)
+    words = re.findall(r"[^\W\d_]{2,}", document.text[start:end])
+    if document.case != "mixed":
+        return True
+    small = VOCABULARIES["en"].particles | SMALL
+    written = [word[0].isupper() for word in words if word.lower() not in small]
+    is_short = len(words) == 1 and len(words[0]) < SHORT
+    return not is_short and all(written)
 
 
 @cache
@@ -95,7 +109,9 @@ def _forms() -> tuple[_Form, ...]:
             (2, rf"(?:{NUMBER} )?(?:(?:{units})\b\.? ?(?:no\.? ?|# ?)?(?:\d+[a-z]?|[a-z])\b"
                 r"|p\.? ?o\.? box \d+|psc \d+,? box \d+|unit \d+,? box \d+)"),
             (2, r"(?:\w+ \w+[ \n]+)?[afd]po,? a[aep] \d{5}\b"),
-            (4, rf"{NUMBER} (?:{WORD} ){{1,3}}{NUMBER}(?=[ ]?[,\n]|\s+(?:{units})\b|$)"),
+            (4, rf"{NUMBER} (?:{WORD} ){{1,3}}{NUMBER}(?=[ ,]{{0,2}}\n?[ ]?(?:{units})\b)"),
+            (6, rf"(?:(?<=address: )|(?<= at )|(?<= to )|(?<=address:\n))"
+                rf"(?:{NUMBER} )?{NUMBER} (?:{WORD} ){{1,3}}{NUMBER}\b"),
             (5, rf"(?:the )?corner of (?:{NUMBER} )?(?:{WORD} ){{1,5}}(?:{NUMBER} )?and (?:{NUMBER} )?"
                 rf"(?:{WORD} ){{0,3}}?(?:{suffix})\b"),
         )
@@ -110,13 +126,14 @@ def _forms() -> tuple[_Form, ...]:
             rf"(?<![A-Za-z])(?:{CODES})\.? (?P<value>\d{{5}}(?:-\d{{4}})?)(?!\d)"
         ), flat=False),
         _Form("state", CITY, re.compile(
-            rf"(?<=[\w.], )(?P<value>{CODES})\b(?=[.,;\n]| \d{{5}}|$)"
+            rf"(?<=[\w.], )(?P<value>{CODES})(?![\w-])(?=[.,;\n]| \d{{5}}|$)"
         ), flat=False),
         _Form("zip", ZIP, re.compile(
             r"(?<![\w-])(?P<value>[A-Z]{1,2}\d[A-Z\d]? ?\d[ABD-HJLNP-UW-Z]{2})(?!\w)"
         ), flat=False),
         _Form("city", CITY, re.compile(
-            rf"(?P<value>{NAME}(?: {NAME}){{0,2}}), (?:{CODES})\b"
+            rf"(?P<value>[A-Z][\w'’-]{{2,}}(?: {NAME}){{0,2}}), "
+            rf"(?:(?!MD|PA)(?:{CODES})|(?:MD|PA)(?= \d{{5}}))(?![\w-])"
         ), flat=False),
         _Form("hospital", HOSPITAL, re.compile(
             rf"(?P<value>(?:St\. )?(?!The ){NAME}(?:{JOINT}{NAME}){{0,4}} {CARE}"

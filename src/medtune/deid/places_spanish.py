@@ -31,9 +31,9 @@ NUMBER = (
     r"|km\.? ?\d+(?:[.,]\d+)?)"
 )
 FLAT = (
-    r"(?:(?: ?[,-] ?| )(?:\d{1,3} ?(?:[.]?[ºª°]|o\b|er\b|a\b)?\.?(?:[ -]?[a-z]\b)?|[a-z]\b(?![.'/]|-\d)"
-    r"|bajo(?: [a-z]\b)?|piso(?: \d+)?|puerta(?: \w\b)?|portal(?: \d+)?|esc\w*\.?(?: \w\b)?|izq\w*\.?"
-    r"|dcha\.?|dch\.?|derecha|izda\.?|local|bloque(?: \w+)?|atico|planta|bis)(?![\w]))"
+    r"(?:(?: ?[,-] ?| )(?:\d{1,3} ?(?:[.]?[ºª°]|o\b|er\b|a\b)?\.?(?:[ -]?[a-z]\b)?"
+    r"|[a-z]\b(?![.'/]|-\d)|bajo(?: [a-z]\b)?|piso(?: \d+)?|puerta(?: \w\b)?|portal(?: \d+)?"
+    r"|esc\w*\.?(?: \w\b)?|izq\w*\.?|dcha\.?|dch\.?|derecha|izda\.?|local|bloque(?: \w+)?|atico|planta|bis)(?![\w]))"
 )
 STOP = (
     r"(?!(?:Avda|Avenida|Av\.|Calle|C/|Plaza|Pza|Pl\.|Paseo|Ctra|Carretera|Camino|Ronda|Rambla|Servicio"
@@ -41,13 +41,15 @@ STOP = (
     r"|Fax|Espa[nñ]a|Email|Apartado|Edificio|Jefe|C\.|Tras|En|El|La|Se|NºCol|Fecha)\b)"
 )
 CAP = rf"{STOP}(?:[A-ZÁÉÍÓÚÑÜÇ][\w'’·-]*|(?:Dr|Dra|Sta|Sto|Ntra|Sra|S|H|U)\.)"
-NAME = rf"(?:(?:(?:de|del|la|las|los|el|y|e|i|d'|d’|L'|La|El|San|Santa|12|\d{{1,2}}) ){{0,3}}[\"“”]?{CAP}[\"”]?)"
+SMALL = r"(?:de|del|la|las|los|el|y|e|i|d'|d’|L'|La|El|San|Santa|\d{1,2})"
+NAME = rf"(?:(?:{SMALL} ){{0,3}}[\"“”]?{CAP}[\"”]?)"
 CARE = (
     r"(?:Hospital(?:ario|ari|ar)?|Complejo Hospitalario|Complexo Hospitalario|Cl[ií]nica|Sanatorio"
     r"|Policl[ií]nic[ao]|Ciudad Sanitaria|Maternidad|Fundaci[oó]n Hospital)"
 )
 CENTRE = (
-    r"(?:Centro de (?:Salud|Atenci[oó]n Primaria|Especialidades)|Consultorio|C\.S\.|CAP|Ambulatorio)"
+    r"(?:Centro de (?:Salud|Atenci[oó]n Primaria|Especialidades)|Consultorio|C\.S\.|CAP"
+    r"|Ambulatorio)"
 )
 BODY = (
     r"(?:Universidad|Universitat|Universidade|Facultad|Instituto|Institut|Fundaci[oó]n|Fundaci[oó]"

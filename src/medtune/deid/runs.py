@@ -34,7 +34,9 @@ def is_particle(document: Document, i: int) -> bool:
 
 def is_no_name(document: Document, i: int) -> bool:
     """Whether a token is a word that the tables hold as a name but notes use otherwise."""
-    return document.low[i] in VOCABULARIES[document.language].not_names
+    low = document.low[i]
+    short = low.partition("'")[2] in ("m", "ll", "ve", "re", "d", "t")  # `I'm`, `don't`
+    return short or low in VOCABULARIES[document.language].not_names
 
 
 def starts_sentence(document: Document, i: int) -> bool:

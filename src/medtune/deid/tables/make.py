@@ -54,12 +54,15 @@ LATIN = re.compile(r"[A-ZÀ-ÖØ-ÞĀ-ſ][A-Za-zÀ-ÖØ-öø-ÿĀ-ſ'’. -]{1,4
 N_SURNAMES = 60_000
 """Of the census; they cover nine in ten Americans. Rarer ones are left to context."""
 N_WORDS = 50_000
-BEFORE_WORDS = frozenset(
-    "the a an this these those his her its our my your their no some any each every more very not "
-    "be been i we they you he she it who can could would should must so too such as if which what "
-    "when than".split()
+_BEFORE_WORDS = (
+    "the a an this these those his her its our my your their no some any each every more very "
+    "not be been i we they you he she it who can could would should must so too such as if "
+    "which what when than"
 )
+BEFORE_WORDS = frozenset(_BEFORE_WORDS.split())
 """They stand before words, hardly ever before a person's name."""
+FUNCTION_WORDS = 250
+"""So many of the commonest words are words, whatever stands before them: "and", "of"."""
 COMMON_SHARE = 0.5
 """Occurrences after one of these for each occurrence in books; the two lists count other corpora,
 so it can exceed 1. Names come to 0.0, "jack" to 0.4, "brown" to 0.9, "mark" to 2.3."""
@@ -225,9 +228,10 @@ def _words(folder: Path) -> Sections:
         if first in BEFORE_WORDS:
             after[second] = after.get(second, 0) + int(count)
     found: Sections = {"common": [], "rare": []}
-    for line in single[:N_WORDS]:
+    for rank, line in enumerate(single[:N_WORDS]):
         word, count = line.split()
         is_common = after.get(word, 0) > COMMON_SHARE * int(count) or word in BEFORE_WORDS
+        is_common |= rank < FUNCTION_WORDS
         found["common" if is_common else "rare"].append(word)
     return found
 

@@ -52,12 +52,14 @@ FIELDS = (
 
 ENGLISH = Vocabulary(
     fields=FIELDS,
-    titles=dict.fromkeys(_words("dr drs doctor prof professor nurse surgeon attending"), "clinician")
+    titles=dict.fromkeys(
+        _words("dr drs doctor prof professor nurse surgeon attending"), "clinician"
+    )
     | dict.fromkeys(
         _words(
-            "mr mrs ms miss mx master sir madam mister missus rev reverend father sister "
-            "brother rabbi imam judge officer sgt sergeant capt captain lt lieutenant col "
-            "colonel gen hon president senator uncle aunt"
+            "mr mrs ms miss mx master sir madam mister missus rev reverend father sister brother "
+            "rabbi imam judge officer sgt sergeant capt captain lt lieutenant col colonel gen "
+            "hon president senator uncle aunt"
         ),
         "person",
     ),
@@ -67,19 +69,59 @@ ENGLISH = Vocabulary(
         "FNP FNP-C FNP-BC MPH CNP ANP DNP RT RD SLP EMT Jr Jr. Sr Sr. II III IV Esq Esq."
     ),
     cues=_words(
-        "named called said told asked dear hi hello hey thanks regards sincerely signed attn starring "
-        "introduced met spoke named nicknamed mr mrs ms dr"
+        "named called said told asked dear hi hello hey thanks regards sincerely signed attn "
+        "starring introduced met spoke named nicknamed mr mrs ms dr"
     )
-    | {"name is", "name was", "i am", "i'm", "this is", "here is", "here's", "spoke with",
-       "spoke to", "met with", "directed by", "written by", "signed by", "cared by", "said to",
-       "daughter is", "son is", "wife is", "husband is", "follow-up with", "talked to",
-       "talked with", "discussed with", "son named", "given to", "seen by", "referred by"},
+    | {
+        "name is",
+        "name was",
+        "i am",
+        "i'm",
+        "this is",
+        "here is",
+        "here's",
+        "spoke with",
+        "spoke to",
+        "met with",
+        "directed by",
+        "written by",
+        "signed by",
+        "cared by",
+        "said to",
+        "daughter is",
+        "son is",
+        "wife is",
+        "husband is",
+        "follow-up with",
+        "talked to",
+        "talked with",
+        "discussed with",
+        "son named",
+        "given to",
+        "seen by",
+        "referred by",
+    },
     namings=_words("name named call calls called nicknamed leave left told asked"),
     pronouns=_words("him her me them it is you us baby"),
-    verbs=_words("said says told asked lives lived works worked spent went came gave wrote thinks "
-                 "wants knows feels reports denies endorses states complains")
-    | {"is from", "was born", "was a", "had given", "is my", "was my", "is his", "is her",
-       "has been", ", can", ", please", ", how", ", could"},
+    verbs=_words(
+        "said says told asked lives lived works worked spent went came gave wrote thinks wants "
+        "knows feels reports denies endorses states complains"
+    )
+    | {
+        "is from",
+        "was born",
+        "was a",
+        "had given",
+        "is my",
+        "was my",
+        "is his",
+        "is her",
+        "has been",
+        ", can",
+        ", please",
+        ", how",
+        ", could",
+    },
     belongings=_words(
         "address house home phone number mother father wife husband son daughter sister brother "
         "parents family name birthday doctor office insurance email chart room partner boss case"
@@ -93,77 +135,91 @@ ENGLISH = Vocabulary(
         "san mac mc o' d' zu af av"
     ),
     not_names=_words(
-        "january february march april may june july august september october november december jan "
-        "feb mar apr jun jul aug sep sept oct nov dec monday tuesday wednesday thursday friday "
-        "saturday sunday easter christmas jesus god us usa english french german spanish italian "
-        "irish american christian muslim islam roman latina indian asian african caucasian hispanic "
-        "chest neck hip knee ankle foot hand hands skin abdomen pelvis heart lungs lung liver kidney "
-        "spleen spine brain breast colon rectum bowel pain cough fever nausea alert oriented normal "
-        "stable mild acute chronic left right bilateral denies patient pt doctor nurse hospital "
-        "clinic ed er icu or pacu ob gi gu ent cv neuro resp psych ortho uro onc peds med meds labs "
-        "vitals temp pulse bp hr rr spo2 iv po prn bid tid qid qd daily mg ml ct mri xray ekg ecg "
-        "hpi ros pmh psh fh sh pe plan assessment impression history exam allergies medications "
-        "al ala ad ab as an do so no in on go my us we he she it me be am is are was will can would "
-        "hi hey ok yes all al non man men dot tab tabs cap caps susp soln inj mass masses wound "
-        "cord rib ribs arch graft valve mucosa node nodes hernia cyst lesion polyp tumor mar "
+        "january february march april may june july august september october november december "
+        "jan feb mar apr jun jul aug sep sept oct nov dec monday tuesday wednesday thursday "
+        "friday saturday sunday easter christmas jesus god us usa english french german spanish "
+        "italian irish american christian muslim islam roman latina indian asian african "
+        "caucasian hispanic chest neck hip knee ankle foot hand hands skin abdomen pelvis heart "
+        "lungs lung liver kidney spleen spine brain breast colon rectum bowel pain cough fever "
+        "nausea alert oriented normal stable mild acute chronic left right bilateral denies "
+        "patient pt doctor nurse hospital clinic ed er icu or pacu ob gi gu ent cv neuro resp "
+        "psych ortho uro onc peds med meds labs vitals temp pulse bp hr rr spo2 iv po prn bid "
+        "tid qid qd daily mg ml ct mri xray ekg ecg hpi ros pmh psh fh sh pe plan assessment "
+        "impression history exam allergies medications al ala ad ab as an do so no in on go my "
+        "us we he she it me be am is are was will can would yeah yep yup nope um uh umm oh ooh "
+        "ah hm hmm mm mhm huh okay hello bye goodbye wow sure right thanks welcome sorry please "
+        "gon gonna wanna na alright everybody everyone somebody anybody hi hey ok yes all al non "
+        "man men dot tab tabs cap caps susp soln inj mass masses wound cord rib ribs arch graft "
+        "valve mucosa node nodes hernia cyst lesion polyp tumor mar"
     ),
     ambiguous=frozenset(),
     eponym_heads=_words(
         "disease syndrome palsy catheter sign signs test tests lymphoma score scale scales "
         "criteria classification class stage tumor tumour sarcoma maneuver manoeuvre position "
-        "procedure reflex law fracture hernia node nodes body bodies cell cells thyroiditis ataxia "
-        "chorea dementia phenomenon esophagus oesophagus ulcer bypass tube drain forceps retractor "
-        "stain agar coefficient index formula equation method technique repair operation "
-        "anomaly malformation contracture encephalopathy psychosis purpura nephropathy paralysis "
-        "angina aneurysm triad tetralogy breathing respiration respirations murmur sounds line "
-        "lines angle space pouch ligament canal duct gland glands fascia muscle tendon artery vein "
-        "nerve ganglion triangle fossa tubercle membrane cyst abscess gangrene anemia anaemia "
-        "thalassemia leukemia tumors tumours carcinoma melanoma inventory questionnaire "
-        "depression anxiety scan view views projection bandage dressing splint brace collar stent "
-        "valve pump port shunt clamp speculum scope solution lactate phenotype virus bacillus "
-        "protein factor antigen antibody antibodies receptor osteotomy arthroplasty hip knee "
-        "neuroma ring rings spot spots nodules esophagitis granulomatosis arteritis macroglobulinemia"
+        "procedure reflex law fracture hernia node nodes body bodies cell cells thyroiditis "
+        "ataxia chorea dementia phenomenon esophagus oesophagus ulcer bypass tube drain forceps "
+        "retractor stain agar coefficient index formula equation method technique repair "
+        "operation anomaly malformation contracture encephalopathy psychosis purpura nephropathy "
+        "paralysis angina aneurysm triad tetralogy breathing respiration respirations murmur "
+        "sounds line lines angle space pouch ligament canal duct gland glands fascia muscle "
+        "tendon artery vein nerve ganglion triangle fossa tubercle membrane cyst abscess "
+        "gangrene anemia anaemia thalassemia leukemia tumors tumours carcinoma melanoma "
+        "inventory questionnaire depression anxiety scan view views projection bandage dressing "
+        "splint brace collar stent valve pump port shunt clamp speculum scope solution lactate "
+        "phenotype virus bacillus protein factor antigen antibody antibodies receptor osteotomy "
+        "arthroplasty hip knee neuroma ring rings spot spots nodules esophagitis granulomatosis "
+        "arteritis macroglobulinemia"
     ),
     eponyms=_words(
         "parkinson parkinson's parkinsons alzheimer alzheimer's alzheimers crohn crohn's crohns "
         "hodgkin hodgkin's hodgkins foley down down's downs graves' grave's bell's hashimoto "
-        "hashimoto's cushing cushing's addison addison's huntington huntington's raynaud raynaud's "
-        "sjogren sjogren's marfan marfan's turner's klinefelter klinefelter's tourette tourette's "
-        "asperger asperger's wilson's paget paget's hirschsprung meniere meniere's barrett barrett's "
-        "murphy's mcburney mcburney's babinski romberg romberg's rovsing kernig kernig's brudzinski "
-        "lachman mcmurray tinel tinel's phalen phalen's homan homans homans' virchow trendelenburg "
-        "valsalva epley dix-hallpike heimlich apgar glasgow braden karnofsky ecog wong-baker "
-        "child-pugh ranson gleason breslow dukes likert barthel "
-        "katz lawton snellen ishihara jaeger holter swan-ganz hickman groshong broviac jackson-pratt "
+        "hashimoto's cushing cushing's addison addison's huntington huntington's raynaud "
+        "raynaud's sjogren sjogren's marfan marfan's turner's klinefelter klinefelter's tourette "
+        "tourette's asperger asperger's wilson's paget paget's hirschsprung meniere meniere's "
+        "barrett barrett's murphy's mcburney mcburney's babinski romberg romberg's rovsing "
+        "kernig kernig's brudzinski lachman mcmurray tinel tinel's phalen phalen's homan homans "
+        "homans' virchow trendelenburg valsalva epley dix-hallpike heimlich apgar glasgow braden "
+        "karnofsky ecog wong-baker child-pugh ranson gleason breslow dukes likert barthel katz "
+        "lawton snellen ishihara jaeger holter swan-ganz hickman groshong broviac jackson-pratt "
         "kirschner steinmann kocher balfour bovie doppler wood's gram giemsa papanicolaou pap "
         "coombs western-blot southern-blot warthin kaposi kaposi's ewing ewing's wilms burkitt "
         "burkitt's krukenberg pancoast guillain-barre guillain barre lou gehrig gehrig's "
         "charcot-marie-tooth charcot osgood-schlatter legg-calve-perthes perthes colles colles' "
-        "smith's pott pott's bennett's boxer's salter-harris dupuytren dupuytren's baker's "
-        "osler osler's janeway roth kussmaul cheyne-stokes biot peyronie peyronie's fournier "
-        "fournier's mallory-weiss zenker zenker's meckel meckel's whipple whipple's billroth nissen "
-        "roux-en-y roux zollinger-ellison kawasaki kawasaki's henoch-schonlein takayasu wegener "
-        "wegener's behcet behcet's still's felty reiter reiter's lyme epstein-barr epstein barr "
-        "coxsackie hansen hansen's chagas ebola zika marburg lassa lewy wernicke korsakoff "
-        "creutzfeldt-jakob lambert-eaton brown-sequard horner horner's argyll bartholin bartholin's "
-        "braxton hicks braxton-hicks leopold nagele skene cooper's virchow's starling "
-        "frank-starling bohr henle bowman bowman's langerhans kupffer purkinje schwann ranvier "
-        "lugano rai binet ann-arbor norvasc lipitor zestril glucophage synthroid coumadin lasix "
-        "plavix nexium prilosec zocor crestor diovan cozaar toprol lopressor tenormin xanax ativan "
-        "valium zoloft prozac paxil lexapro celexa cymbalta effexor wellbutrin abilify seroquel "
-        "zyprexa risperdal haldol depakote lamictal neurontin lyrica keppra dilantin tegretol "
-        "topamax humira enbrel remicade lantus humalog novolog januvia jardiance farxiga ozempic "
-        "trulicity victoza tylenol motrin advil aleve percocet vicodin norco oxycontin ultram "
-        "flexeril soma mobic celebrex benadryl claritin zyrtec allegra singulair flonase advair "
-        "symbicort spiriva ventolin proventil albuterol zithromax augmentin keflex cipro levaquin "
-        "bactrim flagyl vancomycin zosyn rocephin ancef eliquis xarelto pradaxa lovenox heparin "
+        "smith's pott pott's bennett's boxer's salter-harris dupuytren dupuytren's baker's osler "
+        "osler's janeway roth kussmaul cheyne-stokes biot peyronie peyronie's fournier "
+        "fournier's mallory-weiss zenker zenker's meckel meckel's whipple whipple's billroth "
+        "nissen roux-en-y roux zollinger-ellison kawasaki kawasaki's henoch-schonlein takayasu "
+        "wegener wegener's behcet behcet's still's felty reiter reiter's lyme epstein-barr "
+        "epstein barr coxsackie hansen hansen's chagas ebola zika marburg lassa lewy wernicke "
+        "korsakoff creutzfeldt-jakob lambert-eaton brown-sequard horner horner's argyll "
+        "bartholin bartholin's braxton hicks braxton-hicks leopold nagele skene cooper's "
+        "virchow's starling frank-starling bohr henle bowman bowman's langerhans kupffer "
+        "purkinje schwann ranvier lugano rai binet ann-arbor norvasc lipitor zestril glucophage "
+        "synthroid coumadin lasix plavix nexium prilosec zocor crestor diovan cozaar toprol "
+        "lopressor tenormin xanax ativan valium zoloft prozac paxil lexapro celexa cymbalta "
+        "effexor wellbutrin abilify seroquel zyprexa risperdal haldol depakote lamictal "
+        "neurontin lyrica keppra dilantin tegretol topamax humira enbrel remicade lantus humalog "
+        "novolog januvia jardiance farxiga ozempic trulicity victoza tylenol motrin advil aleve "
+        "percocet vicodin norco oxycontin ultram flexeril soma mobic celebrex benadryl claritin "
+        "zyrtec allegra singulair flonase advair symbicort spiriva ventolin proventil albuterol "
+        "zithromax augmentin keflex cipro levaquin bactrim flagyl vancomycin zosyn rocephin "
+        "ancef eliquis xarelto pradaxa lovenox heparin"
     ),
     months={
         name: number
         for number, names in enumerate(
             (
-                "january jan", "february feb", "march mar", "april apr", "may", "june jun",
-                "july jul", "august aug", "september sept sep", "october oct", "november nov",
+                "january jan",
+                "february feb",
+                "march mar",
+                "april apr",
+                "may",
+                "june jun",
+                "july jul",
+                "august aug",
+                "september sept sep",
+                "october oct",
+                "november nov",
                 "december dec",
             ),
             start=1,
@@ -172,22 +228,22 @@ ENGLISH = Vocabulary(
     },
     weekdays=_words("monday tuesday wednesday thursday friday saturday sunday"),
     street_words=_words(
-        "street st road rd avenue ave av lane ln drive dr court ct way boulevard blvd place pl "
-        "square sq terrace ter circle cir parkway pkwy highway hwy trail trl turnpike pike crescent "
-        "close row walk loop alley plaza mews gardens grove rue via viale calle calzada avenida avda "
-        "av. piazza corso strada rua praca platz allee ulica ul ul. cesta ulice utca puistotie tie "
-        "katu gatan vei vej gade kuja polku camino ctra carretera paseo straat laan plein"
+        "street st road rd avenue ave lane ln drive dr court ct way boulevard blvd place pl "
+        "square sq terrace ter circle cir parkway pkwy highway hwy trail trl turnpike pike "
+        "crescent close row walk loop alley plaza mews gardens grove"
     ),
-    units=_words("apt apt. apartment suite ste ste. unit floor fl room rm box flat building bldg psc"),
+    units=_words(
+        "apt apt. apartment suite ste ste. unit floor fl room rm box flat building bldg psc"
+    ),
     hospital_words=_words(
         "hospital hospitals clinic clinics infirmary hospice sanatorium sanitarium medcenter "
         "healthcare rehab rehabilitation pavilion"
     ),
     organization_words=_words(
-        "inc inc. llc ltd ltd. corp corp. corporation company co plc gmbh ag group "
-        "university college institute foundation school academy bank associates partners "
-        "department ministry agency bureau council committee church union society association "
-        "industries enterprises solutions systems technologies labs laboratories services"
+        "inc inc. llc ltd ltd. corp corp. corporation company co plc gmbh ag group university "
+        "college institute foundation school academy bank associates partners department "
+        "ministry agency bureau council committee church union society association industries "
+        "enterprises solutions systems technologies labs laboratories services"
     ),
     kin=_words(
         "mother father brother sister son daughter wife husband spouse parents parent aunt uncle "

@@ -7,7 +7,8 @@ from medtune.deid.kinds import Kind
 Reads = Literal["code", "digits", "name", "line", "places", "word", "age"]
 """How the value after a label is read. `code`: letters and digits, at least two digits. `digits`:
 digits, perhaps grouped. `name`: words that begin with a capital. `line`: up to the end of the line
-or sentence. `places`: the same, divided at commas and slashes. `word`: one word. `age`: a number and its unit."""
+or sentence. `places`: the same, divided at commas and slashes. `word`: one word.
+`age`: a number and its unit."""
 
 
 class Field(NamedTuple):
