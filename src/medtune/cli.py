@@ -32,7 +32,10 @@ DeidPolicy = Annotated[
     Literal["safe_harbor", "all"],
     typer.Option(help="What 45 CFR 164.514(b)(2) lists, or everything that is found."),
 ]
-Tagger = Annotated[Path | None, typer.Option(help="A tagger that deid-train made.")]
+Tagger = Annotated[
+    str | None,
+    typer.Option(help="A file that deid-train made, spacy:PIPELINE or presidio:PIPELINE."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -140,7 +143,7 @@ def predict(
 
 
 @cli.command()
-def deid(
+def deid(  # noqa: PLR0913, PLR0917  a command's arguments are its options
     source: Annotated[Path, typer.Argument(metavar="IN", help="A file, or a folder of files.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where it goes, de-identified.")],
     language: DeidLanguage = "en",

@@ -14,7 +14,7 @@ WORDS = 35
 
 ENGLISH_AGE = (
     r"(?<![\w.,/-])(?P<one>\d{1,3}(?:\.\d)?[ -]?(?:years?[ -]?olds?|y/?o\b|yo\b|y\.o\.?"
-    r"|yr?s?[ -]old|year[ -]old|-?years? of age|months?[ -]old|m\.?o\.?\b|weeks?[ -]old|days?[ -]old))"
+    r"|yr?s?[ -]old|-?years? of age|months?[ -]old|m\.?o\.?\b|weeks?[ -]old|days?[ -]old))"
     r"|\b(?:aged|age|age of|turned) (?P<two>\d{1,3})\b"
 )
 NUMBER_WORDS = (

@@ -22,7 +22,6 @@ KNOWN = 64
 TOP = 128
 """A given name or surname among the commonest of the census."""
 
-TOP_LISTS = {"en": ("en f", "en m"), "es": ("es f", "es m")}
 TOP_GIVEN = 600
 TOP_SURNAME = 2_000
 
@@ -62,14 +61,13 @@ def _bits(language: Language) -> dict[str, int]:
             word = fold(name)
             bits[word] = bits.get(word, 0) | bit
 
-    for section, names in table("given").items():
+    for names in table("given").values():
         mark(names, GIVEN)
-        if section in TOP_LISTS[language]:
-            mark(names[:TOP_GIVEN], TOP)
-    for section, names in table("surnames").items():
+    for names in table("surnames").values():
         mark(names, SURNAME)
-        if section == language:
-            mark(names[:TOP_SURNAME], TOP)
+    for sex in ("f", "m"):
+        mark(table("given")[f"{language} {sex}"][:TOP_GIVEN], TOP)
+    mark(table("surnames")[language][:TOP_SURNAME], TOP)
     for names in table("cities").values():
         mark([name for name in names if " " not in name], CITY)
     parts = table("regions")
@@ -116,11 +114,22 @@ def regions() -> dict[str, Kind]:
 
 @cache
 def sexes() -> dict[str, str]:
-    """Sex of a given name, `f` or `m`, where the tables know it; both is `u`."""
+    """Sex of a given name, `f` or `m`, where the tables know it; `u` where it is as often either.
+
+    The lists of the census are by frequency: of a name in both, the list where it stands three
+    times as high up decides.
+    """
+    given = table("given")
+    rank = {
+        sex: {fold(name): i for i, name in reversed(list(enumerate(given[f"en {sex}"], start=1)))}
+        for sex in ("f", "m")
+    }
     found: dict[str, str] = {}
-    for section, names in table("given").items():
+    for section, names in given.items():
         sex = section.split(" ")[1]
-        for name in names:
-            word = fold(name)
+        for word in map(fold, names):
             found[word] = sex if found.get(word, sex) == sex else "u"
+    for word in rank["f"].keys() & rank["m"].keys():
+        female, male = rank["f"][word], rank["m"][word]
+        found[word] = "f" if 3 * female < male else "m" if 3 * male < female else "u"
     return found

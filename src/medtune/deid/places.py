@@ -72,23 +72,27 @@ def _region(name: str) -> Kind:
 
 def _short(document: Document, i: int) -> Place | None:
     """A place of one word that is nothing else, or that a word before it makes a place."""
-    word = document.words[i]
-    what = document.bits(word)
-    if not what & (CITY | STATE | COUNTRY) or len(word) < SHORT:
+    if not _is_written_as_place(document, i):
         return None
-    mixed = document.case == "mixed"
-    if mixed and not (word.istitle() or (word.isupper() and len(word) > SHORT)):
-        return None
-    words = VOCABULARIES[document.language]
-    if document.low[i] in words.not_names or document.low[i] in words.eponyms:
-        return None
+    what, mixed = document.bits(document.words[i]), document.case == "mixed"
     kind = _region(document.low[i])
-    doubtful = (kind == "city" and what & (WORD | GIVEN | SURNAME)) or (what & WORD and not mixed)
-    if is_cued(document, i) and not (what & WORD and not mixed):
+    if is_cued(document, i) and (mixed or not what & WORD):
         return Place(i, i + 1, kind)
-    if doubtful or (kind == "city" and (not mixed or what & KNOWN)):
-        return None
-    return Place(i, i + 1, kind)
+    if kind == "city":
+        sure = mixed and not what & (WORD | GIVEN | SURNAME | KNOWN)
+    else:
+        sure = mixed or not what & WORD
+    return Place(i, i + 1, kind) if sure else None
+
+
+def _is_written_as_place(document: Document, i: int) -> bool:
+    word, low = document.words[i], document.low[i]
+    words = VOCABULARIES[document.language]
+    if len(word) < SHORT or low in words.not_names or low in words.eponyms:
+        return False
+    written = word.istitle() or (word.isupper() and len(word) > SHORT)
+    known = document.bits(word) & (CITY | STATE | COUNTRY)
+    return bool(known) and (written or document.case != "mixed")
 
 
 def is_cued(document: Document, i: int) -> bool:

@@ -112,8 +112,8 @@ def _forms() -> tuple[_Form, ...]:
             (4, rf"{NUMBER} (?:{WORD} ){{1,3}}{NUMBER}(?=[ ,]{{0,2}}\n?[ ]?(?:{units})\b)"),
             (6, rf"(?:(?<=address: )|(?<= at )|(?<= to )|(?<=address:\n))"
                 rf"(?:{NUMBER} )?{NUMBER} (?:{WORD} ){{1,3}}{NUMBER}\b"),
-            (5, rf"(?:the )?corner of (?:{NUMBER} )?(?:{WORD} ){{1,5}}(?:{NUMBER} )?and (?:{NUMBER} )?"
-                rf"(?:{WORD} ){{0,3}}?(?:{suffix})\b"),
+            (5, rf"(?:the )?corner of (?:{NUMBER} )?(?:{WORD} ){{1,5}}(?:{NUMBER} )?and "
+                rf"(?:{NUMBER} )?(?:{WORD} ){{0,3}}?(?:{suffix})\b"),
         )
     )  # fmt: skip
     return (

@@ -33,7 +33,8 @@ NUMBER = (
 FLAT = (
     r"(?:(?: ?[,-] ?| )(?:\d{1,3} ?(?:[.]?[ºª°]|o\b|er\b|a\b)?\.?(?:[ -]?[a-z]\b)?"
     r"|[a-z]\b(?![.'/]|-\d)|bajo(?: [a-z]\b)?|piso(?: \d+)?|puerta(?: \w\b)?|portal(?: \d+)?"
-    r"|esc\w*\.?(?: \w\b)?|izq\w*\.?|dcha\.?|dch\.?|derecha|izda\.?|local|bloque(?: \w+)?|atico|planta|bis)(?![\w]))"
+    r"|esc\w*\.?(?: \w\b)?|izq\w*\.?|dcha\.?|dch\.?|derecha|izda\.?|local|bloque(?: \w+)?"
+    r"|atico|planta|bis)(?!\w))"
 )
 STOP = (
     r"(?!(?:Avda|Avenida|Av\.|Calle|C/|Plaza|Pza|Pl\.|Paseo|Ctra|Carretera|Camino|Ronda|Rambla|Servicio"
@@ -115,16 +116,19 @@ def _forms() -> tuple[_Form, ...]:
             rf"(?P<value>(?<!\w)(?i:{PREFIX}) ?{NAME}(?: {NAME}){{0,3}})"
         )),
         _Form("street", HOSPITAL - 1, re.compile(
-            rf"(?P<value>{CAP}(?: {NAME}){{0,3}},? (?i:{NUMBER}))(?=[ ,.()–-]{{1,3}}(?:E-)?\d{{4,5}}\b)"
+            rf"(?P<value>{CAP}(?: {NAME}){{0,3}},? (?i:{NUMBER}))"
+            r"(?=[ ,.()–-]{1,3}(?:E-)?\d{4,5}\b)"
         )),
         _Form("zip", ZIP, re.compile(
-            rf"(?<![\d.,/-])(?P<value>(?:E-)?(?:0[1-9]|[1-4]\d|5[0-2])\d{{3}})(?=[ .,–)-]{{1,3}}(?:\(?{CAP}))"
+            r"(?<![\d.,/-])(?P<value>(?:E-)?(?:0[1-9]|[1-4]\d|5[0-2])\d{3})"
+            rf"(?=[ .,–)-]{{1,3}}(?:\(?{CAP}))"
         )),
         _Form("city", TOWN, re.compile(
             rf"(?<![\d.,/])\d{{5}}[ .,–)-]{{1,3}}\(?(?P<value>{CAP}(?:[ -]{NAME}){{0,3}})"
         )),
         _Form("city", TOWN - 2, re.compile(
-            rf"\d{{5}}[ .,–)-]{{1,3}}{CAP}(?:[ -]{NAME}){{0,3}}[.,]? ?\(?(?P<value>{CAP}(?: {NAME}){{0,2}})"
+            rf"\d{{5}}[ .,–)-]{{1,3}}{CAP}(?:[ -]{NAME}){{0,3}}[.,]? ?\(?"
+            rf"(?P<value>{CAP}(?: {NAME}){{0,2}})"
             r"(?=[.,)]? ?\(?(?:Espa[nñ]a|E-?mail|Email|Correo|Tel|Tfno|Tlf|Fax))"
         )),
         _Form("city", TOWN - 3, re.compile(

@@ -24,7 +24,8 @@ class DeidReport(BaseModel):
     """What was done to dates."""
     key: str
     """Whether the key of the surrogates was kept."""
-    tagger_sha256: str | None
+    tagger: str | None
+    """The hash of its file, or the name of an outside one."""
     documents: int
     changed: int
     """Documents in which something was replaced."""
@@ -53,7 +54,7 @@ class DeidScore(BaseModel):
     n_notes: int
     language: str
     policy: str
-    tagger_sha256: str | None
+    tagger: str | None
     recall: dict[str, Estimate]
     """Share of annotated identifiers that were covered, by kind and for `all`."""
     precision: Estimate | None

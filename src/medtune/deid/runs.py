@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 from medtune.deid.document import Document
+from medtune.deid.kinds import Kind
 from medtune.deid.lexicon import GIVEN, SURNAME, WORD
+from medtune.deid.span import Span
 from medtune.deid.vocabulary import VOCABULARIES
 
 MAX_WORDS = 6
@@ -55,6 +57,8 @@ def run_from(document: Document, first: int, *, any_case: bool = False) -> Run |
         first: Index of the token that must start the run.
         any_case: Take words in lower case, too.
     """
+    if first >= len(document.words) or not document.words[first][0].isalpha():
+        return None
     last = i = first
     n_words = 0
     while i < len(document.words) and n_words < MAX_WORDS:
@@ -125,6 +129,15 @@ def _without_end(document: Document, run: Run) -> Run:
     ):
         last -= 1
     return Run(run.first, last)
+
+
+def named(document: Document, run: Run, kind: Kind, rule: str, weight: int) -> Span:
+    """The span of a run that names somebody, with a `Jr` after a comma."""
+    last = run.last
+    after = document.words[last : last + 2]
+    if after[:1] == [","] and after[-1] in SUFFIXES:
+        last += 2
+    return Span(document.starts[run.first], document.ends[last - 1], kind, rule, weight)
 
 
 def is_eponym(document: Document, run: Run) -> bool:

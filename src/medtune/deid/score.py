@@ -2,7 +2,8 @@
 
 An annotated identifier is *covered* when every letter and digit of it lies in something found,
 whatever its kind: what is covered is replaced, and what is not leaks. A document *leaks* when one
-of its identifiers is not covered. Something found is *right* when it touches an annotated identifier.
+of its identifiers is not covered. Something found is *right* when it touches an annotated
+identifier.
 """
 
 from collections import Counter

@@ -14,10 +14,12 @@ from medtune.artifacts import sha256_file, sha256_text
 from medtune.deid import Key, Kind, Language, Method, Policy, find, is_removed, key_file, new_key
 from medtune.deid.files import Work, deidentify_path
 from medtune.deid.notes import read_notes
-from medtune.deid.replace import Style
 from medtune.deid.report import DeidReport, DeidScore
 from medtune.deid.score import Count, count
-from medtune.deid.tagger.model import TrainedTagger, load_tagger
+from medtune.deid.surrogate.choose import Style
+from medtune.deid.tagger import Tagger
+from medtune.deid.tagger.model import load_tagger
+from medtune.deid.tagger.outside import OUTSIDE
 from medtune.deid.tagger.train import EPOCHS, train
 from medtune.errors import ConfigError, DataError
 from medtune.progress import progress
@@ -35,7 +37,8 @@ class Ask(NamedTuple):
     style: Style
     shift_dates: bool
     key: Path | None
-    tagger: Path | None
+    tagger: str | None
+    """A file that `deid-train` made, `spacy:PIPELINE` or `presidio:PIPELINE`."""
     patient: str | None
     originals: Path | None
 
@@ -53,7 +56,7 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
         ask.style,
         ask.shift_dates,
         date.today(),
-        _tagger(ask.tagger, ask.language),
+        find_tagger(ask.tagger, ask.language),
     )
     key: Key = key_file(ask.key) if ask.key else new_key()
     base = target.parent / target.name
@@ -74,7 +77,7 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
         style=ask.style,
         dates=_dates(ask),
         key="kept in a key file" if ask.key else "not kept",
-        tagger_sha256=sha256_file(ask.tagger) if ask.tagger else None,
+        tagger=_named(ask.tagger),
         documents=tally.documents,
         changed=tally.changed,
         kinds=dict(tally.kinds.most_common()),
@@ -84,15 +87,31 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
     return report
 
 
-def _tagger(path: Path | None, language: Language) -> TrainedTagger | None:
-    if path is None:
+def find_tagger(name: str | None, language: Language) -> Tagger | None:
+    """The tagger of that name.
+
+    Raises:
+        ConfigError: It is for another language, or what it needs is not installed.
+        DataError: The file is no tagger.
+    """
+    kind, _, rest = (name or "").partition(":")
+    if name is None:
         return None
-    tagger = load_tagger(path)
+    if kind in OUTSIDE:
+        return OUTSIDE[kind](rest, language)
+    tagger = load_tagger(Path(name))
     if tagger.language != language:
         raise ConfigError(
-            f"{path}: a tagger of {tagger.language!r} notes; set --language {tagger.language}"
+            f"{name}: a tagger of {tagger.language!r} notes; set --language {tagger.language}"
         )
     return tagger
+
+
+def _named(tagger: str | None) -> str | None:
+    """A tagger's name for a report: of a file, its hash."""
+    if tagger is None or tagger.partition(":")[0] in OUTSIDE:
+        return tagger
+    return f"sha256:{sha256_file(Path(tagger))}"
 
 
 def _dates(ask: Ask) -> str:
@@ -103,14 +122,14 @@ def _dates(ask: Ask) -> str:
     return "cut to the year"
 
 
-def score_files(path: Path, language: Language, policy: Policy, tagger: Path | None) -> DeidScore:
+def score_files(path: Path, language: Language, policy: Policy, tagger: str | None) -> DeidScore:
     """Measure on annotated notes.
 
     Raises:
         DataError: The notes or the tagger cannot be read, or the notes hold no identifier.
     """
     notes = read_notes(path)
-    trained = _tagger(tagger, language)
+    trained = find_tagger(tagger, language)
     with progress("finding identifiers", len(notes), "notes") as advance:
         counts: list[Count] = []
         for note in notes:
@@ -126,7 +145,7 @@ def score_files(path: Path, language: Language, policy: Policy, tagger: Path | N
         n_notes=len(notes),
         language=language,
         policy=policy,
-        tagger_sha256=sha256_file(tagger) if tagger else None,
+        tagger=_named(tagger),
         recall=recall(counts),
         precision=precision(counts),
         exact_f1=exact_f1(counts),

@@ -21,7 +21,8 @@ from medtune.deid.files.fhir_values import (
 )
 from medtune.deid.files.record import Located
 from medtune.deid.kinds import OLDEST_KEPT, Kind
-from medtune.deid.replace import Change, Method
+from medtune.deid.replace import Change
+from medtune.deid.surrogate.choose import Method
 from medtune.deid.surrogate.key import Key
 from medtune.records import Json
 
@@ -153,60 +154,67 @@ def _element(
     """One element by its name and its parent; None leaves it out."""
     if isinstance(part, list):
         each = (_element(one, name, parent, f"{path}.{i}", of, found) for i, one in enumerate(part))
-        return [one for one in each if one is not None] or None
-    if isinstance(part, dict):
-        if part.get("url") == GEOLOCATION:
+        new: Json = [one for one in each if one is not None] or None
+    elif isinstance(part, dict):
+        new = _object(part, path, of, found) if part.get("url") != GEOLOCATION else None
+        if new is None:
             found.append(Located(path, Change(0, 0, "street", "fhir", 0, 0), ""))
-            return None
-        return _object(part, path, of, found)
-    if isinstance(part, str):
-        return _string(part, name, parent, path, of, found)
-    is_age = name == "value" and path.split(".")[-2].lower().endswith("age")
-    too_old = is_age and isinstance(part, int | float) and part > OLDEST_KEPT
-    return OLDEST_KEPT + 1 if too_old else part
+    elif isinstance(part, str):
+        new = _string(part, name, parent, path, of, found)
+    else:
+        is_age = name == "value" and path.split(".")[-2].lower().endswith("age")
+        new = OLDEST_KEPT + 1 if is_age and part is not None and part > OLDEST_KEPT else part
+    return new
 
 
 def _string(
     text: str, name: str, parent: Element, path: str, of: Of, found: list[Located]
 ) -> str | None:
-    """A text element that is no identifier by name: an id, a date, an attachment, or `_named`."""
+    """A text element: an id, a date, an attachment, or what its name says it is."""
     is_own_id = name == "id" and is_fhir(parent) and ".contained." not in f".{path}"
-    if name in ("reference", "fullUrl") or is_own_id or (name == "url" and "method" in parent):
-        return new_reference(text, of) if "/" in text or ":" in text or is_own_id else text
-    if name == "uid":
-        return new_uid(text, of.key)
-    if name == "data" and "contentType" in parent:
-        return attachment(text, str(parent["contentType"]), path, of, found)
-    if ISO_DATE.fullmatch(text) and name not in NO_DATES:
-        return moved_date(text, name, path, of, found)
-    return _named(text, name, parent, path, of, found)
+    is_link = name in ("reference", "fullUrl") or (name == "url" and "method" in parent)
+    new: str | None
+    if is_own_id or (is_link and ("/" in text or ":" in text)):
+        new = new_reference(text, of)
+    elif name == "uid":
+        new = new_uid(text, of.key)
+    elif name == "data" and "contentType" in parent:
+        new = attachment(text, str(parent["contentType"]), path, of, found)
+    elif ISO_DATE.fullmatch(text) and name not in NO_DATES:
+        new = moved_date(text, name, path, of, found)
+    else:
+        new = _named(text, name, parent, path, of, found)
+    return new
 
 
 def _named(text: str, name: str, parent: Element, path: str, of: Of, found: list[Located]) -> str:
     """A text element that is an identifier, a narrative, free text, or a code that stays."""
+    kind = _kind(name, parent, of)
     if name == "div":
         return narrative(text, path, of, found)
-    kind = _kind(name, parent, of)
     if kind is not None:
         return replaced(text, kind, path, of, found)
-    if name in FREE_TEXT and not ("system" in parent and "code" in parent):
-        return free_text(text, path, of, found)
-    return text
+    is_coded = "system" in parent and "code" in parent
+    return free_text(text, path, of, found) if name in FREE_TEXT and not is_coded else text
 
 
 def _kind(name: str, parent: Element, of: Of) -> Kind | None:
     """The kind of identifier that a text element is, or None."""
-    if name in ("family", "given") or (name == "text" and _is_name(parent)):
-        return PEOPLE.get(of.resource, "person")
-    if name == "name" and is_fhir(parent):
-        return PLACES.get(of.resource)
-    if name == "value" and not isinstance(parent.get("value"), int | float):
-        return CONTACTS.get(str(parent.get("system")), "mrn")
-    if {"city", "postalCode", "line"} & parent.keys():
-        return ADDRESS.get(name)
-    if name == "display" and isinstance(parent.get("reference"), str):
-        match = REFERENCE.fullmatch(str(parent["reference"]))
-        return (PEOPLE | PLACES).get(match["type"]) if match else None
-    if name == "valueString" and str(parent.get("url", "")).endswith("mothersMaidenName"):
-        return "person"
-    return CODES.get(name)
+    is_name = name in ("family", "given") or (name == "text" and _is_name(parent))
+    is_maiden = str(parent.get("url", "")).endswith("mothersMaidenName")
+    kinds: tuple[Kind | None, ...] = (
+        PEOPLE.get(of.resource, "person") if is_name else None,
+        PLACES.get(of.resource) if name == "name" and is_fhir(parent) else None,
+        CONTACTS.get(str(parent.get("system")), "mrn") if name == "value" else None,
+        ADDRESS.get(name) if {"city", "postalCode", "line"} & parent.keys() else None,
+        _referred(parent) if name == "display" else None,
+        "person" if name == "valueString" and is_maiden else None,
+        CODES.get(name),
+    )
+    return next((kind for kind in kinds if kind is not None), None)
+
+
+def _referred(parent: Element) -> Kind | None:
+    """What the display of a reference names: a person, a place, or neither."""
+    match = REFERENCE.fullmatch(str(parent.get("reference", "")))
+    return (PEOPLE | PLACES).get(match["type"]) if match else None

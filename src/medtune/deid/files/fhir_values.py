@@ -9,8 +9,9 @@ from typing import NamedTuple
 from medtune.deid.files.record import Located, located
 from medtune.deid.find import find
 from medtune.deid.kinds import OLDEST_KEPT, Kind
-from medtune.deid.replace import Change, Method, replace_spans, surrogate
+from medtune.deid.replace import Change, replace_spans
 from medtune.deid.span import Span
+from medtune.deid.surrogate.choose import Method, surrogate
 from medtune.deid.surrogate.key import Key
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -47,7 +48,10 @@ def new_reference(text: str, of: Of) -> str:
     if text.startswith("urn:uuid:"):
         return f"urn:uuid:{new_id(id_in(text), of.key)}"
     match = REFERENCE.fullmatch(text)
-    return f"{match['type']}/{new_id(match['id'], of.key)}" if match else new_id(text, of.key)
+    server = "https://example.org/fhir/" if text.startswith("http") else ""
+    return (
+        f"{server}{match['type']}/{new_id(match['id'], of.key)}" if match else new_id(text, of.key)
+    )
 
 
 def new_id(old: str, key: Key) -> str:

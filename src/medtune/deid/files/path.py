@@ -7,12 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from medtune.artifacts import atomic
 from medtune.deid.files.fhir import deidentify_fhir, is_fhir, names_in, owner
-from medtune.deid.files.record import Located, deidentify_record, located, patient_of
-from medtune.deid.replace import Method, deidentify
+from medtune.deid.files.record import (
+    Located,
+    Owner,
+    deidentify_record,
+    located,
+    names_of,
+    patient_of,
+)
+from medtune.deid.replace import deidentify
+from medtune.deid.surrogate.choose import Method
 from medtune.deid.surrogate.key import Key
 from medtune.errors import ConfigError, DataError
 from medtune.records import Json
@@ -138,67 +146,94 @@ def _json(source: Path, out: TextIO, work: Work, note: Note) -> None:
     except json.JSONDecodeError as error:
         raise DataError(f"{source}:{error.lineno}: not JSON at column {error.colno}") from None
     rows = whole if isinstance(whole, list) else [whole]
-    clean = [_row(row, f"{source.name}:{i}", work, [], note) for i, row in enumerate(rows, start=1)]
+
+    def read() -> Iterator[Row]:
+        for number, row in enumerate(rows, start=1):
+            yield _object(row, f"{source.name}:{number}")
+
+    clean = list(_rows(read, work, note))
     json.dump(clean if isinstance(whole, list) else clean[0], out, ensure_ascii=False, indent=2)
     out.write("\n")
 
 
 def _jsonl(source: Path, out: TextIO, work: Work, note: Note) -> None:
-    """One object per line. Of FHIR, names are gathered first: other lines' text may hold them."""
-    known: dict[str, list[str]] = {}
-    for _, row in _lines(source):
-        if is_fhir(row):
-            known.setdefault(owner(row), []).extend(names_in(row))
-    for where, row in _lines(source):
-        names = known.get(owner(row), []) if is_fhir(row) else []
-        clean = _row(row, where, work, names, note)
-        out.write(json.dumps(clean, ensure_ascii=False) + "\n")
+    def read() -> Iterator[Row]:
+        with source.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                where = f"{source.name}:{number}"
+                try:
+                    value = json.loads(line) if line.strip() else None
+                except json.JSONDecodeError as error:
+                    raise DataError(f"{where}: not JSON at column {error.colno}") from None
+                if value is not None:
+                    yield _object(value, where)
 
-
-def _lines(source: Path) -> Iterator[tuple[str, dict[str, Json]]]:
-    with source.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            where = f"{source.name}:{number}"
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{where}: not JSON at column {error.colno}") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{where}: not a JSON object; write one object per line")
-            yield where, row
-
-
-def _row(row: Json, where: str, work: Work, known: list[str], note: Note) -> dict[str, Json]:
-    """One record or resource, replaced."""
-    if not isinstance(row, dict):
-        raise DataError(f"{where}: not a JSON object; a record has named fields")
-    if is_fhir(row):
-        clean, found = deidentify_fhir(row, work.method, work.key, known)
-    else:
-        patient = patient_of(row, work.patient_field, where)
-        clean, found = deidentify_record(row, patient, work.patient_field, work.method, work.key)
-    note(where, found)
-    return clean
+    for row in _rows(read, work, note):
+        out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _csv(source: Path, out: TextIO, work: Work, note: Note) -> None:
     with source.open(encoding="utf-8-sig", newline="") as file:
         header = file.readline()
-        file.seek(0)
-        delimiter = max(",;\t", key=header.count)
-        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
-        names = reader.fieldnames
-        if not names or len(set(names)) != len(names):
-            raise DataError(f"{source}: the first line must name each column once")
-        writer = csv.DictWriter(out, names, delimiter=delimiter)
-        writer.writeheader()
-        try:
-            for row in reader:
-                where = f"{source.name}:{reader.line_num}"
-                if None in row or None in row.values():
-                    raise DataError(f"{where}: not as many columns as the header has")
-                writer.writerow(_row(dict(row), where, work, [], note))
-        except csv.Error as error:
-            raise DataError(f"{source}:{reader.line_num}: not CSV ({error})") from None
+    delimiter = max(",;\t", key=header.count)
+    names = next(csv.reader([header], delimiter=delimiter), [])
+    if not names or len(set(names)) != len(names):
+        raise DataError(f"{source}: the first line must name each column once")
+
+    def read() -> Iterator[Row]:
+        with source.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+            try:
+                for row in reader:
+                    where = f"{source.name}:{reader.line_num}"
+                    if None in row or None in row.values():
+                        raise DataError(f"{where}: not as many columns as the header has")
+                    yield Row(dict(row), where)
+            except csv.Error as error:
+                raise DataError(f"{source}:{reader.line_num}: not CSV ({error})") from None
+
+    writer = csv.DictWriter(out, names, delimiter=delimiter)
+    writer.writeheader()
+    for row in _rows(read, work, note):
+        writer.writerow(row)
+
+
+class Row(NamedTuple):
+    """One record or resource, and its place as `file:line`."""
+
+    values: dict[str, Json]
+    where: str
+
+
+def _object(value: Json, where: str) -> Row:
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: not a JSON object; a record has named fields")
+    return Row(value, where)
+
+
+def _rows(
+    read: Callable[[], Iterator[Row]], work: Work, note: Note
+) -> Iterator[dict[str, Json]]:
+    """The rows, replaced. They are read twice: any row may hold a name that another one gives."""
+    names: dict[str, list[str]] = {}
+    for row in read():
+        found = list(names_in(row.values)) if is_fhir(row.values) else names_of(row.values)
+        if found:
+            names.setdefault(_patient(row, work), []).extend(found)
+    for row in read():
+        patient = _patient(row, work)
+        known = names.get(patient, [])
+        if is_fhir(row.values):
+            clean, found = deidentify_fhir(row.values, work.method, work.key, known)
+        else:
+            whose = Owner(patient, work.patient_field, known)
+            clean, found = deidentify_record(row.values, whose, work.method, work.key)
+        note(row.where, found)
+        yield clean
+
+
+def _patient(row: Row, work: Work) -> str:
+    """Whose a row is; a record that does not say is of a patient of its own."""
+    if is_fhir(row.values):
+        return owner(row.values)
+    return patient_of(row.values, work.patient_field, row.where)

@@ -5,7 +5,7 @@ stand in one field are known in all other fields of the same record.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as field_of
 from functools import lru_cache
@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from medtune.deid.document import flatten
 from medtune.deid.find import find
-from medtune.deid.kinds import NAMES, Kind
-from medtune.deid.replace import Change, Method, replace_spans, surrogate
+from medtune.deid.kinds import NAMES, OLDEST_KEPT, Kind
+from medtune.deid.replace import Change, replace_spans
 from medtune.deid.span import Span
+from medtune.deid.surrogate.choose import Method, surrogate
 from medtune.deid.surrogate.key import Key
 from medtune.records import Json
 
@@ -42,8 +43,11 @@ FIELDS: tuple[tuple[Kind | None, str], ...] = (
     ("date", r"dob|birth ?date|date of birth|birthday|fecha (?:de )?nac\w*"),
     ("clinician", r"physician|doctor|provider|clinician|attending|nurse|surgeon|medico|author"),
     ("patient", r"name|patient|patient name|nombre|apellidos?|surname|maiden name"
-                r"|nombre y apellidos|(?:first|last|middle|full|given|family|preferred) ?name|mother|father|spouse"),
+                r"|nombre y apellidos|mother|father|spouse"
+                r"|(?:first|last|middle|full|given|family|preferred) ?name"),
 )  # fmt: skip
+PERSON = r"(?:patient|pt|client|member|subject|person|resident|contact|guardian|insured|kin|paciente)"
+"""What may stand before `name`: the name of a drug or of a file is nobody's."""
 PATIENT_FIELDS = (
     "patient_id", "patientid", "subject_id", "person_id", "patient", "mrn", "nhc", "pid", "subject",
 )  # fmt: skip
@@ -83,31 +87,46 @@ def kind_of(field: str) -> Kind | None:
     words = flatten(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", field))
     words = re.sub(r"[^a-z0-9]+", " ", words).strip()
     for kind, pattern in FIELDS:
-        if re.fullmatch(rf"(?:\w+ )?(?:{pattern})(?: ?\d| number| no| value)?", words):
+        before = PERSON if kind == "patient" else r"\w+"
+        if re.fullmatch(rf"(?:{before} )?(?:{pattern})(?: ?\d| number| no| value)?", words):
             return kind
     return None
 
 
+class Owner(NamedTuple):
+    """Whose a record is."""
+
+    patient: str
+    field: str | None
+    """The field with the patient's number, which becomes a pseudonym."""
+    names: Sequence[str]
+    """Names that texts of this patient may hold."""
+
+
+def names_of(record: Mapping[str, Json]) -> list[str]:
+    """The names that stand in fields named for a name."""
+    return [text for name, text in _texts(record, "") if kind_of(_last(name)) in NAMES]
+
+
 def deidentify_record(
-    record: Mapping[str, Json], patient: str, field: str | None, method: Method, key: Key
+    record: Mapping[str, Json], owner: Owner, method: Method, key: Key
 ) -> tuple[dict[str, Json], list[Located]]:
     """Replace the identifiers of one record.
 
     Args:
         record: The record.
-        patient: Whose it is.
-        field: The field with the patient's number; it becomes a pseudonym.
+        owner: Whose it is.
         method: What to find and what to put there.
         key: The secret.
     """
-    known = [text for name, text in _texts(record, "") if kind_of(_last(name)) in NAMES]
+    of = _Record(owner.patient, [*owner.names, *names_of(record)], method, key)
     found: list[Located] = []
     clean: dict[str, Json] = {}
     for name, value in record.items():
-        if name == field:
+        if name == owner.field:
             clean[name] = pseudonym(key, str(value))
         else:
-            clean[name] = _clean(value, name, _Record(patient, known, method, key), found)
+            clean[name] = _clean(value, name, of, found)
     return clean, found
 
 
@@ -142,18 +161,21 @@ def _texts(value: Json | Mapping[str, Json], path: str) -> Iterator[tuple[str, s
 
 def _clean(value: Json, path: str, of: _Record, found: list[Located]) -> Json:
     """A value without its identifiers; what was replaced is added to `found`."""
-    if isinstance(value, dict):
-        return {name: _clean(part, f"{path}.{name}", of, found) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_clean(part, f"{path}.{i}", of, found) for i, part in enumerate(value)]
-    if isinstance(value, bool) or value is None:
-        return value
     kind = kind_of(_last(path))
-    if isinstance(value, str):
-        return _text(value, kind, path, of, found)
-    if kind is None or (kind == "age" and value <= 89):  # noqa: PLR2004  164.514(b)(2)(i)(C)
-        return value
-    return 90 if kind == "age" else _number(value, kind, path, of, found)
+    new: Json = value
+    if isinstance(value, dict):
+        new = {name: _clean(part, f"{path}.{name}", of, found) for name, part in value.items()}
+    elif isinstance(value, list):
+        new = [_clean(part, f"{path}.{i}", of, found) for i, part in enumerate(value)]
+    elif isinstance(value, str):
+        new = _text(value, kind, path, of, found)
+    elif isinstance(value, bool) or value is None or kind is None:
+        new = value
+    elif kind == "age":
+        new = min(value, OLDEST_KEPT + 1)
+    else:
+        new = _number(value, kind, path, of, found)
+    return new
 
 
 def _number(value: float, kind: Kind, path: str, of: _Record, found: list[Located]) -> Json:

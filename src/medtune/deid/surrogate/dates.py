@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from medtune.deid.dates import Found, full_year, parse_dates
+from medtune.deid.dates import ORDINALS, Found, full_year, parse_dates
 from medtune.deid.document import flatten
 from medtune.deid.kinds import OLDEST_KEPT, Language
 from medtune.deid.surrogate.key import Key
@@ -55,14 +55,16 @@ def rewritten(text: str, language: Language, times: Times, *, birth: bool) -> st
     if found is None or found.end - found.start < len(text.strip()) - 2:
         return UNKNOWN[language]
     year = found.year
+    is_weekday = flatten(text).strip() in VOCABULARIES[language].weekdays
     if birth and year is not None and times.today.year - year > OLDEST_KEPT:
-        return OVER_89[language]
-    if times.days is None:
-        return str(year) if year is not None else UNKNOWN[language]
-    if not found.parts:
-        is_weekday = flatten(text).strip() in VOCABULARIES[language].weekdays
-        return text if is_weekday else UNKNOWN[language]
-    return _moved(text, found, timedelta(days=times.days), language)
+        new = OVER_89[language]
+    elif times.days is None:
+        new = str(year) if year is not None else UNKNOWN[language]
+    elif not found.parts or re.search(rf"\b(?:{ORDINALS})\b", flatten(text)):
+        new = text if is_weekday else UNKNOWN[language]
+    else:
+        new = _moved(text, found, timedelta(days=times.days), language)
+    return new
 
 
 def _moved(text: str, found: Found, by: timedelta, language: Language) -> str:
@@ -72,9 +74,14 @@ def _moved(text: str, found: Found, by: timedelta, language: Language) -> str:
     moved = date(found.year or LEAP_YEAR, month, day) + by
     if found.year is None and (moved.month, moved.day) == (2, 29):
         moved -= timedelta(days=1)
+    numbers = [text[a:b] for a, b, role in found.parts if role in ("day", "month")]
+    named = any(role == "name" for _, _, role in found.parts)
+    # `2023-11-02` shows that zeros lead; `11/12/2023` may, `November 12` does not
+    zeros = bool(numbers) and all(len(n) == 2 for n in numbers)
+    zeros = zeros and (not named or numbers[0][0] == "0")
     written: dict[str, Callable[[str], str]] = {
-        "day": lambda old: _padded(moved.day, old),
-        "month": lambda old: _padded(moved.month, old),
+        "day": lambda _: f"{moved.day:02d}" if zeros else str(moved.day),
+        "month": lambda _: f"{moved.month:02d}" if zeros else str(moved.month),
         "name": lambda old: _month_name(moved.month, old, language),
         "year": lambda _: str(moved.year),
         "yy": lambda old: _short_year(moved.year, old),
@@ -85,11 +92,6 @@ def _moved(text: str, found: Found, by: timedelta, language: Language) -> str:
         pieces += [text[end:start], written[role](text[start:stop])]
         end = stop
     return "".join([*pieces, text[end:]])
-
-
-def _padded(number: int, old: str) -> str:
-    """With a leading zero where the old one has, or shows that it would."""
-    return f"{number:02d}" if len(old) == 2 and old[0] == "0" else str(number)  # noqa: PLR2004
 
 
 def _short_year(year: int, old: str) -> str:

@@ -90,10 +90,19 @@ def city(key: Key, text: str, language: Language) -> str:
     return name.upper() if text.isupper() and len(text) > 2 else name  # noqa: PLR2004  "LA"
 
 
-def reworded(key: Key, text: str, language: Language) -> str:
-    """A street, a hospital, a firm: other names and numbers, the common words kept."""
+def street(key: Key, text: str, language: Language) -> str:
+    """Another street: the words for street and floor stay, names and numbers do not."""
     words = VOCABULARIES[language]
-    kept = words.street_words | words.units | words.hospital_words | words.organization_words
+    return _reworded(key, text, language, words.street_words | words.units)
+
+
+def institution(key: Key, text: str, language: Language) -> str:
+    """Another hospital or firm: the words for what it is stay, its name does not."""
+    words = VOCABULARIES[language]
+    return _reworded(key, text, language, words.hospital_words | words.organization_words)
+
+
+def _reworded(key: Key, text: str, language: Language, kept: frozenset[str]) -> str:
     parts: list[str] = []
     for part in TOKEN.findall(text):
         low = fold(part)

@@ -156,15 +156,12 @@ def _person(folder: Path) -> Sections:
 
 def _kind_of(variable: str) -> str | None:
     """`f`, `m`, `u` (either) or `surname`, by the name of Faker's variable."""
-    if not re.search(r"name|middle", variable) or "language" in variable or "prefix" in variable:
+    if not re.search(r"name|middle", variable) or re.search(r"language|prefix|format", variable):
         return None
     if re.search(r"last|surname|family", variable):
         return "surname"
-    if not re.search(r"first|given|middle", variable) or "format" in variable:
-        return None
-    if "female" in variable:
-        return "f"
-    return "m" if "male" in variable else "u"
+    sex = "f" if "female" in variable else "m" if "male" in variable else "u"
+    return sex if re.search(r"first|given|middle", variable) else None
 
 
 def _strings(source: bytes) -> Iterator[tuple[str, list[str]]]:

@@ -13,8 +13,10 @@ __all__ = ["Tagger"]
 class Tagger(Protocol):
     """Finds identifiers in a text, given what the rules propose."""
 
-    kinds: frozenset[Kind]
-    """The kinds it can find. Of these its word counts; of all others that of the rules."""
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of which its word counts alone; of all others the rules have a say, too."""
+        ...
 
     def tag(self, document: Document, proposed: Sequence[Span]) -> list[Span]:
         """Spans in order of place, none overlapping.

@@ -30,6 +30,8 @@ from medtune.deid.tagger.features import Hashes, features, lines
 from medtune.errors import DataError
 
 FORMAT = "medtune deid tagger 1"
+FORBIDDEN = -1e4
+"""Score of a transition that cannot be, such as from outside into the middle of a name."""
 TAGGED = 95
 """Weight of what a tagger finds: above every rule, for it has seen what the rules say."""
 Floats = NDArray[np.float32]

@@ -24,7 +24,7 @@ FIELDS = (
           r"|episode|report|confirmation|tracking|employee id|student id|badge|record", "code"),
     Field("fax", r"fax|facsimile|f:", "digits"),
     Field("phone", r"phone|telephone|tel|mobile|cell(?: ?phone)?|pager|beeper|call(?:ing|ed)?"
-          r"|callback|contact|reach(?:ed)?|text(?: me)?|dial|ring|ph|extension|ext", "digits"),
+          r"|callback|contact|reach(?:ed)?|text(?: me)?|dial|ring|extension|ext", "digits"),
     Field("zip", r"zip(?: ?code)?|postal code|postcode", "code"),
     Field("patient", r"(?:patient|pt|client|resident|full|legal|first|last|maiden|preferred"
           r"|given|family|middle)?\.?'?s? ?(?:sur|sir)?name", "name", colon=True),

@@ -9,8 +9,9 @@ def _words(text: str) -> frozenset[str]:
 
 NUMBER = r"(?:n(?:[º°o]|um(?:ero)?)?\.?º? ?(?:de )?)?"
 FIELDS = (
-    Field("mrn", r"n\.?h\.?c\.?|cipa:? ?(?:nhc)?|n(?:[º°o]|um(?:ero)?)\.?º? ?(?:de )?(?:historia|h\.?c\.?)"
-          r"(?: clinica)?|historia clinica|id(?:entificador)? (?:del )?paciente", "code"),
+    Field("mrn", r"n\.?h\.?c\.?|cipa:? ?(?:nhc)?|n(?:[º°o]|um(?:ero)?)\.?º? ?(?:de )?"
+          r"(?:historia|h\.?c\.?)(?: clinica)?|historia clinica"
+          r"|id(?:entificador)? (?:del )?paciente", "code"),
     Field("insurance", r"nass|nuss|n(?:[º°o]|um(?:ero)?)\.?º? ?(?:de )?(?:la )?(?:afiliacion"
           r"|seguridad social)|seguridad social|tarjeta sanitaria|tsi|cip|sip|poliza|mutua"
           r"|aseguradora", "code"),
@@ -35,8 +36,8 @@ FIELDS = (
           r"|remitido por|responsable(?: clinic[oa])?|firmado(?: por)?|fdo\.?|solicitado por"
           r"|informado por|realizado por|autor(?:a|es)?|elaborado por|validado por", "name",
           colon=True),
-    Field("person", r"(?:persona de )?contacto(?: familiar)?|familiar|padre|madre|conyuge|tutor legal"
-          r"|acompañante|acompanante|cuidador[a]?", "name", colon=True),
+    Field("person", r"(?:persona de )?contacto(?: familiar)?|familiar|padre|madre|conyuge"
+          r"|tutor legal|acompañante|acompanante|cuidador[a]?", "name", colon=True),
     Field("street", r"domicilio|direccion(?: postal)?|calle|residencia", "line", colon=True),
     Field("city", r"localidad ?/? ?(?:provincia)?|provincia|municipio|poblacion|ciudad|lugar de "
           r"nacimiento|natural de", "places", colon=True),
