@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import documentation_examples
+import public_health_examples
 import pytest
 
 from medtune.apps import APPS, NOT_BUILT, drug_discovery, find_app
@@ -15,6 +17,11 @@ from medtune.measure import summarise
 from medtune.records import Application, ArmResult, Example, Json, Prediction
 
 GOLDEN = Path(__file__).parent / "golden"
+OWN_EXAMPLES = {
+    "documentation": documentation_examples.examples,
+    "public_health": public_health_examples.examples,
+}
+"""Examples of the applications whose replies are not one of few."""
 NODES = [
     {
         "function": "Protein",
@@ -57,8 +64,9 @@ def wheel(tmp_path: Path) -> Path:
 
 
 def examples_of(app: Application) -> list[Example]:
-    """One example for each reply that the application can give."""
-    assert app.choices is not None
+    """Examples of each reply that the application can give, or of each kind."""
+    if app.choices is None:
+        return OWN_EXAMPLES[app.name]()
     fields = {"sentence": "Rapamycin lowers tau.", "first": "rapamycin", "second": "MAPT"}
     bare = Example(id="0", group="g0", fields=fields, target=None)
     labels: Sequence[str] = app.choices(bare)
@@ -84,8 +92,10 @@ def result(app: Application, replies: Sequence[str | None]) -> ArmResult:
     return ArmResult("arm", "", predictions, seconds=1.0, prompt_tokens=1)
 
 
-@pytest.mark.parametrize("app", APPS.values(), ids=lambda app: app.name)
-class TestEveryApplication:
+@pytest.mark.parametrize(
+    "app", [app for app in APPS.values() if app.choices], ids=lambda app: app.name
+)
+class TestEveryApplicationWithChoices:
     def test_the_oracle_scores_one(self, app: Application):
         replies = [app.reply(example) for example in examples_of(app)]
         arm = summarise(result(app, replies), app, resamples=200, seed=0)
@@ -112,11 +122,17 @@ class TestEveryApplication:
         text = "\n".join(f"<{m.role}>\n{m.content}" for m in messages) + "\n"
         assert text == (GOLDEN / f"prompt_{app.name}.txt").read_text(encoding="utf-8")
 
-    def test_every_choice_parses_back_to_itself(self, app: Application):
-        assert app.choices is not None
+    def test_every_reply_parses_back_to_its_target(self, app: Application):
         for example in examples_of(app):
             assert app.parse(example, app.reply(example)) == example.target
-            assert app.reply(example) in app.choices(example)
+            if app.choices is not None:
+                assert app.reply(example) in app.choices(example)
+
+    def test_the_kernel_finds_nothing_against_the_oracle(self, app: Application):
+        if app.facts is None or app.check is None:
+            pytest.skip(f"{app.name} has no facts to check against")
+        for example in examples_of(app):
+            assert app.check(app.facts(example), app.reply(example)) == []
 
     def test_it_says_what_it_is_for_and_what_it_is_not_for(self, app: Application):
         assert app.intended_use

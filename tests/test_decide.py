@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 from tiny_llm import one_thread
@@ -18,6 +19,11 @@ from medtune.stats import verdict
 TRAIN, ASKED = examples(60, "train"), examples(24, "validation")
 FREE_APP = dataclasses.replace(
     APP, choices=None, metrics={"rouge_l": rouge_l}, primary="rouge_l", gates=()
+)
+LIST_APP = dataclasses.replace(
+    FREE_APP,
+    reply=lambda example: json.dumps(example.target),
+    parse=lambda example, text: json.loads(text),
 )
 
 
@@ -177,7 +183,7 @@ def test_the_majority_arm_gives_the_commonest_target_with_its_share():
     assert {p.confidence for p in found.predictions} == {0.5}
     assert found.prompt_tokens == 0
     lists = [dataclasses.replace(TRAIN[i], target=["a"] if i < 3 else ["b"]) for i in range(4)]
-    free = majority(FREE_APP, lists, ASKED)
+    free = majority(LIST_APP, lists, ASKED)
     assert free.predictions[0].answer == ["a"]
     assert free.predictions[0].confidence is None
 

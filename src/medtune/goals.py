@@ -10,6 +10,8 @@ from medtune.config import GoalName
 
 PRIMARY = "the application's primary metric on the sealed test, paired against every other arm"
 CALIBRATION = "expected calibration error, with its interval, where the arm gives confidences"
+RETENTION = "general, medical and safety items before and after tuning, every flip by id"
+DOMAINS = "the primary metric by source, year, attribute and extra set, before and after tuning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,15 @@ GOALS: dict[GoalName, Goal] = {
         name="domain_knowledge",
         must_improve="accuracy on the domain's questions",
         must_not_harm="general ability",
-        measured=(PRIMARY,),
-        not_measured=("general ability before and after tuning",),
+        measured=(PRIMARY, RETENTION),
+        not_measured=(),
     ),
     "custom_data": Goal(
         name="custom_data",
         must_improve="the user's own metric on the user's own records",
         must_not_harm="general ability",
-        measured=(PRIMARY,),
-        not_measured=("general ability before and after tuning",),
+        measured=(PRIMARY, RETENTION),
+        not_measured=(),
     ),
     "accuracy": Goal(
         name="accuracy",
@@ -56,18 +58,19 @@ GOALS: dict[GoalName, Goal] = {
         name="bias",
         must_improve="the worst subgroup's metric, and the counterfactual flip rate",
         must_not_harm="the overall metric",
-        measured=(PRIMARY, "the primary metric by subgroup, without a test between subgroups"),
-        not_measured=(
-            "the worst subgroup before and after tuning",
-            "the flip rate of counterfactual pairs",
+        measured=(
+            PRIMARY,
+            "every metric by subgroup and intersection, against the rest and before tuning",
+            "the flip rate of the counterfactual pairs that evaluate.swaps names",
         ),
+        not_measured=(),
     ),
     "language": Goal(
         name="language",
         must_improve="the metric in the target language or locale",
         must_not_harm="the metric in the source language",
-        measured=(PRIMARY,),
-        not_measured=("the metric in the source language",),
+        measured=(PRIMARY, DOMAINS),
+        not_measured=(),
     ),
     "style": Goal(
         name="style",
@@ -80,8 +83,12 @@ GOALS: dict[GoalName, Goal] = {
         name="freshness",
         must_improve="answers to dated facts that changed",
         must_not_harm="answers to facts that did not change",
-        measured=(PRIMARY,),
-        not_measured=("dated facts that changed", "facts that did not change"),
+        measured=(
+            PRIMARY,
+            "the facts of evaluate.dated_facts: current, superseded and unchanged answers, before "
+            "and after tuning",
+        ),
+        not_measured=(),
     ),
     "efficiency": Goal(
         name="efficiency",

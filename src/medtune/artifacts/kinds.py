@@ -1,4 +1,4 @@
-"""The artifacts, one for each stage, and their parts."""
+"""The artifacts of the stages but `data` and `evaluate`, and their parts."""
 
 from typing import ClassVar
 
@@ -6,53 +6,6 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from medtune.artifacts.head import Artifact
 from medtune.records import Estimate, Finding, Gate, Verdict
-
-
-class TokenCount(BaseModel):
-    """What became of one source or split, in rows and tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    rows: int
-    kept: int
-    dropped: dict[str, int]
-    """Rows left out, by reason."""
-    tokens: int
-    """Tokens of the kept rows, prompt and reply."""
-    supervised: int
-    """Tokens that carry a training signal: the reply and the end-of-turn token."""
-    longest: int
-
-
-class DataCard(Artifact):
-    """What the data is, what was done to it, and what is wrong with it."""
-
-    file: ClassVar[str] = "data.json"
-
-    app: str
-    sources: list[dict[str, str]]
-    """For each source: name, sha256, licence."""
-    note: str
-    splits: dict[str, TokenCount]
-    receipt: dict[str, TokenCount]
-    """Per source, before splitting."""
-    groups: dict[str, int]
-    """Groups per split."""
-    labels: dict[str, dict[str, int]]
-    """Examples per label, by split; empty where the answer is not one of few."""
-    subgroups: dict[str, dict[str, int]]
-    """Examples per value of each subgroup attribute."""
-    exact_duplicates: int
-    """Records dropped because another has the same input and target."""
-    near_duplicate_pairs: int
-    """Pairs of near inputs that joined two groups into one; a chain of three counts two."""
-    conflicts: list[str]
-    """Ids of records whose input occurs with another target too."""
-    leaks: list[str]
-    """Ids of records in a validation or test that the sources fix, whose input, or nearly, was in
-    train too: their twins were removed from train. Nothing leaks in the splits as written."""
-    first_example: list[dict[str, str | int | bool]]
-    """The first training example token by token, if its source's licence lets it be shown:
-    token, id, supervised. Empty for the user's own data, which may be a patient's."""
 
 
 class Arm(BaseModel):
@@ -134,28 +87,6 @@ class TuneRecord(Artifact):
     peak_memory_gb: float
     resumed: int
     """How often the run was taken up again after an interruption."""
-
-
-class Evaluation(Artifact):
-    """How good, how sure, against what: the sealed test, opened once for this adapter."""
-
-    file: ClassVar[str] = "evaluation.json"
-
-    primary: str
-    arms: list[Arm]
-    comparisons: list[Comparison]
-    """The tuned model against every other arm."""
-    calibration: dict[str, Estimate]
-    """Expected calibration error (equal-mass bins) of each arm that gives confidences."""
-    reliability: list[dict[str, float]]
-    """The tuned model's reliability plot: confidence, accuracy, n per bin."""
-    confusion: dict[str, dict[str, int]]
-    """Target to answer to count, for the tuned model; empty for free answers."""
-    subgroups: dict[str, dict[str, Estimate]]
-    """The primary metric by subgroup value; groups too small to report are left out."""
-    failed: int
-    openings: int
-    """How many different adapters have been scored on this sealed test, this one included."""
 
 
 class Release(Artifact):

@@ -3,7 +3,6 @@
 All arms see the same text, that of the application's prompt, and learn from the same train split.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -53,20 +52,22 @@ def arms(
 
 
 def majority(app: Application, train: Sequence[Example], examples: Sequence[Example]) -> ArmResult:
-    """Give the most frequent target of train to every example; ties by the alphabet.
+    """Give the most frequent reply of train to every example; ties by the alphabet.
 
-    The confidence is its share of train, where the replies are one of few.
+    It is read as any reply is, so that an answer that depends on the example is its own. The
+    confidence is its share of train, where the replies are one of few.
     """
     started = time.perf_counter()
-    counts = Counter(_as_text(example.target) for example in train)
+    counts = Counter(app.reply(example) for example in train)
     n = max(counts.values())
     commonest = min(text for text, count in counts.items() if count == n)
-    answer: Json = json.loads(commonest)
     confidence = n / len(train) if app.choices is not None else None
     return ArmResult(
         name=MAJORITY,
         about=f"the most frequent answer of train ({n} of {len(train)}), whatever is asked",
-        predictions=[_prediction(example, answer, confidence) for example in examples],
+        predictions=[
+            _prediction(example, app.parse(example, commonest), confidence) for example in examples
+        ],
         seconds=time.perf_counter() - started,
         prompt_tokens=0,
     )
@@ -124,10 +125,6 @@ def prompted(
 def _asked(app: Application, example: Example) -> str:
     """What the language model reads, but for the instruction, which is the same for all."""
     return "\n".join(message.content for message in app.prompt(example) if message.role == "user")
-
-
-def _as_text(target: Json) -> str:
-    return json.dumps(target, sort_keys=True, ensure_ascii=False)
 
 
 def _prediction(example: Example, answer: Json, confidence: float | None) -> Prediction:

@@ -52,6 +52,11 @@ class Job:
         """The data files, fetched if need be."""
         return [resolve_source(one, offline=self.offline) for one in self.run.data.sources]
 
+    @cached_property
+    def references(self) -> list[Path]:
+        """The evaluation sets that training must not have seen, fetched if need be."""
+        return [resolve_source(one, offline=self.offline) for one in self.run.data.check_against]
+
     @property
     def adapter(self) -> Path:
         """Where `tune` leaves the adapter."""
@@ -60,8 +65,13 @@ class Job:
     def load(self, adapter: Path | None = None) -> "LanguageModel":
         """The model, with an adapter or without."""
         numerics = self.numerics  # before torch is imported
+        asked = self.run.model
         return import_module("medtune.llm.load").load_model(
-            self.folder, numerics, context_tokens=self.run.model.context_tokens, adapter=adapter
+            self.folder,
+            numerics,
+            context_tokens=asked.context_tokens,
+            adapter=adapter,
+            processes=None if asked.processes == "auto" else asked.processes,
         )
 
 

@@ -5,12 +5,12 @@ of the others that it uses, and a key, the hash of all of them. A stage whose ar
 key and whose outputs are intact is not run again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -23,17 +23,13 @@ from medtune.artifacts import (
     Release,
     TuneRecord,
     canonical_sha256,
-    read_examples,
-    sha256_file,
+    sha256_path,
     stage_key,
 )
 from medtune.config import Run
 from medtune.errors import DataError
+from medtune.pipeline.handed import evaluation_setup, suite_hashes, tune_small
 from medtune.pipeline.job import Job
-from medtune.records import ArmResult, Example
-
-if TYPE_CHECKING:
-    from medtune.llm.load import LanguageModel
 
 A = TypeVar("A", bound=Artifact)
 
@@ -50,13 +46,18 @@ class Step:
 def data(job: Job) -> Step:
     """Run the data stage, unless it is current."""
     run = job.run
-    inputs = {path.name: sha256_file(path) for path in job.sources} | {"model": job.folder.sha256}
+    named = import_module("medtune.data").source_names
+    paths = [*job.sources, *job.references]
+    hashes = {name: sha256_path(path) for name, path in zip(named(paths), paths, strict=True)}
+    inputs = hashes | {"model": job.folder.sha256}
 
     def make(key: str) -> DataCard:
         _ = job.numerics
         prepare = import_module("medtune.data").prepare
         renderer = import_module("medtune.llm.render").load_renderer(job.folder)
-        return prepare(run, job.app, job.sources, renderer, key=key, inputs=inputs)
+        return prepare(
+            run, job.app, job.sources, renderer, references=job.references, key=key, inputs=inputs
+        )
 
     settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
     return _step(job, DataCard, settings, inputs, make)
@@ -70,32 +71,14 @@ def decide(job: Job) -> Step:
     def make(key: str) -> Decision:
         model = job.load()
         stage = import_module("medtune.decide")
-        small_tune = partial(_small_tune, job)
+        small_tune = partial(tune_small, job, job.run.out / "decide" / "small_tune")
         return stage.decide(run, job.app, model, small_tune, key=key, inputs=inputs)
 
-    settings = _settings(run, run.decide, run.tune, run.evaluate) | {
+    settings = _settings(run, run.decide, run.tune, run.evaluate.scoring) | {
         "goal": run.goal,
         "numerics": job.numerics.dtype,
     }
     return _step(job, Decision, settings, inputs, make)
-
-
-def _small_tune(job: Job, few: Sequence[Example]) -> "LanguageModel":
-    """Tune on few examples, a fifth of which only choose the step, never the validation split."""
-    fit = import_module("medtune.tune").fit
-    folder = job.run.out / "decide" / "small_tune"
-    n_look = max(1, len(few) // 5)
-    fit(
-        job.run,
-        job.app,
-        job.load(),
-        few[n_look:],
-        few[:n_look],
-        folder=folder,
-        what="small tune",
-        identity={},
-    )
-    return job.load(folder / "adapter")
 
 
 def tune(job: Job) -> Step:
@@ -117,23 +100,20 @@ def evaluate(job: Job) -> Step:
     run = job.run
     record = TuneRecord.load(run.out)
     decision = Decision.load(run.out)
-    inputs = _splits(job, "train", "test") | {
+    inputs = _splits(job, "train", "validation", "test") | {
         "adapter": canonical_sha256(record.outputs),
         "decision": decision.key,
+        **suite_hashes(job),
     }
 
     def make(key: str) -> Evaluation:
-        base = job.load()
-        train = read_examples(run.out / "train.jsonl")
-        by_id = {example.id: example for example in train}
-        shots = [by_id[one] for one in decision.shots]
-        arms: Mapping[str, Callable[[Sequence[Example]], ArmResult]] = import_module(
-            "medtune.decide"
-        ).arms(run, job.app, train, base, shots)
         stage = import_module("medtune.evaluate")
-        return stage.evaluate(run, job.app, job.load(job.adapter), arms, key=key, inputs=inputs)
+        return stage.evaluate(run, job.app, evaluation_setup(job), key=key, inputs=inputs)
 
-    settings = _settings(run, run.evaluate) | {"numerics": job.numerics.dtype}
+    settings = _settings(run, run.evaluate, run.decide) | {
+        "numerics": job.numerics.dtype,
+        "canaries": str(run.tune.canaries),
+    }
     return _step(job, Evaluation, settings, inputs, make)
 
 

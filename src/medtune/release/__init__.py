@@ -68,6 +68,7 @@ def release(
     evidence = _evidence(run, app, base)
     reference = _reference(out, app, evidence)
     judged = _judge(evidence, app)
+    unjudged = _unjudged(judged.findings)
     found = Release(
         key=key,
         inputs=dict(inputs),
@@ -76,10 +77,10 @@ def release(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         id=content_id(out, reference.model_dump_json()),
         released=not judged.reasons,
-        scope=_scope(),
+        scope="research" if unjudged else "intended use",
         reasons=judged.reasons,
         findings=judged.findings,
-        guards_judged=[name for name, guard in GUARDS.items() if guard.judge is not None],
+        guards_judged=[name for name in GUARDS if name not in unjudged],
         guards_not_built=[name for name, guard in GUARDS.items() if guard.judge is None],
         gates=[result.as_json() for result in judged.gates],
         intended_use=app.intended_use,
@@ -123,11 +124,10 @@ def _judge(evidence: Evidence, app: Application) -> _Judgement:
     return _Judgement(gates, findings, reasons)
 
 
-def _scope() -> str:
-    """What a release may be used for at the most."""
-    if any(guard.judge is None for guard in GUARDS.values()):
-        return "research"
-    return "intended use"
+def _unjudged(findings: Sequence[Finding]) -> set[str]:
+    """The guards that are not built, and those that could not judge: nothing was measured."""
+    not_built = {name for name, guard in GUARDS.items() if guard.judge is None}
+    return not_built | {finding.guard for finding in findings if finding.unmeasured}
 
 
 def _publish(run: Run, found: Release, reference: Reference, card: str) -> dict[str, str]:

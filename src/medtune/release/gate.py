@@ -10,6 +10,10 @@ from medtune.records import Estimate, Gate, Json
 TUNED = "tuned"
 CALIBRATION = "expected_calibration_error"
 """This metric is looked up in the evaluation's `calibration`, not among the arm's estimates."""
+RUBRIC = "rubric_score"
+"""This one in `judged`, where the judge was shown to agree with people."""
+LIKENESS = "likeness"
+"""This one never: alike hidden states are no proof of alike meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def _judge(gate: Gate, evaluation: Evaluation) -> GateResult:
     name = gate.metric if gate.against is None else f"{gate.metric} against {gate.against}"
     estimate = _estimate(gate, evaluation)
     if estimate is None:
-        return GateResult(gate, None, False, f"{name}: not measured, so not met")
+        return GateResult(gate, None, False, f"{name}: {_missing(gate, evaluation)}, so not met")
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
         return GateResult(gate, estimate, False, f"{name}: has no finite interval, so not met")
     conditions = [
@@ -68,6 +72,15 @@ def _stays(high: float, at_most: float | None) -> bool:
     return at_most is not None and high <= at_most
 
 
+def _missing(gate: Gate, evaluation: Evaluation) -> str:
+    """Why there is no number for the gate."""
+    if gate.metric == LIKENESS:
+        return "alike hidden states are no proof of alike meaning, and may not gate"
+    if gate.metric == RUBRIC and evaluation.judged is not None:
+        return "the judge was not shown to agree with people, or missed too many replies"
+    return "not measured"
+
+
 def _estimate(gate: Gate, evaluation: Evaluation) -> Estimate | None:
     """The number that the gate is about, or None if the evaluation does not hold it."""
     if gate.against is not None:
@@ -82,5 +95,8 @@ def _estimate(gate: Gate, evaluation: Evaluation) -> Estimate | None:
         )
     if gate.metric == CALIBRATION:
         return evaluation.calibration.get(TUNED)
+    if gate.metric == RUBRIC:
+        judged = evaluation.judged
+        return judged.score if judged is not None and judged.may_gate else None
     tuned = next((arm for arm in evaluation.arms if arm.name == TUNED), None)
     return None if tuned is None else tuned.estimates.get(gate.metric)

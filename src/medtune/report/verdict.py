@@ -73,8 +73,8 @@ def may_be_used(found: Found) -> Judgement:
         also = f" {words.count(more, 'more reason')} under “The release”." if more > 0 else ""
         return Judgement(question, "No: refused", why + also, "bad")
     limit = (
-        "Not for the care of patients: guards that are not built have not judged."
-        if release.guards_not_built
+        "Not for the care of patients: some guards could not judge."
+        if release.scope == "research"
         else f"Not for: {words.sentence(release.not_for)}"
     )
     return Judgement(question, f"Yes, for {_scope(release)} only", limit, "good")
