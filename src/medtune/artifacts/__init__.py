@@ -53,6 +53,7 @@ from medtune.artifacts.head import Artifact
 from medtune.artifacts.kinds import (
     DriftTest,
     Monitor,
+    Parity,
     Release,
     TuneRecord,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "Memorisation",
     "Monitor",
     "Outcome",
+    "Parity",
     "Perturbed",
     "Recipe",
     "Release",

@@ -192,6 +192,8 @@ class Domain(BaseModel):
     p_adjusted: float
     harmed: Verdict
     """Is the tuned model worse here than the base model? "yes" is negative transfer."""
+    left_out: int = 0
+    """Examples of an extra set that are not counted, because train holds the same input."""
 
 
 class LeftOut(BaseModel):

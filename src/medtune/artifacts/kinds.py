@@ -33,6 +33,22 @@ class TuneRecord(Artifact):
     """How often the run was taken up again after an interruption."""
 
 
+class Parity(BaseModel):
+    """How far training's probabilities are from those of evaluation and serving.
+
+    Mean absolute differences in nats per supervised token, on the same validation replies.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    tokens: int
+    base: float
+    """Between the two stacks on the base model: their own noise."""
+    tuned: float
+    """Between the two stacks with the adapter."""
+    effect: float
+    """Between the tuned and the base model as served."""
+
+
 class Release(Artifact):
     """The verdict on the evidence. `released` says it; `reasons` says why not."""
 
@@ -49,6 +65,8 @@ class Release(Artifact):
     guards_not_built: list[str]
     gates: list[dict[str, JsonValue]]
     """Each gate with its estimate, its bound and whether it was met."""
+    parity: Parity | None = None
+    """None where it was not measured."""
     intended_use: str
     not_for: str
 

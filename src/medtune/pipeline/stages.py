@@ -147,8 +147,11 @@ def release(job: Job) -> Step:
 
     def make(key: str) -> Release:
         import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
+        found = import_module("medtune.tune").parity(
+            run, job.app, job.load(), job.adapter, job.load(job.adapter)
+        )
         stage = import_module("medtune.release")
-        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder)
+        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder, parity=found)
 
     return _step(job, Release, _settings(run, run.serve), inputs, make)
 
