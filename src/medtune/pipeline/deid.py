@@ -17,11 +17,9 @@ from medtune.deid.notes import read_notes
 from medtune.deid.report import DeidReport, DeidScore
 from medtune.deid.score import Count, count
 from medtune.deid.surrogate.choose import Style
-from medtune.deid.tagger import Tagger
-from medtune.deid.tagger.model import load_tagger
-from medtune.deid.tagger.outside import OUTSIDE
+from medtune.deid.tagger.choose import identity, open_tagger
 from medtune.deid.tagger.train import EPOCHS, train
-from medtune.errors import ConfigError, DataError
+from medtune.errors import DataError
 from medtune.progress import progress
 from medtune.records import Estimate
 from medtune.stats import wilson
@@ -56,7 +54,7 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
         ask.style,
         ask.shift_dates,
         date.today(),
-        find_tagger(ask.tagger, ask.language),
+        open_tagger(ask.tagger, ask.language),
     )
     key: Key = key_file(ask.key) if ask.key else new_key()
     base = target.parent / target.name
@@ -77,7 +75,7 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
         style=ask.style,
         dates=_dates(ask),
         key="kept in a key file" if ask.key else "not kept",
-        tagger=_named(ask.tagger),
+        tagger=identity(ask.tagger),
         documents=tally.documents,
         changed=tally.changed,
         kinds=dict(tally.kinds.most_common()),
@@ -85,33 +83,6 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
     )
     report.save(base.with_name(f"{target.name}.deid.json"))
     return report
-
-
-def find_tagger(name: str | None, language: Language) -> Tagger | None:
-    """The tagger of that name.
-
-    Raises:
-        ConfigError: It is for another language, or what it needs is not installed.
-        DataError: The file is no tagger.
-    """
-    kind, _, rest = (name or "").partition(":")
-    if name is None:
-        return None
-    if kind in OUTSIDE:
-        return OUTSIDE[kind](rest, language)
-    tagger = load_tagger(Path(name))
-    if tagger.language != language:
-        raise ConfigError(
-            f"{name}: a tagger of {tagger.language!r} notes; set --language {tagger.language}"
-        )
-    return tagger
-
-
-def _named(tagger: str | None) -> str | None:
-    """A tagger's name for a report: of a file, its hash."""
-    if tagger is None or tagger.partition(":")[0] in OUTSIDE:
-        return tagger
-    return f"sha256:{sha256_file(Path(tagger))}"
 
 
 def _dates(ask: Ask) -> str:
@@ -129,7 +100,7 @@ def score_files(path: Path, language: Language, policy: Policy, tagger: str | No
         DataError: The notes or the tagger cannot be read, or the notes hold no identifier.
     """
     notes = read_notes(path)
-    trained = find_tagger(tagger, language)
+    trained = open_tagger(tagger, language)
     with progress("finding identifiers", len(notes), "notes") as advance:
         counts: list[Count] = []
         for note in notes:
@@ -145,7 +116,7 @@ def score_files(path: Path, language: Language, policy: Policy, tagger: str | No
         n_notes=len(notes),
         language=language,
         policy=policy,
-        tagger=_named(tagger),
+        tagger=identity(tagger),
         recall=recall(counts),
         precision=precision(counts),
         exact_f1=exact_f1(counts),
