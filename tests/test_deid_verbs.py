@@ -103,7 +103,7 @@ NOTE = Note("1", "John Doe at 12 Elm", [Span(0, 8, "person", ""), Span(12, 18, "
 def test_an_identifier_counts_as_covered_only_if_it_is_covered_whole():
     whole = [Span(0, 8, "person", ""), Span(12, 18, "street", "")]
     part = [Span(0, 4, "person", ""), Span(12, 18, "street", ""), Span(9, 11, "city", "")]
-    of_whole, of_part = (count(NOTE, found, lambda _: True) for found in (whole, part))
+    of_whole, of_part = (count(NOTE, found, "safe_harbor") for found in (whole, part))
     assert (of_whole.leaks, of_part.leaks) == (False, True)
     assert recall([of_whole, of_part])["person"].value == 0.5
     assert recall([of_whole, of_part])["street"].value == 1.0
@@ -113,10 +113,14 @@ def test_an_identifier_counts_as_covered_only_if_it_is_covered_whole():
     assert exact_f1([of_whole, of_part]) == pytest.approx(2 * 3 / (5 + 4))
 
 
-def test_kinds_that_need_not_be_removed_do_not_count():
-    only_person = count(NOTE, [Span(0, 8, "person", "")], lambda kind: kind == "person")
-    assert not only_person.leaks
-    assert only_person.annotated.total() == 1
+def test_what_may_stay_does_not_count():
+    text = "Woman of 45, of Peru; her mother is 93."
+    spans = [Span(0, 5, "sex", ""), Span(9, 11, "age", ""), Span(16, 20, "country", ""),
+             Span(36, 38, "age", "")]  # fmt: skip
+    note = Note("1", text, spans)
+    assert count(note, [], "safe_harbor").annotated == {"age": 1}
+    assert count(note, [], "all").annotated.total() == 4
+    assert count(note, [Span(36, 38, "age", "")], "safe_harbor").leaks is False
 
 
 def run_with(tmp_path: Path, **settings: object) -> Run:

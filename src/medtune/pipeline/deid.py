@@ -11,7 +11,7 @@ import numpy as np
 
 from medtune import __version__
 from medtune.artifacts import sha256_file, sha256_text
-from medtune.deid import Key, Kind, Language, Method, Policy, find, is_removed, key_file, new_key
+from medtune.deid import Key, Kind, Language, Method, Policy, find, key_file, new_key
 from medtune.deid.files import Work, deidentify_path
 from medtune.deid.notes import read_notes
 from medtune.deid.report import DeidReport, DeidScore
@@ -105,7 +105,7 @@ def score_files(path: Path, language: Language, policy: Policy, tagger: str | No
         counts: list[Count] = []
         for note in notes:
             spans = find(note.text, language, tagger=trained)
-            counts.append(count(note, spans, lambda kind: is_removed(kind, policy)))
+            counts.append(count(note, spans, policy))
             advance(1)
     if not any(one.annotated for one in counts):
         raise DataError(f"{path}: no identifier is annotated that policy {policy!r} removes")
@@ -128,17 +128,17 @@ def recall(counts: Sequence[Count]) -> dict[str, Estimate]:
     """The share covered, for `all` and by kind, from the commonest kind on."""
     total: Counter[Kind] = sum((one.annotated for one in counts), Counter())
     by_kind = {
-        kind: _ratio([(one.covered[kind], one.annotated[kind]) for one in counts])
+        kind: pooled([(one.covered[kind], one.annotated[kind]) for one in counts])
         for kind, _ in total.most_common()
     }
-    whole = _ratio([(one.covered.total(), one.annotated.total()) for one in counts])
+    whole = pooled([(one.covered.total(), one.annotated.total()) for one in counts])
     return {"all": whole, **by_kind}
 
 
 def precision(counts: Sequence[Count]) -> Estimate | None:
     """The share of found stretches that touch an annotated identifier; None if none was found."""
     pairs = [(one.right.total(), one.found.total()) for one in counts]
-    return _ratio(pairs) if any(found for _, found in pairs) else None
+    return pooled(pairs) if any(found for _, found in pairs) else None
 
 
 def exact_f1(counts: Sequence[Count]) -> float:
@@ -147,7 +147,7 @@ def exact_f1(counts: Sequence[Count]) -> float:
     return 2 * exact / sum(one.found.total() + one.annotated.total() for one in counts)
 
 
-def _ratio(pairs: Sequence[tuple[int, int]]) -> Estimate:
+def pooled(pairs: Sequence[tuple[int, int]]) -> Estimate:
     """A share over documents, whose interval draws whole documents with replacement.
 
     Where all that counts was right, or all wrong, drawing says nothing of the chance that is left;
