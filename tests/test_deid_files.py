@@ -233,8 +233,9 @@ def test_the_originals_are_for_the_owner_only(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("patientName", "patient"), ("first_name", "patient"), ("home_phone", "phone"),
-     ("attending_physician", "clinician"), ("zip_code", "zip"), ("DOB", "date"), ("diagnosis", None),
-     ("note", None), ("glucose", None), ("fecha_nacimiento", "date"), ("drug_name", None)],
+     ("attending_physician", "clinician"), ("zip_code", "zip"), ("DOB", "date"),
+     ("diagnosis", None), ("note", None), ("glucose", None), ("drug_name", None),
+     ("fecha_nacimiento", "date")],
 )  # fmt: skip
 def test_a_field_is_known_by_its_name(name: str, kind: str | None):
     assert kind_of(name) == kind

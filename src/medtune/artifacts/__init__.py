@@ -5,7 +5,15 @@ A stage's artifact is written last, in one atomic step, so its presence says tha
 have their hashes, the stage need not run again.
 """
 
-from medtune.artifacts.data import Check, DataCard, Forecast, Outcome, TokenCount, Topic
+from medtune.artifacts.data import (
+    DEIDENTIFICATION,
+    Check,
+    DataCard,
+    Forecast,
+    Outcome,
+    TokenCount,
+    Topic,
+)
 from medtune.artifacts.decision import (
     Arm,
     Comparison,
@@ -59,6 +67,7 @@ from medtune.artifacts.kinds import (
 )
 
 __all__ = [
+    "DEIDENTIFICATION",
     "Arm",
     "Artifact",
     "Check",

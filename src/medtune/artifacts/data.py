@@ -29,6 +29,10 @@ to look at, or not enough; `found` says why."""
 Topic = Literal["integrity", "plausibility", "independence", "labels", "text", "people", "origin"]
 
 
+DEIDENTIFICATION = "de-identification"
+"""Name of the check that says what identifiers were replaced."""
+
+
 class Check(BaseModel):
     """What one look at the data found."""
 

@@ -6,6 +6,7 @@ is known or an error. The resolved run is written to `<out>/run.yaml`, which rep
 
 from medtune.config.data import DataSection, SourceFormat, SourceSection
 from medtune.config.decide import DecideSection, DocumentSection, EndpointSection
+from medtune.config.deidentify import DeidentifySection
 from medtune.config.evaluate import (
     EthicsSection,
     EvaluateSection,
@@ -29,6 +30,7 @@ __all__ = [
     "AnswerKind",
     "DataSection",
     "DecideSection",
+    "DeidentifySection",
     "DocumentSection",
     "EndpointSection",
     "EthicsSection",

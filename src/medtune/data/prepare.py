@@ -27,6 +27,7 @@ from medtune.data.readers import source_names
 from medtune.data.split import Division, divide, draw, find_conflicts
 from medtune.data.survey import Survey, placed, survey
 from medtune.data.wording import some
+from medtune.deid.example import cleaner_for
 from medtune.errors import DataError
 from medtune.records import SPLITS, Application, Example, Split
 
@@ -59,7 +60,8 @@ def prepare(
     """
     run.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".data-", dir=run.out) as folder:
-        gathered = gather(run, app, paths, renderer, Path(folder))
+        cleaner = cleaner_for(run, app)
+        gathered = gather(run, app, paths, renderer, Path(folder), cleaner)
         left_out = app.left_out(paths) if app.left_out else {}
         removed = _unfit(gathered, run)
         fit = [entry for entry in gathered.entries if entry.id not in removed]
@@ -91,6 +93,7 @@ def prepare(
         near_duplicate_pairs=division.joined,
         conflicts=find_conflicts(kept),
         leaks=division.leaks,
+        checks=[cleaner.check()] if cleaner else [],
         first_example=[] if app.name == "custom" else show_tokens(seen.first, app, renderer),
     )
     card.save(run.out)

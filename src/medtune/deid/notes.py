@@ -49,7 +49,10 @@ YEAR = re.compile(r"(?:a[ñn]o )?(?:19|20)\d\d")
 
 
 class Note(NamedTuple):
-    """One annotated text. Its spans are in order of place and do not overlap."""
+    """One annotated text.
+
+    Its spans are in order of place, do not overlap, and keep as their rule the label they had.
+    """
 
     id: str
     text: str
@@ -134,7 +137,7 @@ def _note(name: str, text: str, found: list[tuple[int, int, str]], where: str) -
             raise DataError(f"{where}: span {start} to {end} is not within the text")
         if not spans or start >= spans[-1].end:
             kind = _kind(label, text[start:end], where)
-            spans.append(Span(start, end, kind, "annotated"))
+            spans.append(Span(start, end, kind, label))
     return Note(name, text, spans)
 
 

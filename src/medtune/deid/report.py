@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medtune.artifacts import write_text
+from medtune.errors import DataError
 from medtune.records import Estimate
 
 
@@ -67,3 +68,19 @@ class DeidScore(BaseModel):
     def save(self, path: Path) -> Path:
         """Write it in one atomic step."""
         return write_text(path, self.model_dump_json(indent=2) + "\n")
+
+
+def load_score(path: Path) -> DeidScore:
+    """Read a score that `deid-score` wrote.
+
+    Raises:
+        DataError: It is missing, or was not written by this version.
+    """
+    try:
+        return DeidScore.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such score; run medtune deid-score --out") from None
+    except ValidationError as error:
+        raise DataError(
+            f"{path}: not a score of this version ({error.error_count()} faults); measure again"
+        ) from None

@@ -6,11 +6,12 @@ of its identifiers is not covered. Something found is *right* when it touches an
 identifier.
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from medtune.deid.kinds import Kind
+from medtune.deid.kinds import OLDEST_KEPT, Kind, Policy, is_removed
 from medtune.deid.notes import Note
 from medtune.deid.span import Span
 
@@ -34,16 +35,16 @@ class Count:
         return self.covered != self.annotated
 
 
-def count(note: Note, found: Sequence[Span], counts: Callable[[Kind], bool]) -> Count:
+def count(note: Note, found: Sequence[Span], policy: Policy) -> Count:
     """Compare what was found in a note with what is annotated.
 
     Args:
         note: The note, annotated.
         found: What was found in its text.
-        counts: Whether a kind is one that must be found; the others count neither way.
+        policy: Says what must go; kinds that may stay, and ages that may, count neither way.
     """
-    annotated = [span for span in note.spans if counts(span.kind)]
-    compared = [span for span in found if counts(span.kind)]
+    annotated = [span for span in note.spans if _must_go(span, note.text, policy)]
+    compared = [span for span in found if is_removed(span.kind, policy)]
     seen = _covered(len(note.text), compared)
     known = _covered(len(note.text), note.spans)
     result = Count(
@@ -57,6 +58,13 @@ def count(note: Note, found: Sequence[Span], counts: Callable[[Kind], bool]) -> 
         ),
     )
     return result
+
+
+def _must_go(span: Span, text: str, policy: Policy) -> bool:
+    number = re.search(r"\d+", text[span.start : span.end])
+    young = number is not None and int(number[0]) <= OLDEST_KEPT
+    may_stay = span.kind == "age" and policy == "safe_harbor" and (young or number is None)
+    return is_removed(span.kind, policy) and not may_stay
 
 
 def _covered(length: int, spans: Sequence[Span]) -> bytearray:

@@ -11,17 +11,15 @@ import numpy as np
 
 from medtune import __version__
 from medtune.artifacts import sha256_file, sha256_text
-from medtune.deid import Key, Kind, Language, Method, Policy, find, is_removed, key_file, new_key
+from medtune.deid import Key, Kind, Language, Method, Policy, find, key_file, new_key
 from medtune.deid.files import Work, deidentify_path
 from medtune.deid.notes import read_notes
 from medtune.deid.report import DeidReport, DeidScore
 from medtune.deid.score import Count, count
 from medtune.deid.surrogate.choose import Style
-from medtune.deid.tagger import Tagger
-from medtune.deid.tagger.model import load_tagger
-from medtune.deid.tagger.outside import OUTSIDE
+from medtune.deid.tagger.choose import identity, open_tagger
 from medtune.deid.tagger.train import EPOCHS, train
-from medtune.errors import ConfigError, DataError
+from medtune.errors import DataError
 from medtune.progress import progress
 from medtune.records import Estimate
 from medtune.stats import wilson
@@ -56,7 +54,7 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
         ask.style,
         ask.shift_dates,
         date.today(),
-        find_tagger(ask.tagger, ask.language),
+        open_tagger(ask.tagger, ask.language),
     )
     key: Key = key_file(ask.key) if ask.key else new_key()
     base = target.parent / target.name
@@ -77,7 +75,7 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
         style=ask.style,
         dates=_dates(ask),
         key="kept in a key file" if ask.key else "not kept",
-        tagger=_named(ask.tagger),
+        tagger=identity(ask.tagger),
         documents=tally.documents,
         changed=tally.changed,
         kinds=dict(tally.kinds.most_common()),
@@ -85,33 +83,6 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
     )
     report.save(base.with_name(f"{target.name}.deid.json"))
     return report
-
-
-def find_tagger(name: str | None, language: Language) -> Tagger | None:
-    """The tagger of that name.
-
-    Raises:
-        ConfigError: It is for another language, or what it needs is not installed.
-        DataError: The file is no tagger.
-    """
-    kind, _, rest = (name or "").partition(":")
-    if name is None:
-        return None
-    if kind in OUTSIDE:
-        return OUTSIDE[kind](rest, language)
-    tagger = load_tagger(Path(name))
-    if tagger.language != language:
-        raise ConfigError(
-            f"{name}: a tagger of {tagger.language!r} notes; set --language {tagger.language}"
-        )
-    return tagger
-
-
-def _named(tagger: str | None) -> str | None:
-    """A tagger's name for a report: of a file, its hash."""
-    if tagger is None or tagger.partition(":")[0] in OUTSIDE:
-        return tagger
-    return f"sha256:{sha256_file(Path(tagger))}"
 
 
 def _dates(ask: Ask) -> str:
@@ -129,12 +100,12 @@ def score_files(path: Path, language: Language, policy: Policy, tagger: str | No
         DataError: The notes or the tagger cannot be read, or the notes hold no identifier.
     """
     notes = read_notes(path)
-    trained = find_tagger(tagger, language)
+    trained = open_tagger(tagger, language)
     with progress("finding identifiers", len(notes), "notes") as advance:
         counts: list[Count] = []
         for note in notes:
             spans = find(note.text, language, tagger=trained)
-            counts.append(count(note, spans, lambda kind: is_removed(kind, policy)))
+            counts.append(count(note, spans, policy))
             advance(1)
     if not any(one.annotated for one in counts):
         raise DataError(f"{path}: no identifier is annotated that policy {policy!r} removes")
@@ -145,7 +116,7 @@ def score_files(path: Path, language: Language, policy: Policy, tagger: str | No
         n_notes=len(notes),
         language=language,
         policy=policy,
-        tagger=_named(tagger),
+        tagger=identity(tagger),
         recall=recall(counts),
         precision=precision(counts),
         exact_f1=exact_f1(counts),
@@ -157,17 +128,17 @@ def recall(counts: Sequence[Count]) -> dict[str, Estimate]:
     """The share covered, for `all` and by kind, from the commonest kind on."""
     total: Counter[Kind] = sum((one.annotated for one in counts), Counter())
     by_kind = {
-        kind: _ratio([(one.covered[kind], one.annotated[kind]) for one in counts])
+        kind: pooled([(one.covered[kind], one.annotated[kind]) for one in counts])
         for kind, _ in total.most_common()
     }
-    whole = _ratio([(one.covered.total(), one.annotated.total()) for one in counts])
+    whole = pooled([(one.covered.total(), one.annotated.total()) for one in counts])
     return {"all": whole, **by_kind}
 
 
 def precision(counts: Sequence[Count]) -> Estimate | None:
     """The share of found stretches that touch an annotated identifier; None if none was found."""
     pairs = [(one.right.total(), one.found.total()) for one in counts]
-    return _ratio(pairs) if any(found for _, found in pairs) else None
+    return pooled(pairs) if any(found for _, found in pairs) else None
 
 
 def exact_f1(counts: Sequence[Count]) -> float:
@@ -176,7 +147,7 @@ def exact_f1(counts: Sequence[Count]) -> float:
     return 2 * exact / sum(one.found.total() + one.annotated.total() for one in counts)
 
 
-def _ratio(pairs: Sequence[tuple[int, int]]) -> Estimate:
+def pooled(pairs: Sequence[tuple[int, int]]) -> Estimate:
     """A share over documents, whose interval draws whole documents with replacement.
 
     Where all that counts was right, or all wrong, drawing says nothing of the chance that is left;

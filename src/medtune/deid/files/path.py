@@ -211,9 +211,7 @@ def _object(value: Json, where: str) -> Row:
     return Row(value, where)
 
 
-def _rows(
-    read: Callable[[], Iterator[Row]], work: Work, note: Note
-) -> Iterator[dict[str, Json]]:
+def _rows(read: Callable[[], Iterator[Row]], work: Work, note: Note) -> Iterator[dict[str, Json]]:
     """The rows, replaced. They are read twice: any row may hold a name that another one gives."""
     names: dict[str, list[str]] = {}
     for row in read():

@@ -46,7 +46,9 @@ FIELDS: tuple[tuple[Kind | None, str], ...] = (
                 r"|nombre y apellidos|mother|father|spouse"
                 r"|(?:first|last|middle|full|given|family|preferred) ?name"),
 )  # fmt: skip
-PERSON = r"(?:patient|pt|client|member|subject|person|resident|contact|guardian|insured|kin|paciente)"
+PERSON = (
+    r"(?:patient|pt|client|member|subject|person|resident|contact|guardian|insured|kin|paciente)"
+)
 """What may stand before `name`: the name of a drug or of a file is nobody's."""
 PATIENT_FIELDS = (
     "patient_id", "patientid", "subject_id", "person_id", "patient", "mrn", "nhc", "pid", "subject",

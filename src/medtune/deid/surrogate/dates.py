@@ -17,6 +17,8 @@ from medtune.deid.surrogate.key import Key
 from medtune.deid.vocabulary import VOCABULARIES
 
 MOST_WEEKS = 52
+TWO = 2
+"""Digits of a day or month with its zero."""
 MIDDLE_DAY = 15
 MIDDLE_MONTH = 7
 LEAP_YEAR = 2000
@@ -77,7 +79,7 @@ def _moved(text: str, found: Found, by: timedelta, language: Language) -> str:
     numbers = [text[a:b] for a, b, role in found.parts if role in ("day", "month")]
     named = any(role == "name" for _, _, role in found.parts)
     # `2023-11-02` shows that zeros lead; `11/12/2023` may, `November 12` does not
-    zeros = bool(numbers) and all(len(n) == 2 for n in numbers)
+    zeros = bool(numbers) and all(len(n) == TWO for n in numbers)
     zeros = zeros and (not named or numbers[0][0] == "0")
     written: dict[str, Callable[[str], str]] = {
         "day": lambda _: f"{moved.day:02d}" if zeros else str(moved.day),

@@ -113,7 +113,7 @@ def _likelihood(
     scores: Floats, transitions: Floats, allowed: NDArray[np.bool_], batch: _Batch
 ) -> tuple[float, Floats, Floats]:
     """Loss of a batch, and its slope by scores (B, T, L) and by transitions (L, L)."""
-    n_lines, n_tokens, n_labels = scores.shape
+    n_lines, n_tokens, _ = scores.shape
     top = scores.max(axis=2, keepdims=True)
     local = np.exp(scores - top)
     steps = np.where(allowed, np.exp(transitions), 0.0)
