@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import documentation_examples
+import public_health_examples
 import pytest
 
+from medtune.answers import find_label
 from medtune.apps import APPS, NOT_BUILT, drug_discovery, find_app
 from medtune.config import Run
 from medtune.errors import ConfigError, DataError
@@ -15,6 +18,11 @@ from medtune.measure import summarise
 from medtune.records import Application, ArmResult, Example, Json, Prediction
 
 GOLDEN = Path(__file__).parent / "golden"
+OWN_EXAMPLES = {
+    "documentation": documentation_examples.examples,
+    "public_health": public_health_examples.examples,
+}
+"""Examples of the applications whose replies are not one of few."""
 NODES = [
     {
         "function": "Protein",
@@ -56,15 +64,39 @@ def wheel(tmp_path: Path) -> Path:
     return path
 
 
+FIELDS: dict[str, dict[str, str]] = {
+    "drug_discovery": {
+        "sentence": "Rapamycin lowers tau.",
+        "first": "rapamycin",
+        "second": "MAPT",
+    },
+    "chatbot": {
+        "term": "Neurogenic bladder",
+        "passage": "Bladder dysfunction caused by neurologic damage.",
+        "source": "HP:0000011",
+    },
+    "mental_health": {"checkin": "Most days: sad, lonely. Rarely: hopeful, happy."},
+}
+"""What an example of each application holds."""
+TARGETS: dict[str, list[Json]] = {
+    "chatbot": [
+        ["Lack of bladder control due to nerve damage", "Nerve damage to the bladder"],
+        ["Weak bladder"],
+    ],
+}
+"""Targets of the applications that have no choices."""
+
+
 def examples_of(app: Application) -> list[Example]:
-    """One example for each reply that the application can give."""
-    assert app.choices is not None
-    fields = {"sentence": "Rapamycin lowers tau.", "first": "rapamycin", "second": "MAPT"}
+    """Examples of each reply that the application can give, or of each kind."""
+    if app.name in OWN_EXAMPLES:
+        return OWN_EXAMPLES[app.name]()
+    fields = FIELDS[app.name]
     bare = Example(id="0", group="g0", fields=fields, target=None)
-    labels: Sequence[str] = app.choices(bare)
+    targets = TARGETS[app.name] if app.choices is None else list(app.choices(bare))
     return [
-        Example(id=f"{label}-{n}", group=f"g{n}", fields=fields, target=label)
-        for label in labels
+        Example(id=f"{number}-{n}", group=f"g{n}", fields=fields, target=target)
+        for number, target in enumerate(targets)
         for n in range(3)
     ]
 
@@ -84,7 +116,11 @@ def result(app: Application, replies: Sequence[str | None]) -> ArmResult:
     return ArmResult("arm", "", predictions, seconds=1.0, prompt_tokens=1)
 
 
-@pytest.mark.parametrize("app", APPS.values(), ids=lambda app: app.name)
+@pytest.mark.parametrize(
+    "app",
+    [app for app in APPS.values() if app.name in {*FIELDS, *OWN_EXAMPLES}],
+    ids=lambda app: app.name,
+)
 class TestEveryApplication:
     def test_the_oracle_scores_one(self, app: Application):
         replies = [app.reply(example) for example in examples_of(app)]
@@ -112,11 +148,25 @@ class TestEveryApplication:
         text = "\n".join(f"<{m.role}>\n{m.content}" for m in messages) + "\n"
         assert text == (GOLDEN / f"prompt_{app.name}.txt").read_text(encoding="utf-8")
 
-    def test_every_choice_parses_back_to_itself(self, app: Application):
-        assert app.choices is not None
+    def test_every_reply_parses_back_to_its_target(self, app: Application):
         for example in examples_of(app):
+            if app.name in TARGETS:
+                assert app.parse(example, app.reply(example)) == app.reply(example)
+                continue
             assert app.parse(example, app.reply(example)) == example.target
-            assert app.reply(example) in app.choices(example)
+            if app.choices is not None:
+                assert app.reply(example) in app.choices(example)
+
+    def test_the_kernel_finds_nothing_against_the_oracle(self, app: Application):
+        if app.facts is None or app.check is None:
+            pytest.skip(f"{app.name} has no facts to check against")
+        for example in examples_of(app):
+            assert app.check(app.facts(example), app.reply(example)) == []
+
+    def test_the_order_of_the_choices_does_not_matter(self, app: Application):
+        for example in examples_of(app):
+            offered = [] if app.choices is None else list(app.choices(example))
+            assert all(find_label(one, offered[::-1]) == one for one in offered)
 
     def test_it_says_what_it_is_for_and_what_it_is_not_for(self, app: Application):
         assert app.intended_use

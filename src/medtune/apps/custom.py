@@ -59,8 +59,9 @@ def build(run: Run) -> Application:
     task = run.task
     if task is None:
         raise ConfigError("task: app: custom needs a task section")
-    if task.target in template_columns(task.input):
-        raise ConfigError(f"task.input: it shows the answer, {{{task.target}}}; take that out")
+    for answer in (task.target, task.rejected):
+        if answer in template_columns(task.input):
+            raise ConfigError(f"task.input: it shows the answer, {{{answer}}}; take that out")
     check_kind(task)
     metrics = metrics_of(task)
     primary = task.metric or next(iter(metrics))
@@ -80,6 +81,8 @@ def build(run: Run) -> Application:
         metrics=metrics,
         primary=primary,
         choices=partial(choices_of, task) if task.answer in ("label", "choice") else None,
+        question=partial(_question, task),
+        rejected=None if task.rejected is None else partial(_rejected, task.rejected),
         left_out=partial(_left_out, run, task) if run.data.bad_rows == "drop" else None,
         data_note="The user's own data.",
     )
@@ -134,6 +137,16 @@ def _prompt(task: TaskSection, example: Example) -> list[Message]:
     return [Message("system", task.instruction), Message("user", text)]
 
 
+def _question(task: TaskSection, example: Example) -> str:
+    """The fields of the input, without the options."""
+    options = task.options if task.answer == "choice" else None
+    return "\n".join(text for name, text in example.fields.items() if name != options)
+
+
+def _rejected(column: str, example: Example) -> str:
+    return example.fields[column]
+
+
 def _load(run: Run, task: TaskSection, paths: Sequence[Path]) -> Iterator[Example]:
     """Yield the examples, and say at the end what is wrong with all rows that cannot be used.
 
@@ -184,6 +197,8 @@ def _example(task: TaskSection, row: Row, id: str, name: str, source: SourceSect
     fields = _fields(task, row.values)
     options = json.loads(fields[task.options]) if task.options in fields else []
     values = row.values
+    if task.rejected is not None:
+        fields[task.rejected] = _named(task.rejected, values, "rejected answer")
     return Example(
         id=id,
         group=_named(task.group, values, "group") if task.group else _group_of_input(fields),
@@ -247,6 +262,7 @@ def _check_columns(task: TaskSection, row: Row, path: Path) -> None:
         "id": task.id,
         "group": task.group,
         "time": task.time,
+        "rejected": task.rejected,
     }
     wanted += [(key, column) for key, column in single.items() if column is not None]
     faults = [

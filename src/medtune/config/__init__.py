@@ -5,11 +5,17 @@ is known or an error. The resolved run is written to `<out>/run.yaml`, which rep
 """
 
 from medtune.config.data import DataSection, SourceFormat, SourceSection
+from medtune.config.decide import DecideSection, DocumentSection, EndpointSection
+from medtune.config.evaluate import (
+    EthicsSection,
+    EvaluateSection,
+    JudgeSection,
+    Perturbation,
+    SwapSection,
+)
 from medtune.config.file import dump_run, load_run
 from medtune.config.sections import (
     AnswerKind,
-    DecideSection,
-    EvaluateSection,
     GoalName,
     ModelSection,
     MonitorSection,
@@ -23,14 +29,20 @@ __all__ = [
     "AnswerKind",
     "DataSection",
     "DecideSection",
+    "DocumentSection",
+    "EndpointSection",
+    "EthicsSection",
     "EvaluateSection",
     "GoalName",
+    "JudgeSection",
     "ModelSection",
     "MonitorSection",
+    "Perturbation",
     "Run",
     "ServeSection",
     "SourceFormat",
     "SourceSection",
+    "SwapSection",
     "TaskSection",
     "TuneSection",
     "dump_run",

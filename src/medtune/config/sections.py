@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from medtune.config.data import DataSection
+from medtune.config.decide import DecideSection
+from medtune.config.evaluate import EthicsSection, EvaluateSection
 from medtune.config.section import Count, Fraction, Section
 
 GoalName = Literal[
@@ -32,6 +34,8 @@ class ModelSection(Section):
     """Longest prompt and reply together, in tokens. Longer records are never cut silently."""
     numerics: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` measures which works, agrees with float32 and is fastest on this machine."""
+    processes: Literal["auto"] | Count = "auto"
+    """Processes that share training and scoring on a CPU; `auto` is one for each core."""
 
 
 class TaskSection(Section):
@@ -46,6 +50,8 @@ class TaskSection(Section):
     `spans`: a list of strings found in the input. `text`: free text. `json`: an object."""
     target: str = "label"
     """The column that holds the answer."""
+    rejected: str | None = None
+    """The column that holds a worse answer, for preference tuning."""
     labels: tuple[str, ...] = ()
     """The allowed labels, for `answer: label`."""
     options: str | None = None
@@ -54,6 +60,9 @@ class TaskSection(Section):
     """The JSON schema of the answer, for `answer: json`."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """Largest relative error at which a number still counts as right, for `answer: number`."""
+    positive: str | None = None
+    """The label to detect, for `answer: label`: adds sensitivity, specificity, predictive values,
+    AUROC and AUPRC."""
     metric: str | None = None
     """The metric that decides; None takes the usual one for the kind of answer."""
     id: str | None = None
@@ -79,25 +88,26 @@ class TaskSection(Section):
         key, present = needs.get(self.answer, ("", True))
         if not present:
             raise ValueError(f"answer: {self.answer} needs task.{key}")
+        if self.positive is not None and self.positive not in self.labels:
+            raise ValueError(f"task.positive: {self.positive!r} is not one of task.labels")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("task.labels names a label twice")
         return self
 
 
-class DecideSection(Section):
-    """The experiment before the tuning."""
-
-    shots: Annotated[int, Field(ge=0)] = 7
-    """Worked examples in the few-shot prompt."""
-    tune_examples: Count = 256
-    """Training examples of the small tune."""
-    margin: Annotated[float, Field(ge=0)] = 0.0
-    """How much better than the best prompt the tune must be, on the primary metric."""
-
-
 class TuneSection(Section):
     """The training itself."""
 
+    objective: Literal["sft", "dpo", "simpo"] = "sft"
+    """`sft` learns the replies. `dpo` and `simpo` learn to prefer them to the worse replies of
+    `task.rejected`: with the base model as reference, and without one."""
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """How sharp the preference is; some 0.1 for `dpo`, 2 for `simpo`."""
+    preference_margin: Annotated[float, Field(ge=0)] = 0.5
+    """By how much `simpo` wants a better reply preferred, times the worse one's odds, in nats."""
+    adapter: Literal["lora", "rslora", "dora"] = "lora"
+    """`rslora` scales by alpha over the root of the rank; `dora` also learns the size of each
+    output's weights, and is slower."""
     rank: Count = 16
     """Rank of the LoRA adapter, on all linear layers of the decoder."""
     alpha: float = 32.0
@@ -118,17 +128,8 @@ class TuneSection(Section):
     """Optimizer steps between two looks at the validation loss, and between two checkpoints."""
     patience: Count = 3
     """Stop after this many looks without improvement."""
-
-
-class EvaluateSection(Section):
-    """The sealed test."""
-
-    resamples: Annotated[int, Field(ge=200)] = 2000
-    """Bootstrap resamples for every interval."""
-    max_new_tokens: Count = 128
-    """Longest generated reply, where replies are generated."""
-    batch_tokens: Count = 2048
-    """Most tokens in one scoring or generation batch."""
+    canaries: Annotated[int, Field(ge=0, le=64)] = 0
+    """Made-up secrets to learn beside the records, to measure what the model gives away."""
 
 
 class ServeSection(Section):
@@ -140,6 +141,9 @@ class ServeSection(Section):
     """Database URL of the journal; None is a SQLite file in the run's folder."""
     keep_text: bool = False
     """Whether the journal keeps prompts and replies. Off: it keeps numbers only."""
+    place: str = "unknown"
+    """Whose emergency numbers and rules the chat applications tell: `us`, `us-il`, `us-ny`, `uk`,
+    `eu`, `es` and others of `clinical/tables/helplines.yaml`; `unknown` names those of several."""
 
 
 class MonitorSection(Section):
@@ -169,6 +173,7 @@ class Run(Section):
     evaluate: EvaluateSection = EvaluateSection()
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
+    ethics: EthicsSection = EthicsSection()
 
     @property
     def journal_url(self) -> str:

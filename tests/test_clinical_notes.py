@@ -1,0 +1,218 @@
+"""Notes: sections, facts from FHIR, provenance, Composition, codes and the page."""
+
+import json
+import os
+import zipfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from fhir.resources.R4B.composition import Composition
+
+from medtune.clinical.faithful import check, read_facts, read_text
+from medtune.clinical.notes import (
+    Facts,
+    assemble,
+    composition,
+    discharge_summary,
+    facts_from_bundle,
+    patient_letter,
+    picture,
+    read_codes,
+    sections,
+    sentences_of,
+    split_note,
+)
+from medtune.clinical.notes.codes import MEMBER
+from medtune.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("MEDTUNE_SHARED", ROOT / "../shared/data"))
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+TALK = """Doctor: What is wrong?
+Patient: My left ear hurts since Monday. I am allergic to penicillin.
+Doctor: Any fever?
+Patient: No.
+Doctor: I will prescribe azithromycin 250 mg once a day."""
+FACTS = Facts.model_validate(
+    {
+        "age_years": 71,
+        "sex": "female",
+        "conditions": [
+            {"id": "Condition/1", "name": "pneumonia"},
+            {"id": "Condition/2", "name": "hypertension", "since": "2010-05"},
+            {"id": "Condition/3", "name": "diabetes mellitus", "present": False},
+        ],
+        "measurements": [
+            {"id": "Observation/1", "name": "Potassium", "value": 4.1, "unit": "mmol/L"}
+        ],
+        "medicines": [
+            {"id": "M/1", "drug": "amlodipine", "dose": 5, "unit": "mg", "per_day": 1},
+            {"id": "M/2", "drug": "ibuprofen", "status": "stopped"},
+            {"id": "M/3", "drug": "doxycycline", "dose": 100, "unit": "mg", "route": "mouth",
+             "per_day": 2, "status": "planned"},
+        ],
+        "allergies": [{"id": "A/1", "substance": "penicillin"}],
+        "events": [
+            {"id": "E/1", "name": "chest x-ray", "status": "done", "on": "2026-11-20"},
+            {"id": "E/2", "name": "clinic visit", "status": "planned", "on": "2026-12-04"},
+        ],
+    }
+)  # fmt: skip
+
+
+def note(**texts: str):
+    return assemble("soap", {k.replace("_", " "): v for k, v in texts.items()}, read_text(TALK))
+
+
+GOOD = {
+    "history_of_present_illness": "The patient reports left ear pain since Monday. Denies fever.",
+    "allergies": "Allergic to penicillin.",
+    "plan": "Azithromycin 250 mg once daily.",
+}
+
+
+def test_a_faithful_note_may_be_signed_and_an_unfaithful_one_not():
+    assert note(**GOOD).may_be_signed
+    assert not note(**(GOOD | {"plan": "Azithromycin 500 mg once daily."})).may_be_signed
+
+
+def test_a_missing_allergy_blocks_the_note():
+    without = {k: v for k, v in GOOD.items() if k != "allergies"}
+    found = note(**without)
+    assert [(one.kind, one.severity) for one in found.missing] == [("omission", "block")]
+    assert not found.may_be_signed
+
+
+def test_a_section_is_known_by_its_headings_or_refused():
+    assert sections()["hpi"].loinc == "10164-2"
+    with pytest.raises(DataError, match=r"not in sections\.csv"):
+        note(astrology="Leo.")
+    with pytest.raises(DataError, match="at least one section"):
+        note(plan=" ")
+
+
+def test_a_note_is_split_at_its_headings():
+    text = "CHIEF COMPLAINT\n\nEar pain.\n\nHPI:\nSince Monday.\nNo fever.\n\nPLAN\nRest."
+    assert split_note(text) == {
+        "chief complaint": "Ear pain.",
+        "history of present illness": "Since Monday.\nNo fever.",
+        "plan": "Rest.",
+    }
+
+
+def test_the_composition_is_valid_preliminary_and_carries_the_provenance():
+    resource = composition(
+        note(**(GOOD | {"plan": "Azithromycin 500 mg <once> daily."})),
+        patient="Patient/1",
+        author="Device/medtune",
+        written=NOW,
+    )
+    assert Composition.model_validate(resource).status == "preliminary"
+    text = json.dumps(resource)
+    assert "&lt;once&gt;" in text
+    assert "block.dose" in text
+    assert '"code": "11506-3"' in text
+    with pytest.raises(DataError, match="time zone"):
+        composition(
+            note(**GOOD), patient="Patient/1", author="D/1", written=NOW.replace(tzinfo=None)
+        )
+
+
+def test_the_page_shows_status_faults_and_source_and_runs_nothing():
+    bad = note(**(GOOD | {"plan": "Azithromycin 500 mg <script>alert(1)</script> daily."}))
+    html = picture(bad, read_text(TALK))
+    assert "Not to be signed" in html
+    assert "block: dose" in html
+    assert "<script" not in html
+    assert "http" not in html
+    assert html.count("class='turn'") == 5
+    assert "Nothing blocks signing" in picture(note(**GOOD), read_text(TALK))
+
+
+def test_a_discharge_summary_says_the_facts_and_no_more():
+    texts = discharge_summary(FACTS)
+    source = read_facts(sentences_of(FACTS))
+    found = assemble("discharge", texts, source)
+    assert [f for f in found.faults if f.severity != "note"] == []
+    assert "ibuprofen" not in texts["discharge medications"]
+    assert "Amlodipine 5 mg once daily." in texts["discharge medications"]
+    assert {line.status for part in found.parts for line in part.lines} <= {"supported", None}
+    empty = discharge_summary(Facts())
+    assert set(empty.values()) == {"Not recorded."}
+
+
+def test_the_letter_is_plain_and_holds_to_the_facts():
+    letter = patient_letter(FACTS)
+    assert "a lung infection (pneumonia) and high blood pressure" in letter
+    assert "diabetes" not in letter
+    assert "- doxycycline 100 mg by mouth twice daily" in letter
+    assert "Stop taking ibuprofen." in letter
+    assert "allergic to penicillin" in letter
+    found = check(letter, read_facts(sentences_of(FACTS)))
+    assert [f for f in found if f.severity == "block"] == []
+    assert "no record of your allergies" in patient_letter(Facts())
+
+
+def test_facts_come_out_of_a_bundle_and_errors_are_left_out():
+    resources = [
+        {"resourceType": "Patient", "id": "1", "gender": "male", "birthDate": "1956-11-24"},
+        {"resourceType": "Condition", "id": "c", "code": {"text": "Asthma"},
+         "onsetDateTime": "2001-02-03T00:00:00Z"},
+        {"resourceType": "Condition", "id": "x", "code": {"text": "Gout"},
+         "verificationStatus": {"coding": [{"code": "entered-in-error"}]}},
+        {"resourceType": "Observation", "id": "o", "status": "final",
+         "code": {"coding": [{"display": "Body weight"}]},
+         "valueQuantity": {"value": 80, "code": "kg"}, "effectiveDateTime": "2026-11-01"},
+        {"resourceType": "MedicationRequest", "id": "m", "status": "active",
+         "medicationCodeableConcept": {"text": "Lisinopril 10 mg"}},
+        {"resourceType": "MedicationRequest", "id": "n", "status": "cancelled",
+         "medicationCodeableConcept": {"text": "Warfarin"}},
+        {"resourceType": "AllergyIntolerance", "id": "a", "code": {"text": "Allergy to nuts"}},
+        {"resourceType": "Procedure", "id": "p", "status": "completed",
+         "code": {"text": "Appendectomy"}, "performedDateTime": "1990-01-01"},
+    ]  # fmt: skip
+    facts = facts_from_bundle(
+        {"entry": [{"resource": r} for r in resources]}, on=date(2026, 11, 23)
+    )
+    assert (facts.age_years, facts.sex) == (69, "male")
+    assert [c.name for c in facts.conditions] == ["Asthma"]
+    assert [m.drug for m in facts.medicines] == ["Lisinopril 10 mg"]
+    assert facts.allergies is not None
+    assert [a.substance for a in facts.allergies] == ["nuts"]
+    assert dict(sentences_of(facts))["Observation/o"] == "Body weight 80 kg on November 1, 2026."
+    assert facts_from_bundle({}, on=date(2026, 1, 1)).allergies is None
+
+
+def test_synthetic_patients_become_summaries_without_a_fault():
+    path = SHARED / "synthea-fhir-r4/synthea_r4_120_patients.zip"
+    if not path.is_file():
+        pytest.skip("the Synthea patients are not in MEDTUNE_SHARED or ../shared/data")
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist()[:1]:
+            facts = facts_from_bundle(json.loads(archive.read(name)), on=date(2021, 1, 1))
+            found = assemble("discharge", discharge_summary(facts), read_facts(sentences_of(facts)))
+            assert found.may_be_signed
+
+
+CODES = """<ICD10CM.tabular><chapter><section><diag><name>E11</name><desc>Type 2 diabetes mellitus
+</desc><diag><name>E11.9</name><desc>Type 2 diabetes mellitus without complications</desc></diag>
+<diag><name>E11.21</name><desc>Type 2 diabetes mellitus with diabetic nephropathy</desc>
+<inclusionTerm><note>Type 2 diabetes with intercapillary glomerulosclerosis</note></inclusionTerm>
+</diag></diag><diag><name>J18.9</name><desc>Pneumonia, unspecified organism</desc></diag>
+<diag><name>I10</name><desc>Essential (primary) hypertension</desc><inclusionTerm><note>high blood
+pressure</note></inclusionTerm></diag></section></chapter></ICD10CM.tabular>"""
+
+
+def test_codes_are_suggested_from_titles_and_inclusion_terms(tmp_path: Path):
+    wheel = tmp_path / "codes.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(MEMBER, CODES)
+    index = read_codes(wheel)
+    assert index.suggest("pneumonia")[0].code == "J18.9"
+    assert index.suggest("high blood pressure")[0].code == "I10"
+    assert index.suggest("glomerulosclerosis in type 2 diabetes")[0].code == "E11.21"
+    assert "E11" not in {s.code for s in index.suggest("diabetes mellitus")}
+    assert index.suggest("the of") == []
+    with pytest.raises(DataError, match="not the simple-icd-10-cm"):
+        read_codes(Path(__file__))
