@@ -114,6 +114,20 @@ def _data(flight: _Flight) -> str:
     )
 
 
+def _kinds(flight: _Flight) -> list[str]:
+    """What each source of a custom task was taken for, and the checks that want a look."""
+    run = flight.job.run
+    lines: list[str] = []
+    if run.task is not None:
+        kind_of = import_module("medtune.data").kind_of
+        for path, source in zip(flight.job.sources, run.data.sources, strict=True):
+            kind = kind_of(path, source.format)
+            fix = f"; `format: {kind.name}` fixes it" if source.format == "auto" else ""
+            lines.append(f"{path.name}: taken for {kind.name}, {kind.about}{fix}")
+    wanted = [check for check in flight.card.checks if check.outcome in ("warn", "fail")]
+    return lines + [f"{check.outcome}: {check.name}: {check.found}" for check in wanted]
+
+
 def _power(flight: _Flight) -> str:
     """What each split could show, before anything is run."""
     return "; ".join(_shows(flight.card, split) for split in ("validation", "test"))
@@ -250,7 +264,7 @@ CHECKS: tuple[_Check, ...] = (
     _Check("config", _config),
     _Check("model", _model),
     _Check("numerics", _numerics),
-    _Check("data", _data),
+    _Check("data", _data, _kinds),
     _Check("power", _power, _assumed),
     _Check("tokens", _tokens, _receipt),
     _Check("longest batch", _rehearsal),

@@ -62,9 +62,7 @@ def data(job: Job) -> Step:
         _ = job.numerics
         prepare = import_module("medtune.data").prepare
         renderer = import_module("medtune.llm.render").load_renderer(job.folder)
-        return prepare(
-            run, job.app, job.sources, renderer, references=job.references, key=key, inputs=inputs
-        )
+        return prepare(run, job.app, paths, renderer, key=key, inputs=inputs)
 
     settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
     return _step(job, DataCard, settings, inputs, make)
