@@ -9,10 +9,25 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from medtune.cli import cli
-from medtune.config import Run, SourceSection, TaskSection
+from medtune.config import (
+    DocumentSection,
+    EndpointSection,
+    JudgeSection,
+    Run,
+    SourceSection,
+    SwapSection,
+    TaskSection,
+)
 
 PAGE = Path(__file__).with_name("reference.md")
-NESTED: dict[str, type[BaseModel]] = {"data.sources[]": SourceSection, "task": TaskSection}
+NESTED: dict[str, type[BaseModel]] = {
+    "data.sources[]": SourceSection,
+    "task": TaskSection,
+    "decide.documents[]": DocumentSection,
+    "decide.endpoint": EndpointSection,
+    "evaluate.swaps[]": SwapSection,
+    "evaluate.judge": JudgeSection,
+}
 
 
 def page() -> str:

@@ -1,5 +1,10 @@
 """What every test gets: no network, and an empty cache unless it asks for the shared one."""
 
+import os
+
+# Before torch is imported: the tests' matrices are too small to be shared between threads.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import socket
 from pathlib import Path
 

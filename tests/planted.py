@@ -7,15 +7,23 @@ from medtune.artifacts import (
     Arm,
     Comparison,
     DataCard,
+    Dated,
     Decision,
+    Domain,
     Evaluation,
+    Fairness,
+    Memorisation,
+    Perturbed,
+    Retained,
+    SubgroupRow,
+    SwapResult,
     TokenCount,
     TuneRecord,
     sha256_file,
     write_examples,
     write_text,
 )
-from medtune.config import DataSection, ModelSection, Run, SourceSection
+from medtune.config import DataSection, EthicsSection, ModelSection, Run, SourceSection
 from medtune.guards import Evidence, Facts
 from medtune.metrics import accuracy
 from medtune.records import Application, Estimate, Example, Gate, Message
@@ -129,7 +137,6 @@ def decision(**changed) -> Decision:
         "verdict": "yes",
         "recommendation": "tune",
         "reasons": ["because"],
-        "shots": [],
         "gates": [Gate("accuracy", at_least=0.0, against="classical")],
         "minimum_detectable": 0.08,
     }
@@ -169,14 +176,116 @@ def evaluation(**changed) -> Evaluation:
         "subgroups": {},
         "failed": 0,
         "openings": 1,
+        "fairness": Fairness(
+            margin=0.05,
+            rows=[subgroup("A", "no", (0.0, -0.04, 0.04)), subgroup("B", "no", (0.0, -0.04, 0.04))],
+            suppressed={},
+        ),
+        "swaps": [swap("sex", estimate(0.0, 0.0, 0.015), "yes")],
+        "retention": [retained("general"), retained("safety")],
+        "robustness": [perturbed("typos", 0.95), perturbed("negation", 0.1)],
+        "memorisation": memorisation(),
+        "transfer": [domain("set", "other site", 0)],
+        "dated": [dated()],
     }
     return Evaluation(**(HEAD | fields | changed))
+
+
+def subgroup(value: str, worse: str, gap: tuple[float, float, float], **changed) -> SubgroupRow:
+    fields = {
+        "attribute": "site",
+        "metric": "accuracy",
+        "estimate": estimate(0.85, 0.8, 0.9, 400),
+        "p_adjusted": 0.001 if worse == "yes" else 1.0,
+        "detectable": 0.06,
+        "before": None,
+        "change": None,
+    }
+    return SubgroupRow(value=value, worse=worse, gap=estimate(*gap), **(fields | changed))
+
+
+def swap(name: str, flips: Estimate, as_expected: str, **changed) -> SwapResult:
+    fields = {"expect": "same", "limit": 0.02, "n": 200, "shift": 0.01, "against": []}
+    return SwapResult(name=name, flips=flips, as_expected=as_expected, **(fields | changed))
+
+
+def retained(area: str, **changed) -> Retained:
+    fields = {
+        "source": "medtune",
+        "chance": 0.25,
+        "before": estimate(0.8, 0.7, 0.9, 60),
+        "after": estimate(0.8, 0.7, 0.9, 60),
+        "change": estimate(0.0, -0.02, 0.02, 60),
+        "p_adjusted": 1.0,
+        "margin": 0.02,
+        "kept": "yes",
+        "right_to_wrong": [],
+        "wrong_to_right": [],
+    }
+    return Retained(area=area, **(fields | changed))
+
+
+def perturbed(name: str, same: float, **changed) -> Perturbed:
+    fields = {
+        "expect": "differ" if name == "negation" else "same",
+        "n": 24,
+        "same": estimate(same, same - 0.08, same + 0.04, 24),
+        "change": None if name == "negation" else estimate(0.0, -0.04, 0.04, 24),
+        "differing": ["r1"],
+    }
+    return Perturbed(name=name, **(fields | changed))
+
+
+def memorisation(**changed) -> Memorisation:
+    fields = {
+        "membership": estimate(0.5, 0.42, 0.58),
+        "n_train": 50,
+        "n_held_out": 50,
+        "canaries": 8,
+        "extracted": 0,
+        "exposure": estimate(1.5, 0.6, 2.4, 8),
+        "most_exposure": 7.0,
+    }
+    return Memorisation(**(fields | changed))
+
+
+def domain(attribute: str, value: str, n_train: int, **changed) -> Domain:
+    fields = {
+        "before": estimate(0.6, 0.5, 0.7),
+        "after": estimate(0.8, 0.7, 0.9),
+        "change": estimate(0.2, 0.1, 0.3),
+        "p_adjusted": 0.001,
+        "harmed": "no",
+    }
+    return Domain(attribute=attribute, value=value, n_train=n_train, **(fields | changed))
+
+
+def dated(**changed) -> Dated:
+    fields = {
+        "source": "facts.jsonl",
+        "n_changed": 200,
+        "n_unchanged": 100,
+        "current_before": estimate(0.5, 0.4, 0.6, 200),
+        "current": estimate(0.98, 0.95, 0.99, 200),
+        "stale_before": estimate(0.5, 0.4, 0.6, 200),
+        "stale": estimate(0.01, 0.0, 0.03, 200),
+        "unchanged_before": estimate(0.9, 0.84, 0.96),
+        "unchanged": estimate(0.9, 0.84, 0.96),
+        "by_year": {"2024": estimate(0.98, 0.95, 0.99, 200)},
+        "stale_ids": ["f1"],
+    }
+    return Dated(**(fields | changed))
+
+
+ANSWERED = EthicsSection(
+    **dict.fromkeys(EthicsSection.model_fields, "A librarian answers for it and reads each.")
+)
 
 
 def clean_evidence(**changed) -> Evidence:
     """Evidence in which no guard finds anything but notes."""
     fields = {
-        "run": make_run(Path("run")),
+        "run": make_run(Path("run"), ethics=ANSWERED),
         "data": data_card(),
         "decision": decision(),
         "tune": tune_record(),
@@ -213,4 +322,4 @@ def write_run(out: Path, evidence: Evidence | None = None) -> Run:
     evidence.decision.save(out)
     evidence.tune.model_copy(update={"outputs": made}).save(out)
     evidence.evaluation.save(out)
-    return make_run(out)
+    return make_run(out, ethics=evidence.run.ethics)

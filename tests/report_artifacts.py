@@ -3,15 +3,28 @@
 import math
 from pathlib import Path
 
+from planted import dated, domain, memorisation, perturbed, retained, subgroup, swap
+
 from medtune.artifacts import (
     Arm,
     Comparison,
+    Confidence,
+    Cost,
+    Curve,
+    CurveBand,
+    CurvePoint,
     DataCard,
     Decision,
     DriftTest,
     Evaluation,
+    Fairness,
+    Judged,
+    LeftOut,
     Monitor,
+    Recipe,
     Release,
+    Selection,
+    SetResult,
     TokenCount,
     TuneRecord,
     sha256_text,
@@ -143,14 +156,65 @@ def save_decision(out: Path) -> None:
         verdict="yes",
         recommendation="tune",
         reasons=["small_tune beats few_shot", "the classical baseline is close behind"],
-        shots=["r7", "r9"],
         gates=[
             Gate("macro_f1", at_least=0.45),
             Gate("macro_f1", at_least=0.0, against="few_shot"),
             Gate("expected_calibration_error", at_most=0.1),
         ],
         minimum_detectable=0.057,
+        winner="small_tune",
+        margin=0.02,
+        recipes={
+            name: Recipe(
+                wording="as written",
+                shots=["r7", "r9"] if name == "few_shot" else [],
+                passages=0,
+                tried={"instruction as written": 0.31, "instruction inside the question": 0.28},
+                n_search=32,
+            )
+            for name in ("zero_shot", "few_shot")
+        },
+        costs={name: cost(name) for name in (*ARMS, "small_tune")},
+        currency="USD",
+        curve=a_curve(),
     ).save(out)
+
+
+def cost(name: str) -> Cost:
+    return Cost(
+        per_1000=0.013,
+        latency_median_s=0.21,
+        latency_p95_s=0.34,
+        n_latency=12,
+        peak_memory_gb=1.4,
+        hours_to_absorb=0.4 if name == "small_tune" else 0.0,
+    )
+
+
+def a_curve() -> Curve:
+    def at(n: float) -> float:
+        return 0.62 - 0.4 / (1 + (n / 60) ** 0.9)
+
+    sizes = (6, 18, 18, 53, 53, 160, 480)
+    return Curve(
+        points=[
+            CurvePoint(examples=n, seed=i % 2, value=at(n) + 0.01 * (-1) ** i, seconds=n / 4)
+            for i, n in enumerate(sizes)
+        ],
+        limit=0.62,
+        drop=0.4,
+        onset=60,
+        rate=0.9,
+        draw_sd=0.02,
+        band=[
+            CurveBand(examples=n, value=at(n), low=at(n) - 0.04, high=at(n) + 0.03 + n / 40000)
+            for n in (6, 12, 24, 48, 96, 192, 384, 441, 768, 1764)
+        ],
+        projected_to=441,
+        train_examples=441,
+        chances={"441": 0.91, "882": 0.95, "1764": 0.97},
+        needed=441,
+    )
 
 
 def save_tune(out: Path) -> None:
@@ -206,7 +270,75 @@ def save_evaluation(out: Path, *, against_classical: float = -0.02, label: str =
         subgroups={"site": {"north": est(0.49, 0.08, 170), "south": est(0.39, 0.09, 130)}},
         failed=0,
         openings=2,
+        detectable=0.081,
+        **parts(),
     ).save(out)
+
+
+def parts() -> dict[str, object]:
+    """What the evaluation measured beside the test."""
+    half = [retained("general"), retained("medical"), retained("safety", right_to_wrong=["s003"])]
+    confidence = Confidence(
+        n_validation=120,
+        temperature=1.7,
+        error_at_temperature=est(0.05, 0.02),
+        brier=est(0.21, 0.02),
+        slope=est(0.6, 0.1),
+        intercept=est(-0.2, 0.1),
+        area=est(0.3, 0.05),
+        curve=[{"coverage": c / 20, "risk": 0.1 + 0.4 * (c / 20) ** 2} for c in range(1, 21)],
+        selection=Selection(
+            asked_risk=0.1, threshold=0.86, coverage=est(0.22), risk=est(0.12, 0.05)
+        ),
+        sets=[
+            SetResult(
+                kind="LAC",
+                promised=0.9,
+                coverage=est(0.91, 0.03),
+                size=est(0.55, 0.03),
+                covers="not_enough_data",
+            )
+        ],
+    )
+    return {
+        "confidence": confidence,
+        "fairness": Fairness(
+            margin=0.05,
+            rows=[
+                subgroup("south", "yes", (-0.1, -0.18, -0.06)),
+                subgroup("north", "no", (0.1, 0.06, 0.18)),
+            ],
+            suppressed={"site": 3},
+        ),
+        "swaps": [swap("sex", est(0.01, 0.01), "yes")],
+        "retention": half,
+        "robustness": [perturbed("typos", 0.9), perturbed("negation", 0.4)],
+        "memorisation": memorisation(),
+        "transfer": [domain("year", "2024", 0), domain("set", "1: other.jsonl", 0)],
+        "left_out": [
+            LeftOut(
+                attribute="site",
+                value="north",
+                with_it=est(0.5),
+                without_it=est(0.4),
+                change=est(-0.1, 0.05),
+            )
+        ],
+        "dated": [dated()],
+        "judged": Judged(
+            judge="the base model (base)",
+            criteria=12,
+            labels=80,
+            agreement=est(0.31, 0.1),
+            alpha=0.3,
+            asked_agreement=0.6,
+            may_gate=False,
+            score=est(0.44, 0.05),
+            missing=["r7"],
+        ),
+        "likeness": est(0.93, 0.01),
+        "not_measured": {"swaps_of_age": "evaluate.swaps names no age"},
+    }
 
 
 def save_release(out: Path, *, released: bool = False) -> None:

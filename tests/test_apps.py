@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import documentation_examples
+import public_health_examples
 import pytest
 
 from medtune.apps import APPS, NOT_BUILT, drug_discovery, find_app
@@ -16,7 +17,10 @@ from medtune.measure import summarise
 from medtune.records import Application, ArmResult, Example, Json, Prediction
 
 GOLDEN = Path(__file__).parent / "golden"
-OWN_EXAMPLES = {"documentation": documentation_examples.examples}
+OWN_EXAMPLES = {
+    "documentation": documentation_examples.examples,
+    "public_health": public_health_examples.examples,
+}
 """Examples of the applications whose replies are not one of few."""
 NODES = [
     {
@@ -88,8 +92,10 @@ def result(app: Application, replies: Sequence[str | None]) -> ArmResult:
     return ArmResult("arm", "", predictions, seconds=1.0, prompt_tokens=1)
 
 
-@pytest.mark.parametrize("app", APPS.values(), ids=lambda app: app.name)
-class TestEveryApplication:
+@pytest.mark.parametrize(
+    "app", [app for app in APPS.values() if app.choices], ids=lambda app: app.name
+)
+class TestEveryApplicationWithChoices:
     def test_the_oracle_scores_one(self, app: Application):
         replies = [app.reply(example) for example in examples_of(app)]
         arm = summarise(result(app, replies), app, resamples=200, seed=0)

@@ -138,7 +138,7 @@ def test_a_broken_parquet_file_is_named(tmp_path):
 
 
 def test_an_unknown_suffix_asks_for_the_format(tmp_path):
-    with pytest.raises(ConfigError, match=r"'.xlsx'.*format: jsonl, csv or parquet"):
+    with pytest.raises(ConfigError, match=r"'.xlsx'.*format: jsonl, json, csv or parquet"):
         list(rows(saved(tmp_path, "a.xlsx", "x"), "auto"))
 
 

@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.config import DataSection, SourceSection
-from medtune.data.duplicates import index_inputs
+from medtune.data.duplicates import Inputs, Numbering
+from medtune.data.gather import Entry, Size, entry_of
+from medtune.data.shingles import input_text
 from medtune.data.split import Division, divide, draw, find_conflicts, leaking
 from medtune.errors import ConfigError, DataError
 from medtune.records import SPLITS, Example
@@ -25,9 +27,15 @@ def record(n, *, group=None, text=None, split=None, target="a") -> Example:
     )
 
 
+def entries_of(examples, threshold=0.8) -> tuple[list[Entry], Inputs]:
+    numbering = Numbering()
+    entries = [entry_of(e, numbering.number(input_text(e.fields)), Size(10, 1)) for e in examples]
+    return entries, numbering.index(threshold)
+
+
 def divided(examples, seed=0, **settings) -> Division:
     data = section(**settings)
-    return divide(examples, index_inputs(examples, data.near_duplicate), data, seed)
+    return divide(*entries_of(examples, data.near_duplicate), data, seed)
 
 
 def where(division: Division) -> dict[str, str]:
@@ -134,7 +142,7 @@ def test_repeats_are_dropped_and_conflicts_are_kept_and_listed():
     division = divided(examples)
     assert division.removed == {"rb": "duplicate"}
     kept = [e for s in SPLITS for e in division.splits[s]]
-    assert find_conflicts(kept, index_inputs(examples, 0.8)) == ["ra", "rc"]
+    assert find_conflicts(kept) == ["ra", "rc"]
 
 
 def test_a_patient_in_two_fixed_splits_is_refused_with_counts():
@@ -183,8 +191,8 @@ def test_a_free_twin_of_a_record_fixed_in_train_goes_to_train():
 
 def test_the_leak_check_finds_what_is_planted():
     examples = [record("a", text=text_of(1, 0)), record("b", text=text_of(1, 1)), record("c")]
-    inputs = index_inputs(examples, 0.8)
-    splits = {"train": examples[:1], "validation": examples[1:2], "test": examples[2:]}
+    entries, inputs = entries_of(examples)
+    splits = {"train": entries[:1], "validation": entries[1:2], "test": entries[2:]}
     assert leaking(splits, inputs) == ["rb"]
 
 
@@ -207,7 +215,7 @@ def test_shares_must_leave_something_to_train_on():
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 3))
 def test_a_draw_is_stable_nested_and_order_free(few, more, seed):
-    examples = [record(n) for n in range(50)]
+    examples, _ = entries_of([record(n) for n in range(50)])
     small, large = (draw(examples, n, seed) for n in sorted((few, more)))
     assert {e.id for e in small} <= {e.id for e in large}
     assert {e.id for e in draw(examples[::-1], few, seed)} == {

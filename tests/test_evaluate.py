@@ -7,9 +7,10 @@ from tiny_study import APP, LABELS, answering, examples, study, tiny_model
 
 from medtune.artifacts import Evaluation, read_predictions
 from medtune.errors import DataError
-from medtune.evaluate import evaluate
+from medtune.evaluate import Setup, evaluate, subject_of
 from medtune.evaluate.seal import open_seal
-from medtune.evaluate.tables import confusion, reliability, subgroups
+from medtune.evaluate.subgroups import measure_fairness
+from medtune.evaluate.tables import confusion, primary_by_subgroup, reliability
 from medtune.llm.predict import predict
 from medtune.records import ArmResult, Prediction
 
@@ -26,11 +27,19 @@ def _evaluate(run, tuned, baselines=None, *, key="key", adapter="a1"):
     if baselines is None:
         baselines = {"zero_shot": answering("z", 0.5, 0.6), "majority": answering("m", 0.2)}
     inputs = {"adapter": adapter, "test": "t", "decision": "d"}
-    return evaluate(run, APP, tuned, baselines, key=key, inputs=inputs)
+    setup = Setup(
+        tuned=subject_of(tuned, "tuned", run.evaluate),
+        base=subject_of(tuned, "base", run.evaluate),
+        baselines=baselines,
+    )
+    return evaluate(run, APP, setup, key=key, inputs=inputs)
 
 
 def test_the_whole_evaluation(out, tuned):
     run = study(out)
+    few = {"validation_examples": 20, "retention_items": 4, "robustness_examples": 8}
+    whole = run.evaluate.model_copy(update=few | {"membership_examples": 12})
+    run = run.model_copy(update={"evaluate": whole})
     found = _evaluate(run, tuned)
     assert [arm.name for arm in found.arms] == ["tuned", "zero_shot", "majority"]
     assert [(one.arm, one.against) for one in found.comparisons] == [
@@ -46,6 +55,14 @@ def test_the_whole_evaluation(out, tuned):
     expected = predict(tuned, APP, TEST, settings=run.evaluate, what="x")
     assert read_predictions(out / "predictions.jsonl") == list(expected.predictions)
     assert "evaluate/zero_shot.jsonl" in found.outputs
+    assert found.confidence.n_validation == 20
+    assert [row.area for row in found.retention] == ["general", "medical", "safety"]
+    assert all(row.change.value == 0 for row in found.retention), "base and tuned are one model"
+    assert {row.name for row in found.robustness} == {"typos", "irrelevant_context", "negation"}
+    assert found.memorisation.n_train == found.memorisation.n_held_out == 12
+    assert [row.value for row in found.transfer] == ["A", "B"]
+    assert set(found.not_measured) == {"swaps", "left_out", "dated", "judged", "likeness"}
+    assert {"evaluate/validation-tuned.jsonl", "evaluate/memorisation.json"} <= set(found.outputs)
     assert Evaluation.current(out, "key") == found
 
 
@@ -54,7 +71,7 @@ def test_the_same_adapter_again_gives_the_same_and_is_not_counted_again(out, tun
     first = _evaluate(run, tuned)
     again = _evaluate(run, tuned, key="other")
     assert again.openings == 1
-    for part in ("comparisons", "calibration", "reliability", "confusion", "subgroups"):
+    for part in set(Evaluation.model_fields) - {"key", "created", "outputs", "arms"}:
         assert getattr(again, part) == getattr(first, part)
 
 
@@ -159,10 +176,16 @@ def test_small_subgroups_are_left_out():
         ]
 
     made = [*of(30, 5, "kept"), *of(29, 29, "few"), *of(60, 4, "one ward")]
-    found = subgroups(APP, result(*made[: len(TEST)]), resamples=200, seed=0)
-    assert set(found["site"]) == {"kept"}
-    assert found["site"]["kept"].n_groups == 5
-    assert subgroups(APP, result(*of(10, 10, "x")), resamples=200, seed=0) == {}
+    found = _fairness(*made[: len(TEST)])
+    assert {row.value for row in found.rows} == {"kept"}
+    assert found.suppressed == {"site": 2}
+    shown = primary_by_subgroup(APP.primary, found)
+    assert shown["site"]["kept"].n_groups == 5
+    assert _fairness(*of(10, 10, "x")).rows == []
+
+
+def _fairness(*made):
+    return measure_fairness(APP, result(*made), None, margin=0.05, resamples=200, seed=0)
 
 
 def test_no_reliability_without_confidences():

@@ -9,16 +9,24 @@ from planted import (
     clean_evidence,
     count,
     data_card,
+    dated,
     decision,
+    domain,
     estimate,
     evaluation,
+    memorisation,
+    perturbed,
+    retained,
+    subgroup,
+    swap,
     tune_record,
 )
 
+from medtune.artifacts import Fairness, LeftOut
 from medtune.guards import GUARDS, Evidence, Facts
 from medtune.records import Gate
 
-BUILT = ("data_quality", "overfitting", "compute", "compliance", "testing")
+BUILT = tuple(GUARDS)
 
 
 def judge(name: str, evidence: Evidence) -> list[tuple[str, str]]:
@@ -29,7 +37,7 @@ def judge(name: str, evidence: Evidence) -> list[tuple[str, str]]:
     return [(f.severity, f.what) for f in findings]
 
 
-def test_there_are_ten_guards_and_five_of_them_judge():
+def test_there_are_ten_guards_and_all_of_them_judge():
     assert list(GUARDS) == [
         "data_quality",
         "overfitting",
@@ -43,7 +51,7 @@ def test_there_are_ten_guards_and_five_of_them_judge():
         "testing",
     ]
     assert all(guard.name == name and guard.asks for name, guard in GUARDS.items())
-    assert tuple(name for name, guard in GUARDS.items() if guard.judge) == BUILT
+    assert all(guard.judge is not None for guard in GUARDS.values())
 
 
 @pytest.mark.parametrize("name", BUILT)
@@ -158,6 +166,138 @@ def test_testing_finds(changed, severity: str, what: str):
     found = judge("testing", clean_evidence(**changed))
     assert [one[0] for one in found] == [severity]
     assert what in found[0][1]
+
+
+GAP = (-0.2, -0.3, -0.1)
+UNSURE = (-0.05, -0.2, 0.1)
+WORSE = {"before": estimate(0.9, 0.85, 0.95, 60), "after": estimate(0.5, 0.4, 0.6, 60)}
+LOST = WORSE | {"change": estimate(-0.4, -0.5, -0.3, 60), "p_adjusted": 0.001, "kept": "no"}
+
+
+def fair(*rows, **changed) -> dict[str, object]:
+    fields = {"margin": 0.05, "rows": list(rows), "suppressed": {}}
+    return {"fairness": Fairness(**(fields | changed))}
+
+
+PARTS = [
+    ("fairness", {"fairness": None}, "warn", "nobody can say"),
+    ("fairness", fair(), "warn", "nobody can say"),
+    ("fairness", fair(subgroup("A", "yes", GAP)), "block", "'A' is served worse"),
+    ("fairness", fair(subgroup("A", "not_enough_data", UNSURE, detectable=0.2)), "warn", "too few"),
+    ("fairness", fair(subgroup("A", "no", (0, 0, 0)), suppressed={"site": 2}), "note", "too small"),
+    ("fairness", {"swaps": []}, "note", "no pairs"),
+    ("fairness", {"swaps": [swap("sex", estimate(0.3, 0.2, 0.4), "no")]}, "block", "often is not"),
+    ("fairness", {"swaps": [swap("sex", WIDE, "not_enough_data")]}, "warn", "cannot show"),
+    ("generalization", {"retention": []}, "warn", "forget was not measured"),
+    ("generalization", {"retention": [retained("general", **LOST)]}, "block", "'general'"),
+    ("generalization", {"retention": [retained("safety", **LOST)]}, "block", "'safety'"),
+    (
+        "generalization",
+        {"retention": [retained("safety", right_to_wrong=["s001"], kept="not_enough_data")]},
+        "warn",
+        "now wrong",
+    ),
+    ("generalization", {"robustness": []}, "warn", "wording changes"),
+    ("generalization", {"robustness": [perturbed("typos", 0.6)]}, "warn", "depend on typos"),
+    (
+        "generalization",
+        {"robustness": [perturbed("typos", 0.95, change=estimate(-0.2, -0.3, -0.1))]},
+        "warn",
+        "depend on typos",
+    ),
+    ("generalization", {"robustness": [perturbed("negation", 0.95)]}, "warn", "hardly reacts"),
+    (
+        "generalization",
+        {
+            "left_out": [
+                LeftOut(
+                    attribute="site",
+                    value="B",
+                    with_it=estimate(0.8, 0.7, 0.9),
+                    without_it=estimate(0.5, 0.4, 0.6),
+                    change=estimate(-0.3, -0.4, -0.2),
+                )
+            ]
+        },
+        "warn",
+        "'B'",
+    ),
+    ("transfer", {"transfer": []}, "warn", "was not measured"),
+    (
+        "transfer",
+        {
+            "transfer": [
+                domain("set", "x", 0, change=estimate(-0.3, -0.4, -0.2), harmed="yes"),
+            ]
+        },
+        "block",
+        "worse than the base model",
+    ),
+    ("transfer", {"transfer": [domain("site", "A", 9)]}, "note", "no domain was tried"),
+    ("knowledge_decay", {"dated": []}, "warn", "was not measured"),
+    ("knowledge_decay", {"dated": [dated(stale=estimate(0.4, 0.3, 0.5))]}, "block", "superseded"),
+    ("knowledge_decay", {"dated": [dated(stale=estimate(0.0, 0.0, 0.2))]}, "warn", "too few"),
+    (
+        "knowledge_decay",
+        {"dated": [dated(unchanged=estimate(0.5, 0.4, 0.6))]},
+        "block",
+        "did not change were lost",
+    ),
+    ("overfitting", {"memorisation": None}, "warn", "was not measured"),
+    ("overfitting", {"memorisation": memorisation(extracted=1)}, "block", "writes out secrets"),
+    (
+        "overfitting",
+        {"memorisation": memorisation(exposure=estimate(5.0, 4.0, 6.0))},
+        "warn",
+        "more likely than others",
+    ),
+    (
+        "overfitting",
+        {"memorisation": memorisation(membership=estimate(0.7, 0.6, 0.8))},
+        "warn",
+        "can be told from others",
+    ),
+]
+
+
+@pytest.mark.parametrize(("guard", "changed", "severity", "what"), PARTS)
+def test_a_part_of_the_evaluation_is_judged(guard: str, changed, severity: str, what: str):
+    found = judge(guard, clean_evidence(evaluation=evaluation(**changed)))
+    assert [one[0] for one in found] == [severity]
+    assert what in found[0][1]
+
+
+def test_forgetting_only_warns_where_the_goal_does_not_promise_to_keep_ability():
+    evidence = clean_evidence(evaluation=evaluation(retention=[retained("general", **LOST)]))
+    accuracy = evidence.run.model_copy(update={"goal": "accuracy"})
+    assert [s for s, _ in judge("generalization", evidence._replace(run=accuracy))] == ["warn"]
+
+
+def test_pairs_must_be_tried_where_bias_is_the_goal():
+    evidence = clean_evidence(evaluation=evaluation(swaps=[]))
+    bias = evidence.run.model_copy(update={"goal": "bias"})
+    guard = GUARDS["fairness"].judge
+    assert guard is not None
+    (finding,) = guard(evidence._replace(run=bias))
+    assert (finding.severity, finding.unmeasured) == ("warn", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "answers"),
+    [
+        ("", False),
+        ("n/a", False),
+        ("not applicable", False),
+        ("N/A: x", False),
+        ("not applicable: the records are of published articles", True),
+        ("The head of the laboratory can stop it", True),
+    ],
+)
+def test_a_question_of_ethics_is_answered_with_a_reason(text: str, answers: bool):
+    evidence = clean_evidence()
+    ethics = evidence.run.ethics.model_copy(update={"oversight": text})
+    changed = evidence._replace(run=evidence.run.model_copy(update={"ethics": ethics}))
+    assert (judge("ethics", changed) == []) is answers
 
 
 def test_testing_tells_how_many_openings_and_what_p_they_ask_for():

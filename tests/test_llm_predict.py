@@ -62,12 +62,21 @@ def test_the_most_probable_choice_is_the_answer_with_its_share(lm: LanguageModel
         weights = [math.exp(p) for p in log_p]
         assert found.answer == LABELS[weights.index(max(weights))]
         assert found.confidence == pytest.approx(max(weights) / sum(weights))
+        assert found.probabilities == pytest.approx(
+            {label: w / sum(weights) for label, w in zip(LABELS, weights, strict=True)}
+        )
         assert (found.id, found.group, found.target) == (one.id, one.group, one.target)
         assert found.subgroups == one.subgroups
         assert not found.failed
     assert result.name == "zero-shot"
     assert result.seconds > 0
     assert result.prompt_tokens == sum(len(lm.renderer.prompt(prompt(one))) for one in EXAMPLES)
+
+
+def test_choices_that_state_the_same_answer_have_no_probabilities(lm: LanguageModel) -> None:
+    blunt = replace(LABEL_APP, parse=lambda one, text: "any")
+    result = predict(lm, blunt, EXAMPLES, settings=SETTINGS, what="x")
+    assert all(p.probabilities is None and p.confidence is not None for p in result.predictions)
 
 
 def test_worked_examples_go_between_the_system_message_and_the_question() -> None:

@@ -18,11 +18,12 @@ from planted import (
     decision,
     estimate,
     evaluation,
+    make_run,
     tune_record,
     write_run,
 )
 
-from medtune.artifacts import Release, sha256_file, write_text
+from medtune.artifacts import Judged, Release, sha256_file, write_text
 from medtune.errors import DataError, GateError, MachineError
 from medtune.features import NO_LABEL, Reference
 from medtune.guards import GUARDS
@@ -43,12 +44,13 @@ def refused(out: Path, evidence=None, app=APP) -> tuple[Release, str]:
     return Release.load(out), str(error.value)
 
 
-def test_clean_evidence_is_released_for_research_with_a_whole_bundle(out: Path):
+def test_clean_evidence_is_released_with_a_whole_bundle(out: Path):
     found = attempt(out)
     assert found.released
     assert found.reasons == []
-    assert found.scope == "research"
-    assert found.guards_not_built == [n for n, guard in GUARDS.items() if guard.judge is None]
+    assert found.scope == "intended use"
+    assert found.guards_judged == list(GUARDS)
+    assert found.guards_not_built == []
     assert len(found.id) == 16
     files = {
         path.relative_to(out / "release").as_posix() for path in (out / "release").rglob("*.*")
@@ -67,6 +69,54 @@ def test_clean_evidence_is_released_for_research_with_a_whole_bundle(out: Path):
     }
     assert Release.current(out, "k") == found
     assert not list(out.glob(".*"))
+
+
+UNMEASURED = {
+    "fairness": {"evaluation": evaluation(fairness=None)},
+    "generalization": {"evaluation": evaluation(retention=[])},
+    "knowledge_decay": {"evaluation": evaluation(dated=[])},
+    "transfer": {"evaluation": evaluation(transfer=[])},
+    "overfitting": {"evaluation": evaluation(memorisation=None)},
+    "ethics": {"run": make_run(Path("run"))},
+}
+
+
+@pytest.mark.parametrize("guard", UNMEASURED)
+def test_what_a_guard_could_not_judge_keeps_the_release_in_research(out: Path, guard: str):
+    found = attempt(out, clean_evidence(**UNMEASURED[guard]))
+    assert found.released
+    assert found.scope == "research"
+    assert guard not in found.guards_judged
+    card = (out / "release" / "model_card.md").read_text(encoding="utf-8")
+    assert f"{guard}: not judged" in card
+
+
+JUDGED = {
+    "judge": "j",
+    "criteria": 3,
+    "labels": 100,
+    "alpha": 0.8,
+    "asked_agreement": 0.6,
+    "missing": [],
+}
+
+
+def test_a_rubric_gates_only_where_the_judge_agrees_with_people():
+    gate, score = Gate("rubric_score", at_least=0.5), estimate(0.7, 0.6, 0.8)
+    good = Judged(agreement=estimate(0.8, 0.7, 0.9), may_gate=True, score=score, **JUDGED)
+    poor = Judged(agreement=estimate(0.1, 0.0, 0.2), may_gate=False, score=score, **JUDGED)
+    (met,) = judge_gates([gate], evaluation(judged=good))
+    (unmet,) = judge_gates([gate], evaluation(judged=poor))
+    assert (met.met, unmet.met) == (True, False)
+    assert "agree with people" in unmet.why
+
+
+def test_alike_hidden_states_never_gate():
+    (found,) = judge_gates(
+        [Gate("likeness", at_least=0.1)], evaluation(likeness=estimate(0.9, 0.8, 1.0))
+    )
+    assert not found.met
+    assert "may not gate" in found.why
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not on this machine")
@@ -216,8 +266,9 @@ def test_the_card_states_the_whole_evidence_and_what_was_not_done(out: Path):
         "| tuned | 0.850 (0.780 to 0.920, n = 100) |",
         "| classical | 0.600 (0.500 to 0.700, n = 100) |",
         "0.050 (0.020 to 0.090, n = 100)",
-        "fairness: not judged",
-        "not measured: general ability before and after tuning",
+        "every subgroup against the rest, corrected for their number; gaps up to 0.05",
+        "Counterfactual pairs, sex: 0.000 (0.000 to 0.015) of 200 answers changed",
+        "| other site | 0.600 (0.500 to 0.700, n = 100) | 0.800 (0.700 to 0.900, n = 100) | no |",
         "Parity between this adapter, merged weights and exports was not checked",
         "synthetic \\| made for the tests",
     ):
@@ -271,7 +322,7 @@ def test_a_task_with_free_answers_has_no_answer_mix(out: Path):
 def test_a_broken_log_stops_the_next_release(out: Path):
     attempt(out)
     log = out / "audit.jsonl"
-    log.write_text(log.read_text().replace("research", "diagnosis"))
+    log.write_text(log.read_text().replace("intended use", "diagnosis"))
     with pytest.raises(DataError, match="changed after it was written"):
         attempt(out)
 

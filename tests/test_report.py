@@ -90,7 +90,7 @@ def test_a_full_run_gives_a_complete_page_that_a_browser_can_read(full: str) -> 
 
 def test_every_picture_speaks_and_has_its_three_sentences(full: str) -> None:
     found = Page(full)
-    assert len(found.pictures) == 9
+    assert len(found.pictures) == 12
     assert found.names.count("figcaption") == len(found.pictures)
     assert all(picture["role"] == "img" and picture["aria-label"] for picture in found.pictures)
     assert found.text.count("How to read it") == len(found.pictures)
@@ -223,7 +223,8 @@ def test_many_labels_give_a_table_of_mistakes_instead_of_a_matrix(out: Path) -> 
     Evaluation.load(out).model_copy(update={"confusion": confusion}).save(out)
     found = page(out)
     assert "with 30 labels a matrix cannot be read" in found.text
-    assert len(found.pictures) == 4  # arms, differences, reliability, subgroups
+    # arms, differences, reliability, risk, subgroups, retention, robustness
+    assert len(found.pictures) == 7
 
 
 def test_a_free_answer_task_has_no_matrix_and_still_a_page(out: Path) -> None:
@@ -231,8 +232,28 @@ def test_a_free_answer_task_has_no_matrix_and_still_a_page(out: Path) -> None:
     DataCard.load(out).model_copy(update={"labels": {}, "subgroups": {}}).save(out)
     save_evaluation(out)
     bare = {"confusion": {}, "reliability": [], "calibration": {}, "subgroups": {}}
+    bare |= {"confidence": None, "fairness": None, "retention": [], "robustness": []}
     Evaluation.load(out).model_copy(update=bare).save(out)
     assert len(page(out).pictures) == 3
+
+
+def test_what_was_measured_beside_the_test_is_told_in_words(out: Path) -> None:
+    save_evaluation(out)
+    text = " ".join(page(out).text.split())
+    for words in (
+        "the smallest difference that it could be expected to show was 0.081",
+        "A confidence of 86 % was chosen on validation to keep the wrong answers below 10 %",
+        "3 subgroups with too few examples left out",
+        "No area was shown to be lost",
+        "s003",
+        "The answers depend most on typos",
+        "Of 8 made-up secrets in the training data it writes out 0",
+        "1: other.jsonl (n = 100)",
+        "it may not gate",
+        "not whether they agree, and gates nothing",
+        "evaluate.swaps names no age",
+    ):
+        assert words in text, words
 
 
 def test_a_repeated_step_of_a_resumed_run_is_drawn_once(out: Path) -> None:

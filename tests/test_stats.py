@@ -79,7 +79,7 @@ def test_the_method_says_how_many_groups_and_resamples():
     found = stats.bootstrap(
         accuracy, predictions([1, 0, 1, 0], [0, 0, 1, 2]), resamples=250, seed=0
     )
-    assert found.method == "percentile bootstrap of 3 groups, 250 resamples"
+    assert found.method == "expanded percentile bootstrap of 3 groups, 250 resamples"
     assert (found.n, found.n_groups) == (4, 3)
 
 

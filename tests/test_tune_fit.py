@@ -22,18 +22,10 @@ from tiny_tune import (
 
 from medtune import __version__
 from medtune.artifacts import TuneRecord, write_examples
+from medtune.canary import plant_canaries, with_canaries
 from medtune.errors import DataError
 from medtune.records import Example
 from medtune.tune import fit, tune
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Tiny matrices gain nothing from threads, and the killed child uses one too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -188,4 +180,15 @@ def test_the_stage_writes_a_record_of_what_it_did(out: Path) -> None:
     lm = language_model()
     lessons = [lm.renderer.training(APP.prompt(e), APP.reply(e)) for e in examples(8)]
     assert made.tokens_seen == sum(len(lesson.ids) for lesson in lessons)
+    assert made.supervised_seen == sum(sum(lesson.supervised) for lesson in lessons)
+
+
+def test_canaries_are_learnt_beside_the_records(out: Path) -> None:
+    write_examples(out / "train.jsonl", examples(8))
+    write_examples(out / "validation.jsonl", examples(4, "v"))
+    run = make_run(out, settings(epochs=1).model_copy(update={"canaries": 2}))
+    made = tune(run, APP, language_model(), key="k", inputs={})
+    lm, app = language_model(), with_canaries(APP)
+    learnt = [*examples(8), *plant_canaries(2, run.seed)]
+    lessons = [lm.renderer.training(app.prompt(e), app.reply(e)) for e in learnt]
     assert made.supervised_seen == sum(sum(lesson.supervised) for lesson in lessons)

@@ -44,7 +44,7 @@ def test_output_and_gradients_are_those_of_peft(bias: bool) -> None:
         return [y.detach(), *torch.autograd.grad((y * weights).sum(), [x, *trained])]
 
     theirs = run()
-    with fused(model):
+    with fused(model, x.dtype):
         assert "Fused" in type(model.layer).__name__
         ours = run()
     assert "Fused" not in type(model.layer).__name__
@@ -61,7 +61,7 @@ def test_a_small_update_is_not_rounded_away_in_bfloat16(monkeypatch: pytest.Monk
     with torch.no_grad():
         base = model.layer.base_layer(x).double()
         theirs = (model(x).double() - base).sum()
-        with fused(model):
+        with fused(model, x.dtype):
             ours = (model(x).double() - base).sum()
         a, b = (m["default"].weight.double() for m in (model.layer.lora_A, model.layer.lora_B))
         expected = (x.double() @ a.T @ b.T * 2).sum()
@@ -72,5 +72,5 @@ def test_a_small_update_is_not_rounded_away_in_bfloat16(monkeypatch: pytest.Monk
 def test_a_layer_of_another_kind_keeps_its_computation() -> None:
     model = adapted(torch.float32)
     model.other = nn.Linear(2, 2)
-    with fused(model):
+    with fused(model, torch.float32):
         assert type(model.other) is nn.Linear

@@ -21,6 +21,13 @@ from medtune.metrics import accuracy, macro_f1
 from medtune.records import Application, ArmResult, Example, Gate, Message, Prediction
 
 LABELS = ("yes", "no", "maybe")
+NO_PARTS = {
+    "validation_examples": 0,
+    "retention_items": 0,
+    "robustness_examples": 0,
+    "membership_examples": 0,
+}
+"""Leaves out what the evaluation measures beside the test."""
 WORDS = {"yes": "causes pain", "no": "increases aspirin", "maybe": "decreases tumour"}
 
 
@@ -98,8 +105,10 @@ def study(out: Path, *, margin: float = 0.0, longest: int = 60, shots: int = 3) 
         out=out,
         model=ModelSection(source="path:tiny", context_tokens=512),
         data=DataSection(sources=(SourceSection(source="path:none.jsonl"),)),
-        decide=DecideSection(shots=shots, tune_examples=20, margin=margin),
-        evaluate=EvaluateSection(resamples=200, max_new_tokens=8),
+        decide=DecideSection(
+            shots=shots, tune_examples=20, margin=margin, search_examples=8, prompt_budget=2
+        ),
+        evaluate=EvaluateSection(resamples=200, max_new_tokens=8, **NO_PARTS),
     )
 
 

@@ -3,6 +3,7 @@
 MedtuneError        1  the parent of all; never raised itself
   ConfigError       2  the run file or the command line asks for something that cannot be
   DataError         3  a source, a record or an artifact is not what it should be
+    UndefinedMetric 3  a metric has no value on these predictions
   TuneError         4  training cannot go on
   GateError         5  the evidence does not allow a release
   MachineError      6  this machine cannot: no network, no disk, no memory, a port in use
@@ -31,6 +32,10 @@ class DataError(MedtuneError):
     """A source, a record or an artifact is not what it should be."""
 
     exit_code = 3
+
+
+class UndefinedMetric(DataError):
+    """A metric has no value on these predictions, such as a sensitivity without a positive."""
 
 
 class TuneError(MedtuneError):

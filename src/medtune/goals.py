@@ -10,6 +10,8 @@ from medtune.config import GoalName
 
 PRIMARY = "the application's primary metric on the sealed test, paired against every other arm"
 CALIBRATION = "expected calibration error, with its interval, where the arm gives confidences"
+RETENTION = "general, medical and safety items before and after tuning, every flip by id"
+DOMAINS = "the primary metric by source, year, attribute and extra set, before and after tuning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,15 @@ GOALS: dict[GoalName, Goal] = {
         name="domain_knowledge",
         must_improve="accuracy on the domain's questions",
         must_not_harm="general ability",
-        measured=(PRIMARY,),
-        not_measured=("general ability before and after tuning",),
+        measured=(PRIMARY, RETENTION),
+        not_measured=(),
     ),
     "custom_data": Goal(
         name="custom_data",
         must_improve="the user's own metric on the user's own records",
         must_not_harm="general ability",
-        measured=(PRIMARY,),
-        not_measured=("general ability before and after tuning",),
+        measured=(PRIMARY, RETENTION),
+        not_measured=(),
     ),
     "accuracy": Goal(
         name="accuracy",
@@ -56,42 +58,47 @@ GOALS: dict[GoalName, Goal] = {
         name="bias",
         must_improve="the worst subgroup's metric, and the counterfactual flip rate",
         must_not_harm="the overall metric",
-        measured=(PRIMARY, "the primary metric by subgroup, without a test between subgroups"),
-        not_measured=(
-            "the worst subgroup before and after tuning",
-            "the flip rate of counterfactual pairs",
+        measured=(
+            PRIMARY,
+            "every metric by subgroup and intersection, against the rest and before tuning",
+            "the flip rate of the counterfactual pairs that evaluate.swaps names",
         ),
+        not_measured=(),
     ),
     "language": Goal(
         name="language",
         must_improve="the metric in the target language or locale",
         must_not_harm="the metric in the source language",
-        measured=(PRIMARY,),
-        not_measured=("the metric in the source language",),
+        measured=(PRIMARY, DOMAINS),
+        not_measured=(),
     ),
     "style": Goal(
         name="style",
         must_improve="adherence to a written guideline or brand voice, rule by rule",
         must_not_harm="factual content",
-        measured=(PRIMARY,),
+        measured=(PRIMARY, "every other metric of the application on validation, paired"),
         not_measured=("adherence to each rule of the guideline", "factual content of the replies"),
     ),
     "freshness": Goal(
         name="freshness",
         must_improve="answers to dated facts that changed",
         must_not_harm="answers to facts that did not change",
-        measured=(PRIMARY,),
-        not_measured=("dated facts that changed", "facts that did not change"),
+        measured=(
+            PRIMARY,
+            "the facts of evaluate.dated_facts: current, superseded and unchanged answers, before "
+            "and after tuning",
+        ),
+        not_measured=(),
     ),
     "efficiency": Goal(
         name="efficiency",
         must_improve="cost, latency or size at equal quality",
         must_not_harm="quality against a larger model or a longer prompt",
-        measured=(PRIMARY, "seconds and prompt tokens per example of each arm, in batches"),
-        not_measured=(
-            "latency of single requests",
-            "cost per 1,000 requests",
-            "whether quality is equal within a margin fixed beforehand",
+        measured=(
+            PRIMARY,
+            "cost of 1,000 requests, latency of single requests and memory of each arm",
+            "whether quality is equal within a margin fixed beforehand, by a gate of the release",
         ),
+        not_measured=(),
     ),
 }

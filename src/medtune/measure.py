@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from medtune import artifacts, stats
 from medtune.artifacts import Arm, Comparison
-from medtune.errors import DataError
+from medtune.errors import DataError, UndefinedMetric
 from medtune.progress import progress, say
 from medtune.records import Application, ArmResult, Estimate, Example, Metric, Prediction
 
@@ -73,17 +73,25 @@ def answered(result: ArmResult) -> list[Prediction]:
 def summarise(result: ArmResult, app: Application, *, resamples: int, seed: int) -> Arm:
     """Every metric of one arm with its interval, and what the arm cost per example.
 
+    A metric that has no value for this arm is left out, such as the AUROC of one that gives no
+    probabilities; the primary metric must have one.
+
     Raises:
-        DataError: No prediction counts, or they are of fewer than two groups.
+        DataError: No prediction counts, or they are of fewer than two groups, or the primary metric
+            has no value.
     """
     counted = answered(result)
     n = len(result.predictions)
+    estimates: dict[str, Estimate] = {}
+    for name, metric in app.metrics.items():
+        try:
+            estimates[name] = stats.bootstrap(metric, counted, resamples=resamples, seed=seed)
+        except UndefinedMetric:
+            if name == app.primary:
+                raise
     return Arm(
         name=result.name,
-        estimates={
-            name: stats.bootstrap(metric, counted, resamples=resamples, seed=seed)
-            for name, metric in app.metrics.items()
-        },
+        estimates=estimates,
         seconds_per_example=result.seconds / n,
         prompt_tokens_per_example=result.prompt_tokens / n,
         failed=n - len(counted),
@@ -126,7 +134,7 @@ def compare_pairs(
     Raises:
         DataError: Two arms were not asked the same examples, or too few were answered by both.
     """
-    metric = _more_is_better(app)
+    metric = more_is_better(app)
     measured: list[stats.Paired] = []
     with progress("paired tests", len(pairs), "pairs of arms") as advance:
         for one, other in pairs:
@@ -147,6 +155,14 @@ def compare_pairs(
         )
         for (one, other), result, p_adjusted in zip(pairs, measured, adjusted, strict=True)
     ]
+
+
+def more_is_better(app: Application) -> Metric:
+    """The primary metric, turned so that more is better."""
+    metric = app.metrics[app.primary]
+    if app.primary not in app.lower_is_better:
+        return metric
+    return lambda predictions: -metric(predictions)
 
 
 def one_of_few(app: Application, examples: Sequence[Example]) -> tuple[str, ...] | None:
@@ -219,13 +235,6 @@ def _saved(path: Path, key: str, examples: Sequence[Example]) -> ArmResult | Non
         seconds=about["seconds"],
         prompt_tokens=about["prompt_tokens"],
     )
-
-
-def _more_is_better(app: Application) -> Metric:
-    metric = app.metrics[app.primary]
-    if app.primary not in app.lower_is_better:
-        return metric
-    return lambda predictions: -metric(predictions)
 
 
 def _shared(one: ArmResult, other: ArmResult) -> tuple[list[Prediction], list[Prediction]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from medtune import stats
 from medtune.artifacts import DataCard, TokenCount, read_examples
 from medtune.errors import DataError, MachineError, MedtuneError
 from medtune.pipeline import CHAIN, Job, working_in
@@ -29,6 +30,10 @@ SHOWN_TOKENS = 400
 CHECKPOINT_COPIES = 8
 """Adapter sizes on disk at once: two checkpoints with two optimizer moments, the best weights and
 the adapter itself."""
+CURVE = 1.65
+"""All tunes of the learning curve, in multiples of the largest."""
+ITEM_TOKENS = 45
+"""Of an item of the battery with its options, about."""
 SLOWER = 1.5
 """The upper end of the time: other work on the machine, longer batches."""
 
@@ -107,6 +112,27 @@ def _data(flight: _Flight) -> str:
         f"{sizes}; {card.exact_duplicates:,} duplicates dropped, {len(card.conflicts):,} "
         f"conflicting labels, {len(card.leaks):,} leaks"
     )
+
+
+def _power(flight: _Flight) -> str:
+    """What each split could show, before anything is run."""
+    return "; ".join(_shows(flight.card, split) for split in ("validation", "test"))
+
+
+def _shows(card: DataCard, split: str) -> str:
+    n, n_groups = card.splits[split].kept, card.groups[split]
+    if n_groups < stats.MIN_GROUPS:
+        return f"{split}: {n_groups} groups can show nothing"
+    return f"{split} shows a difference of {stats.planned(n, n_groups).detectable:.2f} or more"
+
+
+def _assumed(flight: _Flight) -> list[str]:
+    card = flight.card
+    known = [name for name in ("validation", "test") if card.groups[name] >= stats.MIN_GROUPS]
+    if not known:
+        return []
+    found = stats.planned(card.splits[known[0]].kept, card.groups[known[0]])
+    return [f"in the share of right answers, with 80 % power; {found.assumed}"]
 
 
 def _tokens(flight: _Flight) -> str:
@@ -200,11 +226,24 @@ def _time(flight: _Flight) -> str:
     small = min(1.0, run.decide.tune_examples / max(1, splits["train"].kept)) * tokens
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens
-    # Three arms of the model on each split: two prompts and the tune.
-    scored = 3 * (splits["validation"].tokens + splits["test"].tokens) + looks
+    # Seven tunes and three prompts on validation, one tune and three prompts on the test.
+    prompts = 1 + run.decide.passages / 2
+    scored = (9 + prompts) * splits["validation"].tokens + (3 + prompts) * splits["test"].tokens
+    scored += looks + _beside(flight)
+    small *= CURVE
     fast = (tokens + small) / seen.train_rates[-1] + scored / seen.forward_rate
     slow = SLOWER * ((tokens + small) / seen.train_rates[0] + scored / seen.forward_rate)
     return f"{duration(fast)} to {duration(slow)} for the whole chain on this machine as it is now"
+
+
+def _beside(flight: _Flight) -> float:
+    """Tokens that the evaluation reads beside the test, about."""
+    settings, test = flight.job.run.evaluate, flight.card.splits["test"]
+    n_changed = settings.robustness_examples * len(settings.perturbations)
+    n_asked = settings.validation_examples + n_changed + 2 * settings.membership_examples
+    # The three areas of the battery, for two models.
+    n_items = 2 * 3 * settings.retention_items
+    return n_asked * test.tokens / max(1, test.kept) + n_items * ITEM_TOKENS
 
 
 CHECKS: tuple[_Check, ...] = (
@@ -212,6 +251,7 @@ CHECKS: tuple[_Check, ...] = (
     _Check("model", _model),
     _Check("numerics", _numerics),
     _Check("data", _data),
+    _Check("power", _power, _assumed),
     _Check("tokens", _tokens, _receipt),
     _Check("longest batch", _rehearsal),
     _Check("save, load, answer", _save_load_answer),

@@ -61,6 +61,8 @@ class Prediction:
     abstained: bool = False
     failed: bool = False
     subgroups: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    probabilities: Mapping[str, float] | None = field(default=None, repr=False)
+    """Of each choice, summing to 1, by the answer it states; None where none were scored."""
 
     @property
     def unparsed(self) -> bool:
@@ -125,6 +127,8 @@ class Finding:
     where: str
     evidence: str
     remedy: str
+    unmeasured: bool = False
+    """Whether the guard could not judge because nothing was measured or stated."""
 
 
 Metric = Callable[[Sequence[Prediction]], float]
@@ -152,8 +156,13 @@ class Application:
     """The metric that decides."""
     choices: Callable[[Example], Sequence[str]] | None = None
     """The replies the model may give, where they are few: they are then scored, not generated."""
+    question: Callable[[Example], str] | None = None
+    """What retrieval may search with: the question, never its options or its answer. None: all
+    fields but those that hold the record's own choices."""
     left_out: Callable[[Sequence[Path]], Mapping[str, Mapping[str, int]]] | None = None
     """Rows that `load` leaves out of the same files: their number by reason, by source."""
+    rejected: Callable[[Example], str] | None = None
+    """A reply that is worse than `reply`, where the data has one: preference tuning needs it."""
     lower_is_better: frozenset[str] = frozenset()
     gates: tuple[Gate, ...] = ()
     """Conditions beyond those that `decide` fixes from the baselines."""
@@ -163,3 +172,9 @@ class Application:
     """What the clinical kernel computes for an example; a model may explain it, never change it."""
     check: Callable[[Mapping[str, Json], str], list[Finding]] | None = None
     """What a reply contradicts in those facts; an empty list if nothing. Any reply will do."""
+    before: Callable[[Sequence[Message]], str | Sequence[Message]] | None = None
+    """What the server does with a conversation first: a fixed reply, told instead of the model's,
+    or the messages that the model is to read."""
+    after: Callable[[Sequence[Message], str], str] | None = None
+    """What the server tells instead of the model's reply to a conversation: the reply with what
+    must stand in it, or another one. Nothing is told before it has judged the whole reply."""

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from small_run import RUN, chain, command, finish, killed_chain, moments
+from small_run import RUN, chain, command, finish, killed_demo, moments
 
 from medtune.artifacts import Decision, Evaluation, Release, TuneRecord
 
@@ -65,13 +65,15 @@ def test_a_second_run_does_nothing(trained: Path):
     assert (trained / "evaluation.json").stat().st_mtime_ns == before
 
 
-def test_killed_again_and_again_without_a_network_it_ends_with_the_same_weights(
+def test_the_demo_killed_again_and_again_without_a_network_ends_with_the_same_weights(
     trained: Path, tmp_path: Path
 ):
     out = tmp_path / "killed"
-    for seconds in moments(N_KILLS, 15, 100):
-        killed_chain(out, seconds)
-    chain(out, offline=True)
+    for seconds in moments(N_KILLS, 10, 90):
+        killed_demo(out, seconds)
+    told = finish(command("demo", out, offline=True))
+    assert "It answered:" in told
+    assert "[monitor] drifted: no" in told
     for name in ("adapter_model.safetensors", "adapter_config.json"):
         assert (out / "adapter" / name).read_bytes() == (trained / "adapter" / name).read_bytes()
     mine, other = TuneRecord.load(out), TuneRecord.load(trained)

@@ -3,7 +3,17 @@
 `custom` is not one of the eight: it is the user's own task, built from the run file alone.
 """
 
-from medtune.apps import custom, documentation, drug_discovery
+from collections.abc import Callable
+
+from medtune.apps import (
+    chatbot,
+    custom,
+    documentation,
+    drug_discovery,
+    mental_health,
+    personalized_medicine,
+    public_health,
+)
 from medtune.config import Run
 from medtune.errors import ConfigError, did_you_mean
 from medtune.records import Application
@@ -12,16 +22,22 @@ __all__ = ["APPS", "NOT_BUILT", "find_app"]
 
 APPS: dict[str, Application] = {
     "drug_discovery": drug_discovery.APP,
+    "personalized_medicine": personalized_medicine.APP,
+    "chatbot": chatbot.APP,
     "documentation": documentation.APP,
+    "public_health": public_health.APP,
+    "mental_health": mental_health.APP,
 }
+
+PLACED: dict[str, Callable[[Run], Application]] = {
+    "chatbot": chatbot.at,
+    "mental_health": mental_health.at,
+}
+"""Applications that tell the numbers of a place: what makes them for a run."""
 
 NOT_BUILT: dict[str, str] = {
     "decision_support": "findings, history and labs to a ranked differential",
-    "personalized_medicine": "genotype and record to phenotype and recommendation",
     "imaging": "X-ray, CT and MRI to findings with their place",
-    "chatbot": "consumer questions to plain answers with sources and triage",
-    "public_health": "counts and line lists to signals, trends and reports",
-    "mental_health": "check-ins and messages to mood trend, coping and urgent-care decision",
 }
 """The other applications of the design, with what they will do."""
 
@@ -41,4 +57,4 @@ def find_app(run: Run) -> Application:
         raise ConfigError(
             f"app: {run.app!r} is unknown{did_you_mean(run.app, known)}; choose {', '.join(known)}"
         )
-    return APPS[run.app]
+    return PLACED[run.app](run) if run.app in PLACED else APPS[run.app]

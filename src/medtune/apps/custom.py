@@ -30,8 +30,8 @@ from medtune.apps.kinds import (
 )
 from medtune.artifacts import sha256_text
 from medtune.config import Run, SourceSection, TaskSection
-from medtune.data.duplicates import input_text
 from medtune.data.readers import Row, rows, source_names
+from medtune.data.shingles import input_text
 from medtune.errors import ConfigError, DataError, did_you_mean
 from medtune.records import Application, Example, Json, Message
 
@@ -59,8 +59,9 @@ def build(run: Run) -> Application:
     task = run.task
     if task is None:
         raise ConfigError("task: app: custom needs a task section")
-    if task.target in template_columns(task.input):
-        raise ConfigError(f"task.input: it shows the answer, {{{task.target}}}; take that out")
+    for answer in (task.target, task.rejected):
+        if answer in template_columns(task.input):
+            raise ConfigError(f"task.input: it shows the answer, {{{answer}}}; take that out")
     check_kind(task)
     metrics = metrics_of(task)
     primary = task.metric or next(iter(metrics))
@@ -80,6 +81,8 @@ def build(run: Run) -> Application:
         metrics=metrics,
         primary=primary,
         choices=partial(choices_of, task) if task.answer in ("label", "choice") else None,
+        question=partial(_question, task),
+        rejected=None if task.rejected is None else partial(_rejected, task.rejected),
         left_out=partial(_left_out, run, task) if run.data.bad_rows == "drop" else None,
         data_note="The user's own data.",
     )
@@ -134,18 +137,36 @@ def _prompt(task: TaskSection, example: Example) -> list[Message]:
     return [Message("system", task.instruction), Message("user", text)]
 
 
+def _question(task: TaskSection, example: Example) -> str:
+    """The fields of the input, without the options."""
+    options = task.options if task.answer == "choice" else None
+    return "\n".join(text for name, text in example.fields.items() if name != options)
+
+
+def _rejected(column: str, example: Example) -> str:
+    return example.fields[column]
+
+
 def _load(run: Run, task: TaskSection, paths: Sequence[Path]) -> Iterator[Example]:
-    """Yield the examples, once every row has been looked at.
+    """Yield the examples, and say at the end what is wrong with all rows that cannot be used.
 
     Raises:
         ConfigError: The task names a column that a file does not have.
         DataError: A file cannot be read, or rows cannot be used and the run does not drop them.
     """
-    results = list(_read(run, task, paths))
-    bad = [result for result in results if isinstance(result, BadRow)]
-    if bad and run.data.bad_rows == "refuse":
-        raise DataError(_refusal(bad, len(results)))
-    yield from (result for result in results if isinstance(result, Example))
+    first: list[BadRow] = []
+    reasons: Counter[str] = Counter()
+    total = 0
+    for result in _read(run, task, paths):
+        total += 1
+        if isinstance(result, Example):
+            yield result
+        else:
+            reasons[result.reason] += 1
+            if len(first) < SHOWN_ROWS:
+                first.append(result)
+    if reasons and run.data.bad_rows == "refuse":
+        raise DataError(_refusal(first, reasons, total))
 
 
 def _left_out(run: Run, task: TaskSection, paths: Sequence[Path]) -> Mapping[str, Counter[str]]:
@@ -176,6 +197,8 @@ def _example(task: TaskSection, row: Row, id: str, name: str, source: SourceSect
     fields = _fields(task, row.values)
     options = json.loads(fields[task.options]) if task.options in fields else []
     values = row.values
+    if task.rejected is not None:
+        fields[task.rejected] = _named(task.rejected, values, "rejected answer")
     return Example(
         id=id,
         group=_named(task.group, values, "group") if task.group else _group_of_input(fields),
@@ -239,6 +262,7 @@ def _check_columns(task: TaskSection, row: Row, path: Path) -> None:
         "id": task.id,
         "group": task.group,
         "time": task.time,
+        "rejected": task.rejected,
     }
     wanted += [(key, column) for key, column in single.items() if column is not None]
     faults = [
@@ -253,15 +277,16 @@ def _check_columns(task: TaskSection, row: Row, path: Path) -> None:
         )
 
 
-def _refusal(bad: Sequence[BadRow], total: int) -> str:
-    counts = ", ".join(f"{n:,} {r}" for r, n in sorted(Counter(b.reason for b in bad).items()))
+def _refusal(first: Sequence[BadRow], reasons: Mapping[str, int], total: int) -> str:
+    bad = sum(reasons.values())
+    counts = ", ".join(f"{n:,} {reason}" for reason, n in sorted(reasons.items()))
     lines = [
         f"  {b.where}: record {b.id}: {b.reason}" + (f": {b.detail}" if b.detail else "")
-        for b in bad[:SHOWN_ROWS]
+        for b in first
     ]
-    more = [f"  and {len(bad) - SHOWN_ROWS:,} more"] if len(bad) > SHOWN_ROWS else []
+    more = [f"  and {bad - len(first):,} more"] if bad > len(first) else []
     head = (
-        f"{len(bad):,} of {total:,} rows cannot be used ({counts}); mend them, "
+        f"{bad:,} of {total:,} rows cannot be used ({counts}); mend them, "
         "or set data.bad_rows to 'drop':"
     )
     return "\n".join([head, *lines, *more])

@@ -21,12 +21,22 @@ from medtune.config import TaskSection
 from medtune.errors import ConfigError, did_you_mean
 from medtune.metrics import (
     accuracy,
+    auprc,
+    auroc,
     exact_match,
     json_match,
     macro_f1,
+    negative_predictive_value,
     number_within,
+    positive_predictive_value,
     rouge_l,
+    rouge_n,
+    sensitivity,
     span_f1,
+    span_overlap_f1,
+    span_precision,
+    span_recall,
+    specificity,
 )
 from medtune.records import Example, Json, Metric
 
@@ -68,14 +78,40 @@ def check_kind(task: TaskSection) -> None:
 def metrics_of(task: TaskSection) -> dict[str, Metric]:
     """The metrics of the kind of answer; the first is the usual one."""
     available: Mapping[str, dict[str, Metric]] = {
-        "label": {"macro_f1": macro_f1(task.labels), "accuracy": accuracy},
+        "label": {
+            "macro_f1": macro_f1(task.labels),
+            "accuracy": accuracy,
+            **({} if task.positive is None else _detection(task.positive)),
+        },
         "choice": {"accuracy": accuracy},
         "number": {"number_within": number_within(task.tolerance), "exact_match": exact_match},
-        "spans": {"span_f1": span_f1},
-        "text": {"rouge_l": rouge_l, "exact_match": exact_match},
+        "spans": {
+            "span_f1": span_f1,
+            "span_overlap_f1": span_overlap_f1,
+            "span_recall": span_recall,
+            "span_precision": span_precision,
+        },
+        "text": {
+            "rouge_l": rouge_l,
+            "rouge_1": rouge_n(1),
+            "rouge_2": rouge_n(2),
+            "exact_match": exact_match,
+        },
         "json": {"json_match": json_match},
     }
     return available[task.answer]
+
+
+def _detection(positive: str) -> dict[str, Metric]:
+    """The metrics of finding one label."""
+    return {
+        "sensitivity": sensitivity(positive),
+        "specificity": specificity(positive),
+        "ppv": positive_predictive_value(positive),
+        "npv": negative_predictive_value(positive),
+        "auroc": auroc(positive),
+        "auprc": auprc(positive),
+    }
 
 
 def read_options(value: Json) -> list[str]:

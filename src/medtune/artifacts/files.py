@@ -22,6 +22,14 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_path(path: Path) -> str:
+    """Hex SHA-256 of a file, or of the names and hashes of all files in a folder."""
+    if not path.is_dir():
+        return sha256_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return canonical_sha256({str(file.relative_to(path)): sha256_file(file) for file in files})
+
+
 def sha256_text(text: str) -> str:
     """Hex SHA-256 of a text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -114,9 +122,14 @@ def write_examples(path: Path, examples: Iterable[Example]) -> Path:
     return write_jsonl(path, (asdict(example) for example in examples))
 
 
+def iter_examples(path: Path) -> Iterator[Example]:
+    """Read a split that `data` wrote, one example at a time."""
+    return (Example(**row) for row in read_jsonl(path))  # type: ignore[arg-type]
+
+
 def read_examples(path: Path) -> list[Example]:
     """Read a split that `data` wrote."""
-    return [Example(**row) for row in read_jsonl(path)]  # type: ignore[arg-type]
+    return list(iter_examples(path))
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> Path:

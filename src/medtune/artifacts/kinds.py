@@ -1,114 +1,11 @@
-"""The artifacts, one for each stage, and their parts."""
+"""The artifacts of the stages but `data` and `evaluate`, and their parts."""
 
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from medtune.artifacts.head import Artifact
-from medtune.records import Estimate, Finding, Gate, Verdict
-
-
-class TokenCount(BaseModel):
-    """What became of one source or split, in rows and tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    rows: int
-    kept: int
-    dropped: dict[str, int]
-    """Rows left out, by reason."""
-    tokens: int
-    """Tokens of the kept rows, prompt and reply."""
-    supervised: int
-    """Tokens that carry a training signal: the reply and the end-of-turn token."""
-    longest: int
-
-
-class DataCard(Artifact):
-    """What the data is, what was done to it, and what is wrong with it."""
-
-    file: ClassVar[str] = "data.json"
-
-    app: str
-    sources: list[dict[str, str]]
-    """For each source: name, sha256, licence."""
-    note: str
-    splits: dict[str, TokenCount]
-    receipt: dict[str, TokenCount]
-    """Per source, before splitting."""
-    groups: dict[str, int]
-    """Groups per split."""
-    labels: dict[str, dict[str, int]]
-    """Examples per label, by split; empty where the answer is not one of few."""
-    subgroups: dict[str, dict[str, int]]
-    """Examples per value of each subgroup attribute."""
-    exact_duplicates: int
-    """Records dropped because another has the same input and target."""
-    near_duplicate_pairs: int
-    """Pairs of near inputs that joined two groups into one; a chain of three counts two."""
-    conflicts: list[str]
-    """Ids of records whose input occurs with another target too."""
-    leaks: list[str]
-    """Ids of records in a validation or test that the sources fix, whose input, or nearly, was in
-    train too: their twins were removed from train. Nothing leaks in the splits as written."""
-    first_example: list[dict[str, str | int | bool]]
-    """The first training example token by token, if its source's licence lets it be shown:
-    token, id, supervised. Empty for the user's own data, which may be a patient's."""
-
-
-class Arm(BaseModel):
-    """One way of doing the task, measured on the same examples as all others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    estimates: dict[str, Estimate]
-    seconds_per_example: float
-    prompt_tokens_per_example: float
-    failed: int
-    unparsed: int
-    about: str
-    """What was done, in one sentence."""
-
-
-class Comparison(BaseModel):
-    """A paired comparison of two arms on the same examples."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    arm: str
-    against: str
-    metric: str
-    difference: Estimate
-    """Of the metric, arm minus against; positive means that `arm` is better."""
-    p_value: float
-    """Two-sided, paired, before correction."""
-    p_adjusted: float
-    """After Holm's correction over the comparisons of this artifact."""
-    test: str
-    verdict: Verdict
-    """Is `arm` better than `against`?"""
-
-
-class Decision(Artifact):
-    """Whether to tune, from measured arms, and the gates that a release must then pass."""
-
-    file: ClassVar[str] = "decision.json"
-
-    goal: str
-    rule: str
-    """The rule, as written before the experiment."""
-    primary: str
-    arms: list[Arm]
-    comparisons: list[Comparison]
-    verdict: Verdict
-    """Should we tune?"""
-    recommendation: str
-    """tune, prompt, classical or collect_more_data."""
-    reasons: list[str]
-    """One sentence for each arm and for the verdict."""
-    shots: list[str]
-    """Ids of the training examples in the few-shot prompt."""
-    gates: list[Gate]
-    minimum_detectable: float
-    """Smallest difference of the primary metric that the validation set could show."""
+from medtune.records import Finding, Verdict
 
 
 class TuneRecord(Artifact):
@@ -136,26 +33,20 @@ class TuneRecord(Artifact):
     """How often the run was taken up again after an interruption."""
 
 
-class Evaluation(Artifact):
-    """How good, how sure, against what: the sealed test, opened once for this adapter."""
+class Parity(BaseModel):
+    """How far training's probabilities are from those of evaluation and serving.
 
-    file: ClassVar[str] = "evaluation.json"
+    Mean absolute differences in nats per supervised token, on the same validation replies.
+    """
 
-    primary: str
-    arms: list[Arm]
-    comparisons: list[Comparison]
-    """The tuned model against every other arm."""
-    calibration: dict[str, Estimate]
-    """Expected calibration error (equal-mass bins) of each arm that gives confidences."""
-    reliability: list[dict[str, float]]
-    """The tuned model's reliability plot: confidence, accuracy, n per bin."""
-    confusion: dict[str, dict[str, int]]
-    """Target to answer to count, for the tuned model; empty for free answers."""
-    subgroups: dict[str, dict[str, Estimate]]
-    """The primary metric by subgroup value; groups too small to report are left out."""
-    failed: int
-    openings: int
-    """How many different adapters have been scored on this sealed test, this one included."""
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    tokens: int
+    base: float
+    """Between the two stacks on the base model: their own noise."""
+    tuned: float
+    """Between the two stacks with the adapter."""
+    effect: float
+    """Between the tuned and the base model as served."""
 
 
 class Release(Artifact):
@@ -174,6 +65,8 @@ class Release(Artifact):
     guards_not_built: list[str]
     gates: list[dict[str, JsonValue]]
     """Each gate with its estimate, its bound and whether it was met."""
+    parity: Parity | None = None
+    """None where it was not measured."""
     intended_use: str
     not_for: str
 

@@ -4,18 +4,23 @@ Precedence: the defaults here, then the file, then `--set key.path=value`. Nothi
 is known or an error. The resolved run is written to `<out>/run.yaml`, which repeats the run.
 """
 
+from medtune.config.data import DataSection, SourceFormat, SourceSection
+from medtune.config.decide import DecideSection, DocumentSection, EndpointSection
+from medtune.config.evaluate import (
+    EthicsSection,
+    EvaluateSection,
+    JudgeSection,
+    Perturbation,
+    SwapSection,
+)
 from medtune.config.file import dump_run, load_run
 from medtune.config.sections import (
     AnswerKind,
-    DataSection,
-    DecideSection,
-    EvaluateSection,
     GoalName,
     ModelSection,
     MonitorSection,
     Run,
     ServeSection,
-    SourceSection,
     TaskSection,
     TuneSection,
 )
@@ -24,13 +29,20 @@ __all__ = [
     "AnswerKind",
     "DataSection",
     "DecideSection",
+    "DocumentSection",
+    "EndpointSection",
+    "EthicsSection",
     "EvaluateSection",
     "GoalName",
+    "JudgeSection",
     "ModelSection",
     "MonitorSection",
+    "Perturbation",
     "Run",
     "ServeSection",
+    "SourceFormat",
     "SourceSection",
+    "SwapSection",
     "TaskSection",
     "TuneSection",
     "dump_run",

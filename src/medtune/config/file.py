@@ -1,12 +1,29 @@
 """Read, override, check and write run files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from medtune.config.sections import Run, SourceSection, TaskSection
+from medtune.config.data import SourceSection
+from medtune.config.decide import DocumentSection, EndpointSection
+from medtune.config.evaluate import JudgeSection, SwapSection
+from medtune.config.sections import Run, TaskSection
 from medtune.errors import ConfigError, did_you_mean
+
+INSIDE: dict[str, type[BaseModel]] = {
+    "sources": SourceSection,
+    "retention": SourceSection,
+    "transfer": SourceSection,
+    "dated_facts": SourceSection,
+    "swaps": SwapSection,
+    "judge": JudgeSection,
+    "task": TaskSection,
+    "documents": DocumentSection,
+    "endpoint": EndpointSection,
+}
+"""Sections that are optional or in a list."""
 
 
 def load_run(path: Path, overrides: list[str] | None = None) -> Run:
@@ -81,13 +98,12 @@ def _suggest(loc: tuple[int | str, ...]) -> str:
     section: type[BaseModel] = Run
     for part in loc[:-1]:
         if isinstance(part, int):
-            section = SourceSection
             continue
         annotation = section.model_fields[part].annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             section = annotation
-        elif part == "task":
-            section = TaskSection
+        else:
+            section = INSIDE.get(part, section)
     known = list(section.model_fields)
     return did_you_mean(str(loc[-1]), known) or f"; known keys: {', '.join(known)}"
 
@@ -101,10 +117,32 @@ def _anchored(run: Run, folder: Path) -> Run:
             return source
         return f"path:{(folder / rest).resolve()}"
 
-    sources = tuple(s.model_copy(update={"source": anchor(s.source)}) for s in run.data.sources)
+    def anchored(sources: Sequence[SourceSection]) -> tuple[SourceSection, ...]:
+        return tuple(s.model_copy(update={"source": anchor(s.source)}) for s in sources)
+
+    data = {
+        "sources": anchored(run.data.sources),
+        "check_against": anchored(run.data.check_against),
+    }
+    documents = tuple(
+        d.model_copy(update={"source": anchor(d.source)}) for d in run.decide.documents
+    )
+    evaluate, judge = run.evaluate, run.evaluate.judge
+    if judge is not None:
+        labels = None if judge.labels is None else (folder / judge.labels).resolve()
+        files = {"rubric": (folder / judge.rubric).resolve(), "labels": labels}
+        judge = judge.model_copy(update=files)
+    suites = {
+        "retention": anchored(evaluate.retention),
+        "transfer": anchored(evaluate.transfer),
+        "dated_facts": anchored(evaluate.dated_facts),
+        "judge": judge,
+    }
     return run.model_copy(
         update={
             "model": run.model.model_copy(update={"source": anchor(run.model.source)}),
-            "data": run.data.model_copy(update={"sources": sources}),
+            "data": run.data.model_copy(update=data),
+            "evaluate": evaluate.model_copy(update=suites),
+            "decide": run.decide.model_copy(update={"documents": documents}),
         }
     )

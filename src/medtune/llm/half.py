@@ -13,11 +13,11 @@ from transformers import PreTrainedModel
 
 
 class HalfLinear(nn.Linear):
-    """A frozen linear layer with bfloat16 weights that takes and gives what surrounds it."""
+    """A frozen linear layer with bfloat16 weights, that gives float32."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Multiply in bfloat16; the sums inside are float32, rounded once."""
-        return F.linear(input.to(self.weight.dtype), self.weight, self.bias).to(input.dtype)
+        return F.linear(input.to(self.weight.dtype), self.weight, self.bias).float()
 
 
 def halve(model: PreTrainedModel) -> None:

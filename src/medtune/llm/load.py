@@ -1,6 +1,7 @@
 """Load the base model, with or without an adapter, ready to answer: eval mode, no gradients."""
 
 import json
+import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from medtune.llm.half import halve
 from medtune.llm.numerics import Numerics
 from medtune.llm.render import Renderer, load_renderer
 from medtune.llm.source import MARK, ModelFolder
+from medtune.llm.workers import cores
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class LanguageModel:
     numerics: Numerics
     context_tokens: int
     """Longest prompt and reply together."""
+    processes: int = 1
+    """How many copies of this process share a long computation."""
 
     @property
     def device(self) -> torch.device:
@@ -37,7 +41,12 @@ class LanguageModel:
 
 
 def load_model(
-    folder: ModelFolder, numerics: Numerics, *, context_tokens: int, adapter: Path | None = None
+    folder: ModelFolder,
+    numerics: Numerics,
+    *,
+    context_tokens: int,
+    adapter: Path | None = None,
+    processes: int | None = 1,
 ) -> LanguageModel:
     """Load onto the GPU if there is one.
 
@@ -46,6 +55,8 @@ def load_model(
         numerics: In which type to compute.
         context_tokens: Longest prompt and reply together.
         adapter: Folder of a LoRA adapter that `tune` wrote.
+        processes: How many copies of this process share a long computation; None is one for each
+            processor core, where processes can share the weights.
 
     Raises:
         ConfigError: The model has fewer positions than `context_tokens`, or is of an unknown kind.
@@ -69,7 +80,15 @@ def load_model(
         model = _with_adapter(model, adapter)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
-    return LanguageModel(model, load_renderer(folder), folder, numerics, context_tokens)
+    renderer = load_renderer(folder)
+    n = _processes(processes, device)
+    return LanguageModel(model, renderer, folder, numerics, context_tokens, n)
+
+
+def _processes(asked: int | None, device: torch.device) -> int:
+    if device.type != "cpu" or sys.platform != "linux":
+        return 1
+    return cores() if asked is None else asked
 
 
 def _base(folder: ModelFolder) -> PreTrainedModel:

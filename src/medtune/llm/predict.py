@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from medtune.config import EvaluateSection
@@ -91,9 +92,20 @@ def _scored(
     predictions: list[Prediction] = []
     for example, some, log_p in zip(examples, choices, scores, strict=True):
         best = max(range(len(some)), key=log_p.__getitem__)
-        confidence = 1 / sum(math.exp(other - log_p[best]) for other in log_p)
-        predictions.append(_prediction(example, app.parse(example, some[best]), confidence))
+        weights = [math.exp(other - log_p[best]) for other in log_p]
+        shares = [weight / sum(weights) for weight in weights]
+        answers = [app.parse(example, reply) for reply in some]
+        found = _prediction(example, answers[best], shares[best])
+        predictions.append(replace(found, probabilities=_by_answer(answers, shares)))
     return predictions, sum(len(item.prompt) for item in items)
+
+
+def _by_answer(answers: Sequence[Json], shares: Sequence[float]) -> dict[str, float] | None:
+    """The share of each answer that a choice states; None unless all state texts that differ."""
+    names = [answer for answer in answers if isinstance(answer, str)]
+    if len(set(names)) < len(answers):
+        return None
+    return dict(zip(names, shares, strict=True))
 
 
 def _generated(

@@ -22,6 +22,7 @@ from transformers import DynamicCache
 from medtune.errors import ConfigError, DataError
 from medtune.llm.load import LanguageModel
 from medtune.llm.render import Candidates
+from medtune.llm.workers import workers
 from medtune.records import Message
 
 _LOGITS: Final = 1 << 26
@@ -111,12 +112,19 @@ def score_candidates(
     shared = _common_beginning([item.prompt[:-1] for item in items])
     rows = [_Row(i, item.prompt[len(shared) :], item.replies) for i, item in enumerate(items)]
     scores: list[list[float]] = [[] for _ in items]
+    batches = list(_batches(rows, len(shared), batch_tokens // lm.processes, _vocabulary(lm)))
     with torch.inference_mode():
         cache = _run_once(lm, shared)
-        for batch in _batches(rows, len(shared), batch_tokens, _vocabulary(lm)):
-            for row, found in zip(batch, _score(lm, batch, cache, len(shared)), strict=True):
-                scores[row.item] = found
-            advance(len(batch))
+
+    def score(number: int) -> list[list[float]]:
+        with torch.inference_mode():
+            return _score(lm, batches[number], cache, len(shared))
+
+    with workers(score, min(lm.processes, len(batches))) as ask:
+        for number, found in ask(range(len(batches))):
+            for row, one in zip(batches[number], found, strict=True):
+                scores[row.item] = one
+            advance(len(batches[number]))
     return scores
 
 

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from medtune.apps import find_app
 from medtune.artifacts import write_text
-from medtune.config import Run, dump_run
+from medtune.config import Run, SourceSection, dump_run
 from medtune.errors import MachineError
 from medtune.fetch import resolve_source
 from medtune.llm.numerics import Numerics, apply_numerics, choose_numerics
@@ -52,6 +52,19 @@ class Job:
         """The data files, fetched if need be."""
         return [resolve_source(one, offline=self.offline) for one in self.run.data.sources]
 
+    @cached_property
+    def documents(self) -> list[Path]:
+        """The files that retrieval searches, fetched if need be."""
+        named = [
+            SourceSection(source=one.source, sha256=one.sha256) for one in self.run.decide.documents
+        ]
+        return [resolve_source(one, offline=self.offline) for one in named]
+
+    @cached_property
+    def references(self) -> list[Path]:
+        """The evaluation sets that training must not have seen, fetched if need be."""
+        return [resolve_source(one, offline=self.offline) for one in self.run.data.check_against]
+
     @property
     def adapter(self) -> Path:
         """Where `tune` leaves the adapter."""
@@ -60,8 +73,13 @@ class Job:
     def load(self, adapter: Path | None = None) -> "LanguageModel":
         """The model, with an adapter or without."""
         numerics = self.numerics  # before torch is imported
+        asked = self.run.model
         return import_module("medtune.llm.load").load_model(
-            self.folder, numerics, context_tokens=self.run.model.context_tokens, adapter=adapter
+            self.folder,
+            numerics,
+            context_tokens=asked.context_tokens,
+            adapter=adapter,
+            processes=None if asked.processes == "auto" else asked.processes,
         )
 
 

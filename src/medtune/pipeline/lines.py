@@ -32,8 +32,8 @@ def outcome(artifact: Artifact) -> str:
 
 
 def _deciding(decision: Decision) -> str:
-    """The sentence on the small tune: the first after one for each arm."""
-    return decision.reasons[len(decision.arms)]
+    """What follows: the last sentence."""
+    return decision.reasons[-1]
 
 
 def _data(card: DataCard) -> str:

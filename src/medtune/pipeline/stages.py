@@ -5,12 +5,12 @@ of the others that it uses, and a key, the hash of all of them. A stage whose ar
 key and whose outputs are intact is not run again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -23,17 +23,14 @@ from medtune.artifacts import (
     Release,
     TuneRecord,
     canonical_sha256,
-    read_examples,
     sha256_file,
+    sha256_path,
     stage_key,
 )
 from medtune.config import Run
 from medtune.errors import DataError
+from medtune.pipeline.handed import evaluation_setup, suite_hashes, tune_small
 from medtune.pipeline.job import Job
-from medtune.records import ArmResult, Example
-
-if TYPE_CHECKING:
-    from medtune.llm.load import LanguageModel
 
 A = TypeVar("A", bound=Artifact)
 
@@ -50,13 +47,18 @@ class Step:
 def data(job: Job) -> Step:
     """Run the data stage, unless it is current."""
     run = job.run
-    inputs = {path.name: sha256_file(path) for path in job.sources} | {"model": job.folder.sha256}
+    named = import_module("medtune.data").source_names
+    paths = [*job.sources, *job.references]
+    hashes = {name: sha256_path(path) for name, path in zip(named(paths), paths, strict=True)}
+    inputs = hashes | {"model": job.folder.sha256}
 
     def make(key: str) -> DataCard:
         _ = job.numerics
         prepare = import_module("medtune.data").prepare
         renderer = import_module("medtune.llm.render").load_renderer(job.folder)
-        return prepare(run, job.app, job.sources, renderer, key=key, inputs=inputs)
+        return prepare(
+            run, job.app, job.sources, renderer, references=job.references, key=key, inputs=inputs
+        )
 
     settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
     return _step(job, DataCard, settings, inputs, make)
@@ -65,44 +67,33 @@ def data(job: Job) -> Step:
 def decide(job: Job) -> Step:
     """Run the decide stage, unless it is current."""
     run = job.run
-    inputs = _splits(job, "train", "validation")
+    documents = job.documents
+    inputs = _splits(job, "train", "validation") | {
+        f"document {path.name}": sha256_file(path) for path in documents
+    }
 
     def make(key: str) -> Decision:
         model = job.load()
         stage = import_module("medtune.decide")
-        small_tune = partial(_small_tune, job)
-        return stage.decide(run, job.app, model, small_tune, key=key, inputs=inputs)
+        handed = stage.Handed(
+            small_tune=partial(tune_small, job, model),
+            documents=documents,
+            offline=job.offline,
+        )
+        return stage.decide(run, job.app, model, handed, key=key, inputs=inputs)
 
-    settings = _settings(run, run.decide, run.tune, run.evaluate) | {
+    settings = _settings(run, run.decide, run.tune, run.evaluate.scoring) | {
         "goal": run.goal,
         "numerics": job.numerics.dtype,
     }
     return _step(job, Decision, settings, inputs, make)
 
 
-def _small_tune(job: Job, few: Sequence[Example]) -> "LanguageModel":
-    """Tune on few examples, a fifth of which only choose the step, never the validation split."""
-    fit = import_module("medtune.tune").fit
-    folder = job.run.out / "decide" / "small_tune"
-    n_look = max(1, len(few) // 5)
-    fit(
-        job.run,
-        job.app,
-        job.load(),
-        few[n_look:],
-        few[:n_look],
-        folder=folder,
-        what="small tune",
-        identity={},
-    )
-    return job.load(folder / "adapter")
-
-
 def tune(job: Job) -> Step:
     """Run the tune stage, unless it is current. The decision, and so the gates, come first."""
     run = job.run
-    decision = Decision.load(run.out)
-    inputs = _splits(job, "train", "validation") | {"decision": decision.key}
+    decision = Decision.load(run.out).verified(run.out)
+    inputs = _splits(job, "train", "validation") | {"decision": decision.signature}
 
     def make(key: str) -> TuneRecord:
         model = job.load()
@@ -116,24 +107,21 @@ def evaluate(job: Job) -> Step:
     """Run the evaluate stage, unless it is current."""
     run = job.run
     record = TuneRecord.load(run.out)
-    decision = Decision.load(run.out)
-    inputs = _splits(job, "train", "test") | {
+    decision = Decision.load(run.out).verified(run.out)
+    inputs = _splits(job, "train", "validation", "test") | {
         "adapter": canonical_sha256(record.outputs),
-        "decision": decision.key,
+        "decision": decision.signature,
+        **suite_hashes(job),
     }
 
     def make(key: str) -> Evaluation:
-        base = job.load()
-        train = read_examples(run.out / "train.jsonl")
-        by_id = {example.id: example for example in train}
-        shots = [by_id[one] for one in decision.shots]
-        arms: Mapping[str, Callable[[Sequence[Example]], ArmResult]] = import_module(
-            "medtune.decide"
-        ).arms(run, job.app, train, base, shots)
         stage = import_module("medtune.evaluate")
-        return stage.evaluate(run, job.app, job.load(job.adapter), arms, key=key, inputs=inputs)
+        return stage.evaluate(run, job.app, evaluation_setup(job), key=key, inputs=inputs)
 
-    settings = _settings(run, run.evaluate) | {"numerics": job.numerics.dtype}
+    settings = _settings(run, run.evaluate, run.decide) | {
+        "numerics": job.numerics.dtype,
+        "canaries": str(run.tune.canaries),
+    }
     return _step(job, Evaluation, settings, inputs, make)
 
 
@@ -150,8 +138,12 @@ def release(job: Job) -> Step:
     inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.folder.sha256}
 
     def make(key: str) -> Release:
+        import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
+        found = import_module("medtune.tune").parity(
+            run, job.app, job.load(), job.adapter, job.load(job.adapter)
+        )
         stage = import_module("medtune.release")
-        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder)
+        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder, parity=found)
 
     return _step(job, Release, _settings(run, run.serve), inputs, make)
 
@@ -172,13 +164,13 @@ def refuse_stale(out: Path) -> None:
     Raises:
         DataError: One is older than a change before it, so it says nothing of what is there now.
     """
-    card, decision = DataCard.load(out), Decision.load(out)
+    card, decision = DataCard.load(out), Decision.load(out).verified(out)
     record, evaluation = TuneRecord.load(out), Evaluation.load(out)
     links = (
         ("decide", decision, "train", card.outputs["train.jsonl"]),
         ("decide", decision, "validation", card.outputs["validation.jsonl"]),
         ("tune", record, "train", card.outputs["train.jsonl"]),
-        ("tune", record, "decision", decision.key),
+        ("tune", record, "decision", decision.signature),
         ("evaluate", evaluation, "test", card.outputs["test.jsonl"]),
         ("evaluate", evaluation, "adapter", canonical_sha256(record.outputs)),
     )

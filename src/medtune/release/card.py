@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from medtune.artifacts import Arm, Comparison, Release
 from medtune.goals import GOALS
 from medtune.guards import GUARDS, Evidence
-from medtune.records import Application, Estimate
+from medtune.records import Application
 from medtune.release.gate import TUNED
+from medtune.release.markdown import UNKNOWN, interval, plain, table
+from medtune.release.people import people
 
 if TYPE_CHECKING:
     from medtune.llm.source import ModelFolder
 
-UNKNOWN = "information not available"
 CLASSICAL = "classical"
 """Name of the arm with the classical baseline."""
 
@@ -29,7 +30,7 @@ def model_card(
         _head(found, evidence),
         _purpose(found, app),
         _development(evidence, app, base),
-        _fairness(evidence),
+        people(evidence),
         _performance(evidence),
         _upkeep(),
         _not_done(found, evidence),
@@ -41,7 +42,7 @@ def _head(found: Release, evidence: Evidence) -> str:
     status = "released" if found.released else "NOT released"
     return "\n".join(
         [
-            f"# Model card: {_plain(evidence.run.app)}, release {found.id}",
+            f"# Model card: {plain(evidence.run.app)}, release {found.id}",
             "",
             f"Status: {status}; scope: {found.scope}; made {found.created} by medtune "
             f"{found.medtune_version} from the artifacts beside this file.",
@@ -50,7 +51,7 @@ def _head(found: Release, evidence: Evidence) -> str:
             "",
             f"- Developer and contact: {UNKNOWN}",
             f"- Funding source: {UNKNOWN}",
-            f"- Output: a text that answers the task {_plain(evidence.run.app)}",
+            f"- Output: a text that answers the task {plain(evidence.run.app)}",
             f"- Regulatory approval: {UNKNOWN}",
         ]
     )
@@ -61,17 +62,17 @@ def _purpose(found: Release, app: Application) -> str:
         [
             "## 2. Purpose",
             "",
-            f"- Intended use: {_plain(found.intended_use) or UNKNOWN}",
+            f"- Intended use: {plain(found.intended_use) or UNKNOWN}",
             f"- Patients it is for: {UNKNOWN}",
             "- Role in a decision: informs a person, who decides",
             "",
             "## 3. Out of scope, and cautions",
             "",
-            f"- Not for: {_plain(found.not_for) or UNKNOWN}",
-            f"- About the data: {_plain(app.data_note) or UNKNOWN}",
+            f"- Not for: {plain(found.not_for) or UNKNOWN}",
+            f"- About the data: {plain(app.data_note) or UNKNOWN}",
             *[
-                f"- {finding.severity}, {finding.guard}: {_plain(finding.what)} "
-                f"({_plain(finding.evidence)}). {_plain(finding.remedy).capitalize()}."
+                f"- {finding.severity}, {finding.guard}: {plain(finding.what)} "
+                f"({plain(finding.evidence)}). {plain(finding.remedy).capitalize()}."
                 for finding in found.findings
             ],
         ]
@@ -81,10 +82,9 @@ def _purpose(found: Release, app: Application) -> str:
 def _development(evidence: Evidence, app: Application, base: "ModelFolder | None") -> str:
     data, tune = evidence.data, evidence.tune
     weights = (
-        f"{_plain(evidence.run.model.source)}; licence and hash: {UNKNOWN}"
+        f"{plain(evidence.run.model.source)}; licence and hash: {UNKNOWN}"
         if base is None
-        else f"{_plain(base.name)}, SHA-256 {base.sha256}, "
-        f"licence {_plain(base.licence) or UNKNOWN}"
+        else f"{plain(base.name)}, SHA-256 {base.sha256}, licence {plain(base.licence) or UNKNOWN}"
     )
     sources = [
         [source.get("name", ""), source.get("sha256", ""), source.get("licence", "")]
@@ -100,46 +100,18 @@ def _development(evidence: Evidence, app: Application, base: "ModelFolder | None
             "## 4. Development and inputs",
             "",
             f"- Base model: {weights}",
-            f"- Method: {_plain(tune.method)}; {tune.trainable_parameters} trained parameters, "
-            f"{tune.steps} steps, best step {tune.best_step} ({_plain(tune.stopped)})",
-            f"- Attributes of people in the data: {_plain(people)}",
+            f"- Method: {plain(tune.method)}; {tune.trainable_parameters} trained parameters, "
+            f"{tune.steps} steps, best step {tune.best_step} ({plain(tune.stopped)})",
+            f"- Attributes of people in the data: {plain(people)}",
             f"- Exact duplicates dropped: {data.exact_duplicates}; near-duplicate pairs kept in "
             f"one split: {data.near_duplicate_pairs}; conflicting records: {len(data.conflicts)}; "
             f"leaks: {len(data.leaks)}",
             "",
-            _table(["source", "SHA-256", "licence"], sources),
+            table(["source", "SHA-256", "licence"], sources),
             "",
-            _table(["split", "records", "groups", "tokens", "supervised tokens"], splits),
+            table(["split", "records", "groups", "tokens", "supervised tokens"], splits),
             "",
-            f"The answer is read by the application {_plain(app.name)}, the same way in every arm.",
-        ]
-    )
-
-
-def _fairness(evidence: Evidence) -> str:
-    lines = [
-        "## 5. Fairness",
-        "",
-        "- Approach to fairness and bias: not done; the fairness guard is not built, and no test "
-        "compares subgroups.",
-    ]
-    if evidence.evaluation.subgroups:
-        rows = [
-            [attribute, value, _interval(estimate)]
-            for attribute, values in evidence.evaluation.subgroups.items()
-            for value, estimate in values.items()
-        ]
-        lines += ["", _table(["subgroup", "value", evidence.evaluation.primary], rows)]
-    else:
-        lines.append("- Results by subgroup: none, because no subgroup was large enough or named.")
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "## 6. External validation",
-            "",
-            "Not done: every record is from the sources above. Validate it on your own site's "
-            "records before any use.",
+            f"The answer is read by the application {plain(app.name)}, the same way in every arm.",
         ]
     )
 
@@ -152,10 +124,10 @@ def _performance(evidence: Evidence) -> str:
         for arm in evaluation.arms
     ]
     comparisons = [
-        [c.against, c.metric, _interval(c.difference), f"{c.p_adjusted:.4f}", _words(c)]
+        [c.against, c.metric, interval(c.difference), f"{c.p_adjusted:.4f}", _words(c)]
         for c in evaluation.comparisons
     ]
-    calibration = [[name, _interval(e)] for name, e in evaluation.calibration.items()]
+    calibration = [[name, interval(e)] for name, e in evaluation.calibration.items()]
     return "\n".join(
         [
             "## 7. Performance on the sealed test",
@@ -164,15 +136,15 @@ def _performance(evidence: Evidence) -> str:
             f"has 95 %. The test was opened for {evaluation.openings} adapter(s); "
             f"{evaluation.failed} predictions failed.",
             "",
-            _table(["arm", *names, "seconds per example"], arms),
+            table(["arm", *names, "seconds per example"], arms),
             "",
             "The tuned model against each other arm, on the same records; p after Holm:",
             "",
-            _table(["against", "metric", "difference", "p", "tuned is"], comparisons),
+            table(["against", "metric", "difference", "p", "tuned is"], comparisons),
             "",
             "Expected calibration error (how far confidence is from being right):",
             "",
-            _table(["arm", "error"], calibration),
+            table(["arm", "error"], calibration),
         ]
     )
 
@@ -191,7 +163,7 @@ def _classical(evidence: Evidence) -> str:
         return "No classical baseline was measured, so whether one would do is not known."
     return (
         f"Against the classical baseline, which needs no language model, the tuned model is "
-        f"{_words(comparison)}: difference {_interval(comparison.difference)}."
+        f"{_words(comparison)}: difference {interval(comparison.difference)}."
     )
 
 
@@ -223,10 +195,15 @@ def _upkeep() -> str:
 def _not_done(found: Release, evidence: Evidence) -> str:
     goal = GOALS[evidence.run.goal]
     gates = [
-        "- gate " + _plain(str(gate["why"])) + ("" if gate["met"] else " (NOT MET)")
+        "- gate " + plain(str(gate["why"])) + ("" if gate["met"] else " (NOT MET)")
         for gate in found.gates
     ]
-    not_built = [f"- {name}: not judged. {GUARDS[name].asks}" for name in found.guards_not_built]
+    silent = [name for name in GUARDS if name not in found.guards_judged]
+    not_judged = [f"- {name}: not judged. {GUARDS[name].asks}" for name in silent]
+    not_measured = [
+        f"- {name.replace('_', ' ')}: not measured: {plain(why)}"
+        for name, why in evidence.evaluation.not_measured.items()
+    ]
     return "\n".join(
         [
             "## Gates",
@@ -235,33 +212,16 @@ def _not_done(found: Release, evidence: Evidence) -> str:
             "",
             "## What was not done",
             "",
-            *not_built,
+            *not_judged,
+            *not_measured,
             *[f"- goal {goal.name}: not measured: {what}" for what in goal.not_measured],
             "- Parity between this adapter, merged weights and exports was not checked; nothing "
             "but the adapter is released.",
             "- No external validation, no clinical trial, no stakeholder or patient was consulted.",
-            "- Memorised text, adversarial input and the use by people were not tested.",
+            "- Adversarial input and the use by people were not tested.",
         ]
     )
 
 
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f}, n = {estimate.n})"
-
-
 def _cell(arm: Arm, metric: str) -> str:
-    return _interval(arm.estimates[metric]) if metric in arm.estimates else "not measured"
-
-
-def _table(head: list[str], rows: list[list[str | int]] | list[list[str]]) -> str:
-    if not rows:
-        return "None."
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(_plain(str(x)) or UNKNOWN for x in row) + " |" for row in lines
-    )
-
-
-def _plain(text: str) -> str:
-    """One line that no name out of the data can turn into a table cell, a link or a heading."""
-    return " ".join(text.split()).translate({ord(mark): "\\" + mark for mark in "\\|<>[]`"})
+    return interval(arm.estimates[metric]) if metric in arm.estimates else "not measured"

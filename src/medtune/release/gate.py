@@ -4,12 +4,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from medtune.artifacts import Evaluation
+from medtune.artifacts import Evaluation, Parity
 from medtune.records import Estimate, Gate, Json
 
 TUNED = "tuned"
 CALIBRATION = "expected_calibration_error"
 """This metric is looked up in the evaluation's `calibration`, not among the arm's estimates."""
+RUBRIC = "rubric_score"
+"""This one in `judged`, where the judge was shown to agree with people."""
+NOISE = 1e-3
+"""Nats per token: two stacks that differ by less give the same answers."""
+LIKENESS = "likeness"
+"""This one never: alike hidden states are no proof of alike meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,26 @@ class GateResult:
         return {**asdict(self.gate), "estimate": estimate, "met": self.met, "why": self.why}
 
 
+def judge_parity(found: Parity) -> str | None:
+    """Why the model that is served is not the one that was trained, or None.
+
+    The tuned model may differ between the two stacks by twice what the base model does, and the
+    adapter must show: its effect must be more than that noise.
+    """
+    limit = max(2 * found.base, NOISE)
+    if found.tuned > limit:
+        return (
+            f"parity: trained and served model differ by {found.tuned:.4f} nats per token, and "
+            f"{limit:.4f} is what the stacks themselves explain; tune again, or report this"
+        )
+    if found.effect <= limit:
+        return (
+            f"parity: the adapter changes the served model by {found.effect:.4f} nats per token, "
+            f"no more than the noise of {limit:.4f}: it has no effect, or is not applied"
+        )
+    return None
+
+
 def judge_gates(gates: Sequence[Gate], evaluation: Evaluation) -> list[GateResult]:
     """Hold each gate, once, against the sealed test."""
     return [_judge(gate, evaluation) for gate in dict.fromkeys(gates)]
@@ -38,7 +64,7 @@ def _judge(gate: Gate, evaluation: Evaluation) -> GateResult:
     name = gate.metric if gate.against is None else f"{gate.metric} against {gate.against}"
     estimate = _estimate(gate, evaluation)
     if estimate is None:
-        return GateResult(gate, None, False, f"{name}: not measured, so not met")
+        return GateResult(gate, None, False, f"{name}: {_missing(gate, evaluation)}, so not met")
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
         return GateResult(gate, estimate, False, f"{name}: has no finite interval, so not met")
     conditions = [
@@ -68,6 +94,15 @@ def _stays(high: float, at_most: float | None) -> bool:
     return at_most is not None and high <= at_most
 
 
+def _missing(gate: Gate, evaluation: Evaluation) -> str:
+    """Why there is no number for the gate."""
+    if gate.metric == LIKENESS:
+        return "alike hidden states are no proof of alike meaning, and may not gate"
+    if gate.metric == RUBRIC and evaluation.judged is not None:
+        return "the judge was not shown to agree with people, or missed too many replies"
+    return "not measured"
+
+
 def _estimate(gate: Gate, evaluation: Evaluation) -> Estimate | None:
     """The number that the gate is about, or None if the evaluation does not hold it."""
     if gate.against is not None:
@@ -82,5 +117,8 @@ def _estimate(gate: Gate, evaluation: Evaluation) -> Estimate | None:
         )
     if gate.metric == CALIBRATION:
         return evaluation.calibration.get(TUNED)
+    if gate.metric == RUBRIC:
+        judged = evaluation.judged
+        return judged.score if judged is not None and judged.may_gate else None
     tuned = next((arm for arm in evaluation.arms if arm.name == TUNED), None)
     return None if tuned is None else tuned.estimates.get(gate.metric)

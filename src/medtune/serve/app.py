@@ -10,7 +10,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from medtune.artifacts import Release
 from medtune.config import Run
 from medtune.errors import GateError, MedtuneError
 from medtune.serve.journal import JournalError, open_journal
+from medtune.serve.rails import Rails, judged_after, judged_before
 from medtune.serve.record import (
     Job,
     Service,
@@ -64,12 +65,13 @@ def create_app(
     *,
     labels: Sequence[str] = (),
     instruction: str | None = None,
+    rails: Rails | None = None,
 ) -> FastAPI:
     """The application that answers for `release`, with its journal open.
 
     `labels` are the answers of a task that has few; the journal then keeps the label of a reply.
     `instruction` goes first where a request has no system message, because the model was trained
-    and evaluated with it.
+    and evaluated with it. `rails` judge each conversation before the model and each reply after it.
 
     Raises:
         GateError: The release was refused.
@@ -81,7 +83,8 @@ def create_app(
             "`medtune release` says why"
         )
     journal = open_journal(run.journal_url, release.id)
-    service = Service(run, release, voice, journal, labels, instruction, asyncio.Lock())
+    rails = rails or Rails()
+    service = Service(run, release, voice, journal, labels, instruction, rails, asyncio.Lock())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -127,8 +130,7 @@ async def _chat(service: Service, request: Request) -> Response:
     headers = {"x-request-id": request_id, "x-medtune-release": service.release.id}
     try:
         with _masked(request_id):
-            ask = instructed(await _read(request), service.instruction)
-            job = await _admit(service, ask, request_id, started)
+            job = await _admit(service, await _read(request), request_id, started)
             if job.ask.stream:
                 events = _events(service, job)
                 return StreamingResponse(
@@ -138,9 +140,7 @@ async def _chat(service: Service, request: Request) -> Response:
                     # closes the stream when the client has gone, which frees the model
                     background=BackgroundTask(events.aclose),
                 )
-            spoken = await _in_turn(
-                service, partial(service.voice.answer, job.ask.messages, job.limit)
-            )
+            spoken = await _spoken(service, job)
             await record(service, row_of(service, job, 200, spoken))
             body = job.head.whole(spoken.text, usage(job.n_prompt, spoken.n_new), _finish(spoken))
             return JSONResponse(body, headers=headers)
@@ -164,18 +164,48 @@ async def _read(request: Request) -> Ask:
 
 
 async def _admit(service: Service, ask: Ask, request_id: str, started: float) -> Job:
-    """The request, checked against the release and the model's context."""
+    """The request, judged by the rails, and checked against the release and the model's context.
+
+    What the rails answer needs no room in the context: it is told however long the request is.
+    """
     names = _names(service)
     if ask.model not in names:
         known = " or ".join(map(repr, names))
         raise Refusal(404, f"model: unknown here; this server has {known}", "model_not_found")
-    n_prompt = await _in_turn(service, partial(service.voice.count, ask.messages))
+    head = envelope(request_id, service.release.id, ask.model)
+    judged = await run_in_threadpool(judged_before, service.rails, ask.messages)
+    if isinstance(judged, str):
+        return Job(ask, (), 0, 0, head, started, fixed=judged)
+    heard = instructed(judged, service.instruction)
+    n_prompt = await _in_turn(service, partial(service.voice.count, heard))
     room = service.run.model.context_tokens - n_prompt
     limit = ask.max_tokens or min(service.run.evaluate.max_new_tokens, max(room, 1))
     if limit > room:
         raise too_long(n_prompt, limit, service.run.model.context_tokens)
-    head = envelope(request_id, service.release.id, ask.model)
-    return Job(ask, n_prompt, limit, head, started)
+    return Job(ask, heard, n_prompt, limit, head, started)
+
+
+async def _spoken(service: Service, job: Job) -> Spoken:
+    """The whole reply that may be told: the rails' own, or the model's as the rails judge it."""
+    if job.fixed is not None:
+        return Spoken(job.fixed, 0, stopped=True)
+    spoken = await _in_turn(service, partial(service.voice.answer, job.heard, job.limit))
+    text = await run_in_threadpool(judged_after, service.rails, job.ask.messages, spoken.text)
+    return spoken._replace(text=text)
+
+
+async def _pieces(service: Service, job: Job) -> AsyncGenerator[str | Spoken]:
+    """The pieces of a reply, and at last the whole: one piece where it must be judged whole."""
+    if job.fixed is not None or service.rails.after is not None:
+        spoken = await _spoken(service, job)
+        yield spoken.text
+        yield spoken
+        return
+    async with service.turn:
+        pieces = service.voice.stream(job.heard, job.limit)
+        while isinstance(piece := await run_in_threadpool(_next, pieces), str):
+            yield piece
+    yield piece
 
 
 async def _events(service: Service, job: Job) -> AsyncGenerator[str]:
@@ -185,16 +215,17 @@ async def _events(service: Service, job: Job) -> AsyncGenerator[str]:
     try:
         with _masked(job.head.request_id):
             yield job.head.chunk({"role": "assistant", "content": ""})
-            async with service.turn:
-                pieces = service.voice.stream(job.ask.messages, job.limit)
-                while isinstance(piece := await run_in_threadpool(_next, pieces), str):
-                    said.append(piece)
-                    yield job.head.chunk({"content": piece})
-            is_over = True
-            await record(service, row_of(service, job, 200, piece))
-            yield job.head.chunk({}, _finish(piece))
-            if job.ask.with_usage:
-                yield job.head.usage_chunk(usage(job.n_prompt, piece.n_new))
+            async with aclosing(_pieces(service, job)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, str):
+                        said.append(piece)
+                        yield job.head.chunk({"content": piece})
+                        continue
+                    is_over = True
+                    await record(service, row_of(service, job, 200, piece))
+                    yield job.head.chunk({}, _finish(piece))
+                    if job.ask.with_usage:
+                        yield job.head.usage_chunk(usage(job.n_prompt, piece.n_new))
             yield DONE
     except Refusal as refusal:
         is_over = True

@@ -15,6 +15,7 @@ from medtune.config import Run
 from medtune.features import last_user_text, text_features
 from medtune.records import Message
 from medtune.serve.journal import Journal, JournalError, Row
+from medtune.serve.rails import Rails
 from medtune.serve.voice import Spoken, Voice
 from medtune.serve.wire import Ask, Envelope, Refusal
 
@@ -32,6 +33,7 @@ class Service:
     journal: Journal
     labels: Sequence[str]
     instruction: str | None
+    rails: Rails
     turn: asyncio.Lock
     """Held by the request that uses the model."""
 
@@ -41,12 +43,16 @@ class Job:
     """A request that may be answered."""
 
     ask: Ask
+    heard: Sequence[Message]
+    """What the model reads: the messages of the request, or what the rails made of them."""
     n_prompt: int
     limit: int
     """Most tokens of the reply."""
     head: Envelope
     started: float
     """Reading of the monotonic clock."""
+    fixed: str | None = None
+    """The reply of the rails, told instead of the model's."""
 
 
 async def record(service: Service, row: Row) -> None:

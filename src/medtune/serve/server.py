@@ -16,6 +16,7 @@ from medtune.features import BUNDLE, Reference
 from medtune.progress import say
 from medtune.records import Application
 from medtune.serve.app import create_app
+from medtune.serve.rails import Rails
 from medtune.serve.voice import voice_of
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def _server_of(run: Run, app: Application, lm: "LanguageModel", release: Release
             voice_of(run, lm),
             labels=reference.labels if app.choices else (),
             instruction=reference.instruction,
+            rails=Rails(app.before, app.after),
         )
     )
 

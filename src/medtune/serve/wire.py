@@ -5,7 +5,8 @@ No message of ours quotes what the client sent, because it may be a patient's: i
 
 import json
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -119,11 +120,11 @@ def read_ask(body: bytes) -> Ask:
     )
 
 
-def instructed(ask: Ask, instruction: str | None) -> Ask:
-    """The request with the application's instruction, unless it has a system message of its own."""
-    if instruction is None or any(message.role == "system" for message in ask.messages):
-        return ask
-    return replace(ask, messages=(Message("system", instruction), *ask.messages))
+def instructed(messages: Sequence[Message], instruction: str | None) -> Sequence[Message]:
+    """The messages with the application's instruction, unless they have a system message."""
+    if instruction is None or any(message.role == "system" for message in messages):
+        return messages
+    return (Message("system", instruction), *messages)
 
 
 def _explain(error: ValueError | RecursionError) -> str:

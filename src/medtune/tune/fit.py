@@ -10,7 +10,7 @@ again, and its seconds are not counted.
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,10 @@ from medtune.errors import TuneError
 from medtune.llm.load import LanguageModel
 from medtune.progress import progress
 from medtune.records import Application, Example
-from medtune.tune.batch import Batch, micro_batches, plan
+from medtune.tune.job import Job, Ready, at_work, job
 from medtune.tune.journal import append
-from medtune.tune.lesson import Lessons, render_lessons
-from medtune.tune.lora import Adapter, attached, save_adapter, snapshot
-from medtune.tune.loss import check_head, summed_loss
+from medtune.tune.loop import train as loop
+from medtune.tune.lora import save_adapter, snapshot
 from medtune.tune.outcome import (
     ADAPTER,
     CHECKPOINTS,
@@ -36,29 +35,24 @@ from medtune.tune.outcome import (
     Fit,
     finished,
     forget,
-    peak_memory_gb,
     record,
 )
+from medtune.tune.ranks import Ranks
 from medtune.tune.resume import put_down, take_up
 from medtune.tune.schedule import learning_rate
-from medtune.tune.sft import sft
 from medtune.tune.state import State, after_look, after_step
 from medtune.tune.stop import stop_requested
 
+_ADAPTERS = {"lora": "LoRA", "rslora": "rank-stabilised LoRA", "dora": "DoRA"}
+
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """All that a fit is asked to do."""
+class _Place:
+    """Where a fit writes, and as what."""
 
-    run: Run
-    lm: LanguageModel
     folder: Path
     what: str
     identity: dict[str, str]
-    train: Lessons
-    steps: list[list[int]]
-    """For each optimizer step, the indices of its examples in `train`."""
-    validation: list[Batch]
 
 
 def fit(  # noqa: PLR0913  what to learn, from what, where to put it
@@ -93,41 +87,20 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
         TuneError: The loss is not finite, a checkpoint is of another run, or a signal came.
         MachineError: The disk is full, which is tried before anything is computed.
     """
-    lessons = render_lessons(app, model, train, "train")
-    checks = render_lessons(app, model, validation, "validation")
-    whole = _identity(run, model, lessons, checks) | dict(identity)
-    done = finished(folder, whole)
+    asked = job(run, app, model, train, validation)
+    place = _Place(folder, what, _identity(asked) | dict(identity))
+    done = finished(folder, place.identity)
     if done is not None:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         return done
     forget(folder)
-    budget, pad_id, device = _grid(run, model)
-    job = _Job(
-        run=run,
-        lm=model,
-        folder=folder,
-        what=what,
-        identity=whole,
-        train=lessons,
-        steps=plan(
-            lessons.ids,
-            seed=run.seed,
-            epochs=run.tune.epochs,
-            examples_per_step=run.tune.examples_per_step,
-        ),
-        validation=micro_batches(checks.rendered, budget=budget, pad_id=pad_id, device=device),
-    )
-    check_head(model.model, job.validation[0])
-    with (
-        torch.random.fork_rng(),
-        attached(model, run.tune, run.seed) as adapter,
-        stop_requested() as stop,
-    ):
-        end = _train(job, adapter, stop)
-        save_adapter(folder / ADAPTER, adapter, end.best, model)
-        n_parameters = sum(weight.numel() for weight in adapter.weights.values())
-    result = _result(job, end.state, n_parameters)
-    record(folder, result, whole)
+    with stop_requested() as stop, at_work(asked) as ready:
+        end = _train(asked, place, ready, stop)
+        save_adapter(folder / ADAPTER, ready.adapter, end.best, model)
+        n_parameters = sum(weight.numel() for weight in ready.adapter.weights.values())
+        peak = ready.team.peak()
+    result = _result(asked, place, end.state, n_parameters, peak)
+    record(folder, result, place.identity)
     return result
 
 
@@ -138,49 +111,37 @@ class _End(NamedTuple):
     best: dict[str, torch.Tensor]
 
 
-def _train(job: _Job, adapter: Adapter, stop: Callable[[], bool]) -> _End:
+def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool]) -> _End:
     """Run the loop from wherever it was to its end."""
-    tune = job.run.tune
-    optimizer = torch.optim.AdamW(
-        adapter.weights.values(), lr=0.0, weight_decay=tune.weight_decay, fused=True
-    )
-    state, best = take_up(job.folder, job.identity, adapter, optimizer)
+    tune, (adapter, team) = job.run.tune, ready
+    weights = list(adapter.weights.values())
+    optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=tune.weight_decay, fused=True)
+    state, best = take_up(place.folder, place.identity, adapter, optimizer)
+    ahead = range(state.step + 1, len(job.steps) + 1)
     rate = partial(learning_rate, steps=len(job.steps), peak=tune.learning_rate, warmup=tune.warmup)
-
-    logs = sft(
-        adapter.model,
-        optimizer,
-        _steps(job, state.step),
-        rate,
-        max_grad_norm=tune.max_grad_norm,
-        seed=job.run.seed,
-    )
-    with progress(job.what, _tokens_left(job, state), "tokens") as advance:
+    logs = loop(weights, optimizer, ahead, team.gradient, rate, max_grad_norm=tune.max_grad_norm)
+    with progress(place.what, sum(map(job.n_tokens, ahead)), "tokens") as advance:
         while not _ended(job, state):
             log = next(logs)
             state = after_step(state, log)
             advance(log.n_tokens)
             is_look = log.step % tune.validate_every == 0 or log.step == len(job.steps)
-            append(job.folder / JOURNAL, asdict(log))
+            append(place.folder / JOURNAL, asdict(log))
             if is_look:
-                state = _look(job, adapter, state)
+                state = _look(place, team, state)
                 best = snapshot(adapter) if state.best_step == state.step else best
             stopping = stop()
             if is_look or stopping:
-                put_down(job.folder, job.identity, state, adapter, optimizer, best)
+                put_down(place.folder, place.identity, state, adapter, optimizer, best)
             if stopping and not _ended(job, state):
                 raise TuneError("stopped by signal; run the same command to go on")
     return _End(state, best)
 
 
-def _look(job: _Job, adapter: Adapter, state: State) -> State:
+def _look(place: _Place, team: Ranks, state: State) -> State:
     """Measure the validation loss and write it down."""
     started = time.perf_counter()
-    total = 0.0
-    with torch.no_grad():
-        for batch in job.validation:
-            total += summed_loss(adapter.model, batch).item()
-    loss = total / sum(batch.n_supervised for batch in job.validation)
+    loss = team.look().loss
     if not math.isfinite(loss):
         raise TuneError(
             f"step {state.step}: the validation loss is {loss}; lower tune.learning_rate, or set "
@@ -188,54 +149,41 @@ def _look(job: _Job, adapter: Adapter, state: State) -> State:
         )
     seconds = time.perf_counter() - started
     row = {"step": state.step, "validation_loss": loss, "seconds": seconds}
-    append(job.folder / JOURNAL, row)
+    append(place.folder / JOURNAL, row)
     return after_look(state, loss, seconds)
 
 
-def _steps(job: _Job, done: int) -> Iterator[tuple[int, list[Batch]]]:
-    budget, pad_id, device = _grid(job.run, job.lm)
-    for number, chosen in enumerate(job.steps[done:], start=done + 1):
-        lessons = [job.train.rendered[index] for index in chosen]
-        yield number, micro_batches(lessons, budget=budget, pad_id=pad_id, device=device)
-
-
-def _grid(run: Run, lm: LanguageModel) -> tuple[int, int, torch.device]:
-    return run.tune.micro_batch_tokens, lm.renderer.pad_id, lm.model.device
-
-
-def _ended(job: _Job, state: State) -> bool:
+def _ended(job: Job, state: State) -> bool:
     return state.step >= len(job.steps) or state.looks_without_gain >= job.run.tune.patience
 
 
-def _tokens_left(job: _Job, state: State) -> int:
-    ahead = job.steps[state.step :]
-    return sum(len(job.train.rendered[index].ids) for chosen in ahead for index in chosen)
-
-
-def _identity(run: Run, lm: LanguageModel, train: Lessons, validation: Lessons) -> dict[str, str]:
+def _identity(job: Job) -> dict[str, str]:
     """What must be equal to go on from a checkpoint.
 
-    `micro_batch_tokens` is left out: it changes rounding only, and after running out of memory it
-    is what one lowers.
+    `micro_batch_tokens` and the number of processes are left out: they change rounding only, and
+    after running out of memory they are what one lowers.
     """
-    settings = run.tune.model_dump(mode="json", exclude={"micro_batch_tokens"})
+    settings = job.run.tune.model_dump(mode="json", exclude={"micro_batch_tokens"})
     return {f"tune.{name}": str(value) for name, value in settings.items()} | {
-        "seed": str(run.seed),
-        "base weights": lm.folder.sha256,
-        "numerics": lm.numerics.dtype,
-        "train": train.sha256,
-        "validation": validation.sha256,
+        "seed": str(job.run.seed),
+        "base weights": job.lm.folder.sha256,
+        "numerics": job.lm.numerics.dtype,
+        "train": job.train.sha256,
+        "validation": job.validation.sha256,
         "medtune": __version__,
     }
 
 
-def _result(job: _Job, state: State, n_parameters: int) -> Fit:
+def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int) -> Fit:
     assert state.best_loss is not None, "the last step is followed by a look"
     assert state.train_loss is not None, "the last step is followed by a look"
     tune, all_done = job.run.tune, state.step == len(job.steps)
     return Fit(
-        adapter=job.folder / ADAPTER,
-        method=f"LoRA, rank {tune.rank}, alpha {tune.alpha:g}, all linear layers of the decoder",
+        adapter=place.folder / ADAPTER,
+        method=(
+            f"{_ADAPTERS[tune.adapter]}, rank {tune.rank}, alpha {tune.alpha:g}, all linear layers "
+            f"of the decoder; {tune.objective.upper()}"
+        ),
         numerics=job.lm.numerics.dtype,
         steps=state.step,
         best_step=state.best_step,
@@ -246,6 +194,6 @@ def _result(job: _Job, state: State, n_parameters: int) -> Fit:
         tokens_seen=state.n_tokens,
         supervised_seen=state.n_supervised,
         seconds=state.seconds,
-        peak_memory_gb=peak_memory_gb(),
+        peak_memory_gb=peak / 1e9,
         resumed=state.resumed,
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import Linear as PeftLinear
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 
@@ -53,7 +54,8 @@ class _Product(torch.autograd.Function):
         g_x_NI = None
         if ctx.needs_input_grad[0]:
             g_x_NI = (g_inner_NR @ a_RI).addmm_(g_NO, weight_OI)
-        g_a_RI, g_b_OR = g_inner_NR.T @ x_NI, g_NO.T @ inner_NR
+        # The second as the transpose of R x O: this way round the product is up to twice as fast.
+        g_a_RI, g_b_OR = g_inner_NR.T @ x_NI, (inner_NR.T @ g_NO).T
         adapter_type: torch.dtype = ctx.adapter_type
         return g_x_NI, None, None, g_a_RI.to(adapter_type), g_b_OR.to(adapter_type), None
 
@@ -61,31 +63,60 @@ class _Product(torch.autograd.Function):
 class _FusedLinear(nn.Module):
     """Computes what a PEFT layer computes, with the PEFT layer's own weights."""
 
-    def __init__(self, layer: PeftLinear) -> None:
+    def __init__(self, layer: PeftLinear, stream: torch.dtype) -> None:
         super().__init__()
+        self.stream = stream
         base = layer.get_base_layer()
         assert isinstance(base, nn.Linear), "fused replaces no others"
         self.weight, self.bias = base.weight, base.bias
         self.a, self.b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
         self.scale: float = layer.scaling["default"]
+        self.is_off = False
 
     def forward(self, x: Tensor) -> Tensor:
         flat_NI = x.flatten(0, -2).to(self.weight.dtype)
-        y_NO = _Product.apply(flat_NI, self.weight, self.bias, self.a, self.b, self.scale)
+        y_NO = _Product.apply(
+            flat_NI, self.weight, self.bias, self.a, self.b, 0.0 if self.is_off else self.scale
+        )
         assert isinstance(y_NO, Tensor)
-        return y_NO.unflatten(0, x.shape[:-1]).to(x.dtype)
+        return y_NO.unflatten(0, x.shape[:-1]).to(self.stream)
 
 
 @contextmanager
-def fused(model: nn.Module) -> Generator[None]:
-    """Compute the model's PEFT layers in one operation each while the block runs."""
+def without_adapter(model: nn.Module) -> Generator[None]:
+    """Compute as the base model does while the block runs."""
+    layers = [module for module in model.modules() if isinstance(module, _FusedLinear)]
+    others = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    for layer in layers:
+        layer.is_off = True
+    for layer in others:
+        layer.enable_adapters(enabled=False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.is_off = False
+        for layer in others:
+            layer.enable_adapters(enabled=True)
+
+
+@contextmanager
+def fused(model: nn.Module, stream: torch.dtype) -> Generator[None]:
+    """Compute the model's PEFT layers in one operation each while the block runs.
+
+    Args:
+        model: With PEFT's layers in place.
+        stream: The type of what lies between the layers.
+    """
     layers = {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, PeftLinear) and isinstance(module.get_base_layer(), nn.Linear)
+        if isinstance(module, PeftLinear)
+        and isinstance(module.get_base_layer(), nn.Linear)
+        and not module.lora_variant
     }
     for name, layer in layers.items():
-        model.set_submodule(name, _FusedLinear(layer))
+        model.set_submodule(name, _FusedLinear(layer, stream))
     try:
         yield
     finally:

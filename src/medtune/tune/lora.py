@@ -8,7 +8,7 @@ import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from peft import LoraConfig, LoraModel
@@ -46,6 +46,8 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
         r=tune.rank,
         lora_alpha=tune.alpha,  # pyright: ignore[reportArgumentType]  PEFT divides it: a float is fine
         lora_dropout=0.0,
+        use_rslora=tune.adapter == "rslora",
+        use_dora=tune.adapter == "dora",
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
@@ -58,7 +60,8 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
             if weight.requires_grad:
                 weight.data = weight.data.float()
                 weights[PREFIX + name.replace(".default.", ".")] = weight
-        with fused(lm.model):
+        embedding = cast("nn.Embedding", lm.model.get_input_embeddings())
+        with fused(lm.model, embedding.weight.dtype):
             yield Adapter(lm.model, weights, config)
     finally:
         layers.unload()

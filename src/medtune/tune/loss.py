@@ -1,6 +1,6 @@
 """Next-token cross-entropy in nats, computed only where there is something to learn.
 
-Shapes: B examples, T tokens, S supervised tokens, C rows in one chunk, D hidden size, V vocabulary.
+Shapes: T tokens, S supervised tokens, C rows in one chunk, D hidden size, V vocabulary.
 
 The output layer is the widest of a small model, and most tokens are prompt. So the decoder runs on
 all tokens, and the output layer only on the rows that predict a supervised token, a chunk at a
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from medtune.errors import TuneError
+from medtune.llm.flat import hidden_states
 from medtune.tune.batch import Batch
 
 CHUNK = 512
@@ -22,7 +23,7 @@ CHUNK = 512
 
 
 class _HeadLoss(torch.autograd.Function):
-    """Summed cross-entropy behind a frozen output layer; the gradient goes to the rows only."""
+    """Cross-entropy of each row behind a frozen output layer; the gradient goes to the rows."""
 
     @staticmethod
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  torch declares *args
@@ -32,13 +33,13 @@ class _HeadLoss(torch.autograd.Function):
         bias_V: Tensor | None,
         targets_S: Tensor,
     ) -> Tensor:
-        loss = torch.zeros((), dtype=_wide(hidden_SD), device=hidden_SD.device)
+        loss_S = hidden_SD.new_empty(len(targets_S), dtype=_wide(hidden_SD))
         gradient_SD = torch.empty_like(hidden_SD) if ctx.needs_input_grad[0] else None
         for at in range(0, len(targets_S), CHUNK):
             targets_C1 = targets_S[at : at + CHUNK, None]
-            logits_CV = F.linear(hidden_SD[at : at + CHUNK], weight_VD, bias_V).to(loss.dtype)
+            logits_CV = F.linear(hidden_SD[at : at + CHUNK], weight_VD, bias_V).to(loss_S.dtype)
             total_C1 = logits_CV.logsumexp(dim=-1, keepdim=True)
-            loss += (total_C1 - logits_CV.gather(1, targets_C1)).sum()
+            loss_S[at : at + CHUNK] = (total_C1 - logits_CV.gather(1, targets_C1)).squeeze(1)
             if gradient_SD is not None:
                 # d loss / d logits is softmax minus one-hot; both steps reuse the logits' memory.
                 slope_CV = logits_CV.sub_(total_C1).exp_()
@@ -46,29 +47,28 @@ class _HeadLoss(torch.autograd.Function):
                 gradient_SD[at : at + CHUNK] = slope_CV.to(weight_VD.dtype) @ weight_VD
         if gradient_SD is not None:
             ctx.save_for_backward(gradient_SD)
-        return loss
+        return loss_S
 
     @staticmethod
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  torch declares *args
         ctx: Any,  # noqa: ANN401  torch's context has no public type
-        slope: Tensor,
+        slope_S: Tensor,
     ) -> tuple[Tensor | None, ...]:
         (gradient_SD,) = ctx.saved_tensors
-        return (gradient_SD * slope).to(gradient_SD.dtype), None, None, None
+        return (gradient_SD * slope_S[:, None]).to(gradient_SD.dtype), None, None, None
 
 
-def summed_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """Cross-entropy in nats, summed over the batch's supervised tokens.
+def token_losses(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Cross-entropy in nats of each of the batch's supervised tokens: S numbers.
 
     The output layer must be frozen and its output must be the logits: see `check_head`.
     """
-    decoder = model.get_decoder()
-    hidden_BTD: Tensor = decoder(input_ids=batch.input_ids_BT, use_cache=False).last_hidden_state
     head = _head(model)
-    hidden_SD = hidden_BTD.flatten(0, 1).index_select(0, batch.rows_S).to(head.weight.dtype)
-    loss = _HeadLoss.apply(hidden_SD, head.weight, head.bias, batch.targets_S)
-    assert isinstance(loss, Tensor)
-    return loss
+    hidden_SD = hidden_states(model, batch.tokens).index_select(0, batch.rows_S)
+    hidden_SD = hidden_SD.to(head.weight.dtype)
+    loss_S = _HeadLoss.apply(hidden_SD, head.weight, head.bias, batch.targets_S)
+    assert isinstance(loss_S, Tensor)
+    return loss_S
 
 
 @torch.no_grad()
@@ -79,7 +79,7 @@ def check_head(model: PreTrainedModel, batch: Batch) -> None:
         TuneError: The architecture changes the logits afterwards (scaling, soft-capping), so that
             scoring supervised rows alone would train on another loss than the model's own.
     """
-    ids_1T = batch.input_ids_BT[:1, :8]
+    ids_1T = batch.tokens.input_ids_T[None, :8]
     hidden = model.get_decoder()(input_ids=ids_1T, use_cache=False).last_hidden_state
     ours = _head(model)(hidden.to(_head(model).weight.dtype)).float()
     theirs = model(input_ids=ids_1T, use_cache=False).logits.float()

@@ -71,7 +71,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
-def peak_memory_gb() -> float:
-    """Most main memory that this process has held at once, in GB."""
+def peak_memory() -> int:
+    """Most main memory that this process has held at once, in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

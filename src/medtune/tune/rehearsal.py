@@ -1,23 +1,22 @@
-"""A rehearsal of the training: the longest batch forward and backward, a save, and the speed."""
+"""A rehearsal of the training: the largest step forward and backward, a save, and the speed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import torch
 
 from medtune.config import Run
 from medtune.llm.load import LanguageModel
 from medtune.records import Application, Example
-from medtune.tune.batch import Batch, micro_batches
-from medtune.tune.lesson import render_lessons
-from medtune.tune.lora import attached, save_adapter, snapshot
-from medtune.tune.loss import check_head, summed_loss
-from medtune.tune.outcome import ADAPTER, peak_memory_gb
+from medtune.tune.job import at_work, job
+from medtune.tune.loop import Share
+from medtune.tune.lora import save_adapter, snapshot
+from medtune.tune.outcome import ADAPTER
 
 N_TIMED = 3
-"""Batches that are timed, from all over the lengths."""
+"""Steps that are timed: the one with the fewest tokens, the median, the one with the most."""
+N_LOOK = 16
+"""Examples that are passed without gradients."""
 
 
 class Rehearsal(NamedTuple):
@@ -43,34 +42,26 @@ def rehearse(
         TuneError: The model cannot be trained by this loop.
         MachineError: The disk is full.
     """
-    lessons = render_lessons(app, model, train, "train")
-    budget, pad_id, device = run.tune.micro_batch_tokens, model.renderer.pad_id, model.device
-    batches = micro_batches(lessons.rendered, budget=budget, pad_id=pad_id, device=device)
-    check_head(model.model, batches[0])
-    timed = [batches[at * (len(batches) - 1) // max(1, N_TIMED - 1)] for at in range(N_TIMED)]
-    with attached(model, run.tune, run.seed) as adapter:
-        _forward_backward(adapter.model, batches[0])  # the first pass of a process is slower
-        rates = sorted(_forward_backward(adapter.model, batch) for batch in timed)
-        forward = _forward(adapter.model, timed[-1])
-        save_adapter(folder / ADAPTER, adapter, snapshot(adapter), model)
+    asked = job(run, app, model, train, train[:N_LOOK])
+    tokens = [asked.n_tokens(number) for number in range(1, len(asked.steps) + 1)]
+    order = sorted(range(1, len(tokens) + 1), key=lambda number: tokens[number - 1])
+    timed = [order[at * (len(order) - 1) // (N_TIMED - 1)] for at in range(N_TIMED)]
+    with at_work(asked) as ready:
+        ready.team.gradient(timed[-1])  # the first pass of a process is slower
+        rates = sorted(_rate(lambda number=number: ready.team.gradient(number)) for number in timed)
+        forward = _rate(ready.team.look)
+        save_adapter(folder / ADAPTER, ready.adapter, snapshot(ready.adapter), model)
+        peak = ready.team.peak()
     return Rehearsal(
-        longest_tokens=max(len(lesson.ids) for lesson in lessons.rendered),
+        longest_tokens=max(len(one.ids) for lesson in asked.train.rendered for one in lesson),
         train_rates=rates,
         forward_rate=forward,
-        peak_memory_gb=peak_memory_gb(),
+        peak_memory_gb=peak / 1e9,
         adapter_bytes=sum(path.stat().st_size for path in (folder / ADAPTER).iterdir()),
     )
 
 
-def _forward_backward(model: torch.nn.Module, batch: Batch) -> float:
+def _rate(compute: Callable[[], Share]) -> float:
     started = time.perf_counter()
-    (summed_loss(model, batch) / batch.n_supervised).backward()  # type: ignore[arg-type]
-    model.zero_grad(set_to_none=True)
-    return batch.n_tokens / (time.perf_counter() - started)
-
-
-def _forward(model: torch.nn.Module, batch: Batch) -> float:
-    started = time.perf_counter()
-    with torch.no_grad():
-        summed_loss(model, batch).item()  # type: ignore[arg-type]
-    return batch.n_tokens / (time.perf_counter() - started)
+    n_tokens = compute().n_tokens
+    return n_tokens / (time.perf_counter() - started)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from medtune import __version__
 from medtune.artifacts import TuneRecord, read_examples
+from medtune.canary import plant_canaries, with_canaries
 from medtune.config import Run
 from medtune.llm.load import LanguageModel
 from medtune.records import Application
@@ -24,9 +25,9 @@ def tune(
     """
     done = fit(
         run,
-        app,
+        with_canaries(app),
         model,
-        read_examples(run.out / "train.jsonl"),
+        [*read_examples(run.out / "train.jsonl"), *plant_canaries(run.tune.canaries, run.seed)],
         read_examples(run.out / "validation.jsonl"),
         folder=run.out,
         what="tuning",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from medtune.tune.sft import StepLog
+from medtune.tune.loop import StepLog
 
 
 @dataclass(frozen=True, slots=True)

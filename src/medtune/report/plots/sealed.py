@@ -99,3 +99,25 @@ def reliability(bins: Sequence[Mapping[str, float]], label: str) -> Markup:
         axes.set_ylabel("how often it is right")
 
     return draw("reliability", (HALF, 3.9), label, paint)
+
+
+def risk_coverage(curve: Sequence[Mapping[str, float]], label: str) -> Markup:
+    """Draw the share of wrong answers (up) against the share that is answered (right)."""
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.grid(visible=True)
+        axes.plot(
+            [point["coverage"] for point in curve],
+            [point["risk"] for point in curve],
+            color=BLUE,
+            linewidth=2,
+        )
+        axes.axhline(curve[-1]["risk"], color=GREY, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.text(0.02, curve[-1]["risk"], "all answered", color="#52606D", va="bottom")
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, max(0.1, *(point["risk"] for point in curve)) * 1.1)
+        axes.set_xlabel("share of examples that are answered")
+        axes.set_ylabel("share of wrong answers")
+
+    return draw("risk-coverage", (HALF, 3.9), label, paint)

@@ -149,13 +149,15 @@ def _card(finding: Finding) -> FindingCard:
 def _guards(release: Release) -> list[Block]:
     judged = words.listed([words.plain(name) for name in release.guards_judged]) or "none"
     blocks: list[Block] = [Text(f"Guards that have judged: {judged}.")]
-    if release.guards_not_built:
-        missing = words.listed([words.plain(name) for name in release.guards_not_built])
+    silent = {finding.guard for finding in release.findings if finding.unmeasured}
+    silent |= set(release.guards_not_built)
+    if silent:
+        missing = words.listed([words.plain(name) for name in sorted(silent)])
         blocks.append(
             Callout(
                 "Not judged",
-                f"These guards are not built yet and have not judged: {missing}. What they ask "
-                "about is unknown, not safe.",
+                f"These guards could not judge, because something was not measured or stated: "
+                f"{missing}. What they ask about is unknown, not safe.",
                 "unsure",
             )
         )

@@ -10,8 +10,11 @@ from medtune.report.plots import sealed as plots
 from medtune.report.plots.arms import Line, Row, dots, forest, judged
 from medtune.report.plots.canvas import INK
 from medtune.report.sections.arms import arms_tables, comparisons_table
+from medtune.report.sections.broke import broke_blocks
+from medtune.report.sections.confidence import confidence_blocks
 from medtune.report.sections.decision import READ, spoken
 from medtune.report.sections.mistakes import confusion_block
+from medtune.report.sections.whom import whom_blocks
 from medtune.report.verdict import (
     classical_note,
     lower_wins,
@@ -56,18 +59,25 @@ def _blocks(
     blocks += _arms(evaluation, decision, colours)
     blocks += _comparisons(evaluation, colours)
     blocks += _errors(evaluation, colours)
+    blocks += confidence_blocks(evaluation.confidence)
     if evaluation.subgroups:
         blocks.append(_subgroups(evaluation))
-    return blocks
+    return [*blocks, *whom_blocks(evaluation), *broke_blocks(evaluation)]
 
 
 def _opened(evaluation: Evaluation) -> Text:
     n = evaluation.openings
+    could = (
+        ""
+        if evaluation.detectable is None
+        else " Before it was opened, the smallest difference that it could be expected to show was "
+        f"{words.number(evaluation.detectable)}."
+    )
     if n <= 1:
-        return Text("The test was sealed until now: this is the first model scored on it.")
+        return Text(f"The test was sealed until now: this is the first model scored on it.{could}")
     return Text(
         f"{words.count(n, 'different model')} have been scored on this test, this one included. "
-        "Each opening makes its numbers a little less trustworthy."
+        f"Each opening makes its numbers a little less trustworthy.{could}"
     )
 
 

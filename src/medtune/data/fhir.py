@@ -1,0 +1,167 @@
+"""FHIR R4 as one record per patient: dated lines of what is known, and the facts behind them.
+
+Read are a Bundle (JSON), several in a folder, and NDJSON of resources as Bulk Data Export writes
+them (one resource per line; a folder for an export of several files). The resources of a patient
+may lie anywhere in the source: they are brought together in a temporary database on disk.
+
+Columns: `patient` (the resource's id), `sex`, `birth_date`, `death_date`, `race`, `ethnicity` (US
+Core), `time` (the last date), `text` (all of the below under headings), one column of lines for
+each kind of fact (allergies, conditions, medications, labs, vitals, observations, procedures,
+immunizations, encounters, reports, notes) and `facts` (a list of objects). Names, addresses,
+telephone numbers and other identifiers are never read.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from medtune.data.fhir_facts import KINDS, Fact, Resource, facts_of, listed, part, text
+from medtune.data.json_files import json_lines, json_list
+from medtune.data.row import Row
+from medtune.errors import DataError
+from medtune.progress import progress
+from medtune.records import Json
+
+PERSON = ("sex", "birth_date", "death_date", "race", "ethnicity")
+FHIR_COLUMNS = ("patient", *PERSON, "time", "text", *KINDS, "facts")
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+SUFFIXES = (".json", ".ndjson", ".jsonl")
+TABLES = """
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    CREATE TABLE person (patient TEXT PRIMARY KEY, about TEXT);
+    CREATE TABLE medication (id TEXT PRIMARY KEY, name TEXT);
+    CREATE TABLE fact (patient TEXT, kind TEXT, date TEXT, what TEXT, code TEXT, value TEXT,
+                       status TEXT, seen INTEGER PRIMARY KEY);
+"""
+BY_PATIENT = "CREATE INDEX by_patient ON fact (patient, date, seen)"
+
+
+def is_resource(values: Mapping[str, Json]) -> bool:
+    """Whether a record is a FHIR resource."""
+    return isinstance(values.get("resourceType"), str)
+
+
+def patients(path: Path) -> Iterator[Row]:
+    """Yield one row per patient, in the order of their ids.
+
+    Raises:
+        DataError: A file is not JSON, or holds something other than FHIR resources.
+    """
+    with (
+        TemporaryDirectory(prefix="medtune-fhir-") as folder,
+        closing(sqlite3.connect(Path(folder) / "facts.sqlite")) as database,
+    ):
+        database.executescript(TABLES)
+        with progress("reading FHIR resources", 0, "resources") as advance:
+            for resource in _resources(path):
+                _store(database, resource)
+                advance(1)
+        database.execute(BY_PATIENT)
+        yield from _rows(database, path)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+
+
+def _resources(path: Path) -> Iterator[Resource]:
+    for file in _files(path):
+        rows = json_list(file) if file.suffix.lower() == ".json" else json_lines(file)
+        for row in rows:
+            if not is_resource(row.values):
+                raise DataError(f"{row.where}: not a FHIR resource: it has no resourceType")
+            if row.values["resourceType"] != "Bundle":
+                yield row.values
+                continue
+            for entry in listed(row.values.get("entry")):
+                resource = part(entry, "resource")
+                if isinstance(resource, dict):
+                    yield resource
+
+
+def _store(database: sqlite3.Connection, resource: Resource) -> None:
+    kind, name = text(resource.get("resourceType")), text(resource.get("id"))
+    if kind == "Patient":
+        about = json.dumps(_person(resource))
+        database.execute("INSERT OR REPLACE INTO person VALUES (?, ?)", (name, about))
+    elif kind == "Medication":
+        words = text(part(resource.get("code"), "text")) or text(
+            part(resource.get("code"), "coding", "display")
+        )
+        database.execute("INSERT OR REPLACE INTO medication VALUES (?, ?)", (name, words))
+    else:
+        subject = resource.get("subject") or resource.get("patient")
+        patient = _key(text(part(subject, "reference")))
+        for fact in facts_of(resource) if patient else ():
+            row = (patient, *fact, None)
+            database.execute("INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def _key(reference: str) -> str:
+    """The id that `Patient/1`, `urn:uuid:1` and `https://host/fhir/Patient/1` refer to."""
+    return reference.replace(":", "/").rsplit("/", 1)[-1]
+
+
+def _person(resource: Resource) -> dict[str, Json]:
+    groups = {name: _extension(resource, US_CORE + name, "text") for name in ("race", "ethnicity")}
+    return {
+        "sex": text(resource.get("gender")),
+        "birth_date": text(resource.get("birthDate")),
+        "death_date": text(resource.get("deceasedDateTime"))[:10],
+        **groups,
+    }
+
+
+def _extension(resource: Resource, url: str, name: str) -> str:
+    for outer in listed(resource.get("extension")):
+        if part(outer, "url") == url:
+            for inner in listed(part(outer, "extension")):
+                if part(inner, "url") == name:
+                    return text(part(inner, "valueString"))
+    return ""
+
+
+def _rows(database: sqlite3.Connection, path: Path) -> Iterator[Row]:
+    names = "SELECT patient FROM person UNION SELECT patient FROM fact ORDER BY patient"
+    drugs: dict[str, str] = dict(database.execute("SELECT id, name FROM medication"))
+    for (patient,) in database.execute(names):
+        about = "SELECT about FROM person WHERE patient = ?"
+        known = database.execute(about, (patient,)).fetchone()
+        facts = [
+            _named(Fact(*row), drugs)
+            for row in database.execute(
+                "SELECT kind, date, what, code, value, status FROM fact WHERE patient = ? "
+                "ORDER BY date, seen",
+                (patient,),
+            )
+        ]
+        person: dict[str, Json] = dict.fromkeys(PERSON, "")
+        person.update(json.loads(known[0]) if known else {})
+        yield Row(_values(patient, person, facts), f"{path}: patient {patient}")
+
+
+def _named(fact: Fact, drugs: Mapping[str, str]) -> Fact:
+    """A medication that is only referred to gets the name of the resource it refers to."""
+    if fact.kind != "medications" or fact.what != fact.code:
+        return fact
+    return fact._replace(what=drugs.get(_key(fact.code), "medication without a name"), code="")
+
+
+def _values(patient: str, person: Mapping[str, Json], facts: list[Fact]) -> dict[str, Json]:
+    lines = {kind: "\n".join(fact.line for fact in facts if fact.kind == kind) for kind in KINDS}
+    about = [f"{name.replace('_', ' ')}: {person[name]}" for name in PERSON if person[name]]
+    blocks = [f"{kind.capitalize()}\n{text}" for kind, text in lines.items() if text]
+    return {
+        "patient": patient,
+        **person,
+        "time": max((fact.date for fact in facts), default=""),
+        "text": "\n\n".join(["\n".join(about), *blocks]).strip(),
+        **lines,
+        "facts": [dict(fact._asdict()) for fact in facts],
+    }

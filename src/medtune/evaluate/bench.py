@@ -1,0 +1,114 @@
+"""What every part of the evaluation works with, and how it says that it could not measure."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from medtune import artifacts, stats
+from medtune.config import Run
+from medtune.evaluate.subject import Subject
+from medtune.measure import arm_files, more_is_better, resumed
+from medtune.records import (
+    Application,
+    ArmResult,
+    Estimate,
+    Example,
+    Json,
+    Metric,
+    Prediction,
+)
+
+T = TypeVar("T")
+
+FOLDER = "evaluate"
+
+
+class NotMeasured(Exception):
+    """A part cannot be measured here. The message goes into the evaluation and the report."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The run, the task, the models and the sealed test."""
+
+    run: Run
+    app: Application
+    tuned: Subject
+    base: Subject
+    key: str
+    """Hash of all that the stage depends on."""
+    test: Sequence[Example] = field(repr=False)
+    answers: ArmResult = field(repr=False)
+    """The tuned model's answers on the test."""
+    files: dict[str, str] = field(default_factory=dict[str, str])
+    """SHA-256 of what the parts wrote, by path relative to the run's folder; they add to it."""
+
+    @property
+    def metric(self) -> Metric:
+        """The primary metric, turned so that more is better."""
+        return more_is_better(self.app)
+
+    def drawn(self, items: Sequence[T], n: int) -> list[T]:
+        """At most `n` of them, drawn by the run's seed, in the order given."""
+        chance = random.Random(f"drawn/{self.run.seed}")  # noqa: S311  no secret
+        places = sorted(chance.sample(range(len(items)), min(n, len(items))))
+        return [items[place] for place in places]
+
+    def estimate(self, metric: Metric, predictions: Sequence[Prediction]) -> Estimate:
+        """The metric with its interval."""
+        return stats.bootstrap(
+            metric, predictions, resamples=self.run.evaluate.resamples, seed=self.run.seed
+        )
+
+    def mean(self, values: Sequence[tuple[str, float]], *, lowest: float = 0.0) -> Estimate:
+        """The mean of numbers, each with its group, and its interval."""
+        return stats.bootstrap_mean(
+            values, resamples=self.run.evaluate.resamples, seed=self.run.seed, lowest=lowest
+        )
+
+    def change(self, after: Sequence[Prediction], before: Sequence[Prediction]) -> stats.Paired:
+        """The paired change of the primary metric; negative is worse."""
+        return stats.paired(
+            self.metric,
+            after,
+            before,
+            resamples=self.run.evaluate.resamples,
+            seed=self.run.seed,
+        )
+
+    def answered(
+        self, subject: Subject, part: str, app: Application, examples: Sequence[Example]
+    ) -> ArmResult:
+        """The subject's answers, kept in `evaluate/<part>-<subject>.jsonl` and taken from there."""
+        name = f"{part}-{subject.name}"
+        path = self.run.out / FOLDER / f"{name}.jsonl"
+        result = resumed(
+            path,
+            key=self.key,
+            name=name,
+            examples=examples,
+            run=lambda asked: subject.ask(app, asked),
+        )
+        self.files.update(arm_files(path, self.run.out))
+        return result
+
+    def kept(self, part: str, make: Callable[[], dict[str, Json]]) -> dict[str, Json]:
+        """What `make` gives, kept in `evaluate/<part>.json` and taken from there if it is whole."""
+        path = self.run.out / FOLDER / f"{part}.json"
+        found = _read(path)
+        if found is None or found.get("key") != self.key:
+            found = {"key": self.key, **make()}
+            artifacts.write_text(path, json.dumps(found, ensure_ascii=False) + "\n")
+        self.files[str(path.relative_to(self.run.out))] = artifacts.sha256_file(path)
+        return found
+
+
+def _read(path: Path) -> dict[str, Json] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    return found if isinstance(found, dict) else None

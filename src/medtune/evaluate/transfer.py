@@ -1,0 +1,216 @@
+"""Transfer: does what was learnt hold in each part of the test, and in sets from elsewhere?
+
+The matrix has a row for each domain: a source, a year, a value of a subgroup attribute, or an
+extra set. It says how many training examples were of the same value: 0 is a domain that nothing
+was learnt from. Where the tuned model is worse than the base model, that is negative transfer.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from medtune import stats
+from medtune.artifacts import Domain, LeftOut, read_examples
+from medtune.errors import DataError
+from medtune.evaluate.bench import Bench, NotMeasured
+from medtune.evaluate.subgroups import MIN_EXAMPLES, MIN_GROUPS
+from medtune.evaluate.subject import Subject
+from medtune.measure import answered
+from medtune.progress import say
+from medtune.records import ArmResult, Estimate, Example, Prediction, Verdict
+
+SET = "set"
+MOST_LEFT_OUT = 4
+"""Values of an attribute that are left out in turn: the most frequent ones."""
+
+
+class _Pair(NamedTuple):
+    """The answers of both models on one domain."""
+
+    attribute: str
+    value: str
+    n_train: int
+    before: list[Prediction]
+    after: list[Prediction]
+    left_out: int = 0
+
+
+def measure_transfer(
+    bench: Bench, base: ArmResult | None, sets: Mapping[str, Sequence[Example]]
+) -> list[Domain]:
+    """The matrix.
+
+    Args:
+        bench: The models and the test.
+        base: The base model's answers on the test; None if it has none.
+        sets: Extra sets, by name.
+
+    Raises:
+        NotMeasured: The test has but one domain, and there is no extra set.
+    """
+    pairs = [] if base is None else _within(bench, base)
+    pairs += [_extra(bench, name, examples, i) for i, (name, examples) in enumerate(sets.items())]
+    if not pairs:
+        raise NotMeasured(
+            "the test examples are of one source and state no year or attribute, and "
+            "evaluate.transfer is empty"
+        )
+    changes = [bench.change(pair.after, pair.before) for pair in pairs]
+    adjusted = stats.holm([change.p_value for change in changes])
+    return [
+        Domain(
+            attribute=pair.attribute,
+            value=pair.value,
+            n_train=pair.n_train,
+            before=_estimate(bench, pair.before),
+            after=_estimate(bench, pair.after),
+            change=change.difference,
+            p_adjusted=p,
+            harmed=_harmed(change.difference, p),
+            left_out=pair.left_out,
+        )
+        for pair, change, p in zip(pairs, changes, adjusted, strict=True)
+    ]
+
+
+def measure_left_out(
+    bench: Bench, tune_on: Callable[[str, Sequence[Example]], Subject] | None
+) -> list[LeftOut]:
+    """Small tunes without each value of `evaluate.leave_out`, scored on that value in validation.
+
+    All tunes have as many examples, so that what is lost is not a matter of size.
+
+    Args:
+        bench: The run.
+        tune_on: A small tune on these examples, in a folder of this name.
+
+    Raises:
+        NotMeasured: No attribute is named, or no value has enough examples.
+    """
+    attribute = bench.run.evaluate.leave_out
+    if attribute is None or tune_on is None:
+        raise NotMeasured("evaluate.leave_out names no attribute")
+    train, validation = (
+        read_examples(bench.run.out / f"{name}.jsonl") for name in ("train", "validation")
+    )
+    asked = _by_value(validation, attribute)
+    if not asked:
+        raise NotMeasured(f"no value of {attribute!r} has {MIN_EXAMPLES} validation examples")
+    others = {value: [e for e in train if e.subgroups.get(attribute) != value] for value in asked}
+    n = min(bench.run.decide.tune_examples, *map(len, others.values()))
+    if n == 0:
+        raise NotMeasured(f"without one value of {attribute!r}, no training example is left")
+    whole = tune_on("all", bench.drawn(train, n))
+    found: list[LeftOut] = []
+    for number, (value, some) in enumerate(others.items()):
+        without = tune_on(f"without-{number}", bench.drawn(some, n))
+        found.append(_left_out(bench, value, asked[value], whole, without))
+    return found
+
+
+def _within(bench: Bench, base: ArmResult) -> list[_Pair]:
+    """The domains of the test that are large enough, of attributes with more than one value."""
+    train = read_examples(bench.run.out / "train.jsonl")
+    after = {p.id: p for p in answered(bench.answers)}
+    before = {p.id: p for p in answered(base)}
+    found: list[_Pair] = []
+    for attribute, of in _attributes(bench.test).items():
+        learnt = Counter(of(example) for example in train)
+        values = Counter(of(e) for e in bench.test if e.id in after and e.id in before)
+        for value in sorted(value for value in values if value):
+            ids = [e.id for e in bench.test if of(e) == value and e.id in after and e.id in before]
+            late = [after[id] for id in ids]
+            if len(set(values) | set(learnt)) > 1 and _is_large(late):
+                found.append(
+                    _Pair(attribute, value, learnt[value], [before[id] for id in ids], late)
+                )
+    return found
+
+
+def _attributes(examples: Sequence[Example]) -> dict[str, Callable[[Example], str]]:
+    """How to read each domain off an example; empty text where it states none."""
+    names = sorted({name for example in examples for name in example.subgroups})
+
+    def reader(name: str) -> Callable[[Example], str]:
+        return lambda example: example.subgroups.get(name, "")
+
+    return {
+        "source": lambda example: example.source,
+        "year": lambda example: (example.time or "")[:4],
+        **{name: reader(name) for name in names},
+    }
+
+
+def _extra(bench: Bench, name: str, examples: Sequence[Example], number: int) -> _Pair:
+    """Both models on an extra set, without what train holds too.
+
+    Raises:
+        DataError: Fewer than two groups are left.
+    """
+    learnt = {_input(e) for e in read_examples(bench.run.out / "train.jsonl")}
+    asked = [example for example in examples if _input(example) not in learnt]
+    n_left_out = len(examples) - len(asked)
+    say(f"evaluate: transfer: base and tuned on {len(asked)} examples of {name}")
+    if n_left_out:
+        say(f"evaluate: transfer: {n_left_out} more of {name} are in train, and are left out")
+    if len({example.group for example in asked}) < stats.MIN_GROUPS:
+        raise DataError(
+            f"evaluate.transfer: {name}: {len(asked)} examples that train does not hold, in fewer "
+            "than 2 groups; name a set from elsewhere"
+        )
+    before, after = (
+        {p.id: p for p in answered(bench.answered(subject, f"transfer-{number}", bench.app, asked))}
+        for subject in (bench.base, bench.tuned)
+    )
+    ids = [id for id in before if id in after]
+    return _Pair(SET, name, 0, [before[id] for id in ids], [after[id] for id in ids], n_left_out)
+
+
+def _input(example: Example) -> str:
+    """The text of an example, to compare it with others."""
+    return "\n".join(" ".join(example.fields[name].split()) for name in sorted(example.fields))
+
+
+def _estimate(bench: Bench, predictions: Sequence[Prediction]) -> Estimate:
+    return bench.estimate(bench.app.metrics[bench.app.primary], predictions)
+
+
+def _is_large(predictions: Sequence[Prediction]) -> bool:
+    n_groups = len({p.group for p in predictions})
+    return len(predictions) >= MIN_EXAMPLES and n_groups >= MIN_GROUPS
+
+
+def _harmed(change: Estimate, p_adjusted: float) -> Verdict:
+    if change.high < 0 and p_adjusted < stats.ALPHA:
+        return "yes"
+    return "no" if change.low >= 0 else "not_enough_data"
+
+
+def _by_value(examples: Sequence[Example], attribute: str) -> dict[str, list[Example]]:
+    """The examples of the most frequent values, of those with enough of them."""
+    values = Counter(e.subgroups[attribute] for e in examples if attribute in e.subgroups)
+    found = {
+        value: [e for e in examples if e.subgroups.get(attribute) == value]
+        for value, n in values.most_common(MOST_LEFT_OUT)
+        if n >= MIN_EXAMPLES
+    }
+    return {v: some for v, some in found.items() if len({e.group for e in some}) >= MIN_GROUPS}
+
+
+def _left_out(
+    bench: Bench, value: str, asked: Sequence[Example], whole: Subject, without: Subject
+) -> LeftOut:
+    attribute = str(bench.run.evaluate.leave_out)
+    say(f"evaluate: left out: {attribute} {value!r} on {len(asked)} validation examples")
+    part = f"left-out-{without.name}"
+    results = [bench.answered(one, part, bench.app, asked) for one in (whole, without)]
+    answers = [{p.id: p for p in answered(result)} for result in results]
+    ids = [id for id in answers[0] if id in answers[1]]
+    with_it, without_it = ([some[id] for id in ids] for some in answers)
+    return LeftOut(
+        attribute=attribute,
+        value=value,
+        with_it=_estimate(bench, with_it),
+        without_it=_estimate(bench, without_it),
+        change=bench.change(without_it, with_it).difference,
+    )

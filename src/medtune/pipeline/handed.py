@@ -1,0 +1,115 @@
+"""What a stage is handed of another: functions and files that stages may not import themselves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medtune.apps import find_app
+from medtune.artifacts import Decision, read_examples, sha256_file
+from medtune.config import SourceSection
+from medtune.fetch import resolve_source
+from medtune.pipeline.job import Job
+from medtune.records import Application, ArmResult, Example
+
+if TYPE_CHECKING:
+    from medtune.evaluate import Setup, Subject
+    from medtune.llm.load import LanguageModel
+
+
+def tune_small(
+    job: Job,
+    base: "LanguageModel",
+    app: Application,
+    few: Sequence[Example],
+    seed: int,
+    folder: Path,
+) -> "tuple[LanguageModel, float]":
+    """Tune on few examples, a fifth of which only choose the step, never the validation split.
+
+    Returns:
+        The tuned model, and the wall time of its training in seconds.
+    """
+    fit = import_module("medtune.tune").fit
+    n_look = max(1, len(few) // 5)
+    done = fit(
+        job.run.model_copy(update={"seed": seed}),
+        app,
+        base,
+        few[n_look:],
+        few[:n_look],
+        folder=folder,
+        what=folder.name.replace("_", " "),
+        identity={},
+    )
+    return job.load(folder / "adapter"), done.seconds
+
+
+def suite_hashes(job: Job) -> dict[str, str]:
+    """SHA-256 of every file that `evaluate` names, by what it is for."""
+    settings = job.run.evaluate
+    named = {
+        "retention": settings.retention,
+        "transfer": settings.transfer,
+        "dated_facts": settings.dated_facts,
+    }
+    hashes = {
+        f"{name}:{number}": sha256_file(path)
+        for name, sources in named.items()
+        for number, path in enumerate(_files(job, sources))
+    }
+    judge = settings.judge
+    files = [] if judge is None else [judge.rubric, *([judge.labels] if judge.labels else [])]
+    return hashes | {f"judge:{path.name}": sha256_file(path) for path in files}
+
+
+def evaluation_setup(job: Job) -> "Setup":
+    """The models, and what the evaluation measures them on beside the test."""
+    run, settings = job.run, job.run.evaluate
+    stage = import_module("medtune.evaluate")
+    lm = job.load()
+    base = stage.subject_of(lm, "base", settings)
+
+    def tune_on(name: str, few: Sequence[Example]) -> "Subject":
+        folder = run.out / "evaluate" / "left_out" / name
+        tuned, _ = tune_small(job, lm, job.app, few, run.seed, folder)
+        return stage.subject_of(tuned, name, settings)
+
+    judge = settings.judge
+    return stage.Setup(
+        tuned=stage.subject_of(job.load(job.adapter), "tuned", settings),
+        base=base,
+        baselines=_baselines(job, lm),
+        retention=_files(job, settings.retention),
+        transfer=transfer_sets(job),
+        dated=_files(job, settings.dated_facts),
+        judge=None if judge is None else stage.judge_of(judge, base, offline=job.offline),
+        tune_on=tune_on,
+    )
+
+
+def _baselines(
+    job: Job, base: "LanguageModel"
+) -> Mapping[str, Callable[[Sequence[Example]], ArmResult]]:
+    """The arms of `decide`, with the prompts that it chose."""
+    train = read_examples(job.run.out / "train.jsonl")
+    stage = import_module("medtune.decide")
+    desk = stage.Desk(job.run, job.app, train, base, job.documents, job.offline)
+    return stage.arms(desk, Decision.load(job.run.out).recipes)
+
+
+def _files(job: Job, sources: Sequence[SourceSection]) -> list[Path]:
+    return [resolve_source(one, offline=job.offline) for one in sources]
+
+
+def transfer_sets(job: Job) -> dict[str, list[Example]]:
+    """The examples of each set of `evaluate.transfer`, read as those of `data.sources` are."""
+    found: dict[str, list[Example]] = {}
+    for number, source in enumerate(job.run.evaluate.transfer, start=1):
+        alone = job.run.model_copy(
+            update={"data": job.run.data.model_copy(update={"sources": (source,)})}
+        )
+        app: Application = find_app(alone)
+        (path,) = _files(job, [source])
+        found[f"{number}: {path.name}"] = list(app.load([path]))
+    return found

@@ -1,0 +1,27 @@
+"""The application's rails: what is judged before the model speaks, and before it is heard.
+
+A conversation that an application answers by rule never reaches the model. A reply is judged
+whole before any of it is told, so a stream cannot leak what the judgement takes back.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from medtune.records import Message
+
+
+class Rails(NamedTuple):
+    """The two functions of an application; None where it has none."""
+
+    before: Callable[[Sequence[Message]], str | Sequence[Message]] | None = None
+    after: Callable[[Sequence[Message], str], str] | None = None
+
+
+def judged_before(rails: Rails, messages: Sequence[Message]) -> str | Sequence[Message]:
+    """The fixed reply to a conversation, or what the model is to read."""
+    return messages if rails.before is None else rails.before(messages)
+
+
+def judged_after(rails: Rails, messages: Sequence[Message], text: str) -> str:
+    """What is told to the person who wrote `messages`."""
+    return text if rails.after is None else rails.after(messages, text)

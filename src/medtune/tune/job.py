@@ -1,0 +1,133 @@
+"""What a fit has to do, and the model and processes made ready to do it."""
+
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from transformers import PreTrainedModel
+
+from medtune.config import Run
+from medtune.llm.flat import flat, is_exact
+from medtune.llm.lean import lean
+from medtune.llm.load import LanguageModel
+from medtune.progress import say
+from medtune.records import Application, Example
+from medtune.tune.batch import Batch, Lesson, micro_batches, n_tokens, plan
+from medtune.tune.lesson import Lessons, render_lessons
+from medtune.tune.lora import Adapter, attached
+from medtune.tune.loss import check_head
+from medtune.tune.objective import objective
+from medtune.tune.ranks import Ranks, ranks
+
+WORTH_IT = 4
+"""Examples of a step for each process: fewer share less of what they begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a fit is asked to learn."""
+
+    run: Run
+    lm: LanguageModel
+    train: Lessons
+    validation: Lessons
+    steps: list[list[int]]
+    """For each optimizer step, the indices of its examples in `train`."""
+
+    @property
+    def processes(self) -> int:
+        """How many share a step; a share that is too small is not worth a process."""
+        return max(1, min(self.lm.processes, self.run.tune.examples_per_step // WORTH_IT))
+
+    def step(self, number: int) -> list[Batch]:
+        """The passes of an optimizer step, by its number, from 1."""
+        return self._passes([self.train.rendered[index] for index in self.steps[number - 1]])
+
+    def look(self) -> list[Batch]:
+        """The passes of a look at the validation loss."""
+        return self._passes(self.validation.rendered)
+
+    def n_tokens(self, number: int) -> int:
+        """Tokens of an optimizer step."""
+        return sum(n_tokens(self.train.rendered[index]) for index in self.steps[number - 1])
+
+    def _passes(self, lessons: Sequence[Lesson]) -> list[Batch]:
+        return micro_batches(
+            lessons,
+            budget=self.run.tune.micro_batch_tokens,
+            device=self.lm.device,
+            share=self.processes,
+        )
+
+
+class Ready(NamedTuple):
+    """A model with an adapter to train, and the processes that share the work."""
+
+    adapter: Adapter
+    team: Ranks
+
+
+def job(
+    run: Run,
+    app: Application,
+    lm: LanguageModel,
+    train: Sequence[Example],
+    validation: Sequence[Example],
+) -> Job:
+    """Render the examples and lay out the steps.
+
+    Raises:
+        ConfigError: The objective needs pairs, and the application has none.
+        DataError: No examples, or some that are too long or have nothing to learn.
+    """
+    tune = run.tune
+    pairs = tune.objective != "sft"
+    lessons = render_lessons(app, lm, train, "train", pairs=pairs)
+    checks = render_lessons(app, lm, validation, "validation", pairs=pairs)
+    steps = plan(
+        lessons.ids,
+        seed=run.seed,
+        epochs=tune.epochs,
+        examples_per_step=tune.examples_per_step,
+    )
+    return Job(run, lm, lessons, checks, steps)
+
+
+@contextmanager
+def at_work(job: Job) -> Generator[Ready]:
+    """Attach a new adapter and start the processes; afterwards the model is as it was.
+
+    Raises:
+        TuneError: The model cannot be trained by this loop.
+    """
+    run, model = job.run, job.lm.model
+    with (
+        torch.random.fork_rng(),
+        attached(job.lm, run.tune, run.seed) as adapter,
+        fastest(model, job.step(1)[0]),
+        ranks(
+            model,
+            list(adapter.weights.values()),
+            objective(run.tune),
+            job.step,
+            job.look(),
+            n=job.processes,
+            seed=run.seed,
+        ) as team,
+    ):
+        yield Ready(adapter, team)
+
+
+@contextmanager
+def fastest(model: PreTrainedModel, batch: Batch) -> Generator[None]:
+    """Compute in the fastest way that is exact for this architecture."""
+    check_head(model, batch)
+    with lean(model), ExitStack() as stack:
+        if is_exact(model, batch.tokens):
+            stack.enter_context(flat(model))
+        else:
+            name = type(model).__name__
+            say(f"{name} attends in a way of its own: lengths are computed one by one")
+        yield

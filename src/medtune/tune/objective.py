@@ -1,0 +1,82 @@
+"""What is minimised, over the same passes and by the same loop.
+
+Shapes: S supervised tokens, P pairs.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from medtune.config import TuneSection
+from medtune.tune.batch import Batch
+from medtune.tune.linear import without_adapter
+from medtune.tune.loss import token_losses
+
+
+class Objective(NamedTuple):
+    """A sum over a batch, and what it is divided by."""
+
+    loss: Callable[[PreTrainedModel, Batch], Tensor]
+    """Summed over the batch's units."""
+    units: Callable[[Batch], int]
+    """A step's loss is divided by the units of all its passes together."""
+
+
+def objective(tune: TuneSection) -> Objective:
+    """The objective that `tune.objective` names."""
+    if tune.objective == "sft":
+        return Objective(_cross_entropy, _n_supervised)
+    score = _dpo if tune.objective == "dpo" else _simpo
+    return Objective(partial(_preference, partial(score, tune)), _n_pairs)
+
+
+def _n_supervised(batch: Batch) -> int:
+    return batch.n_supervised
+
+
+def _n_pairs(batch: Batch) -> int:
+    return batch.n_sequences // 2
+
+
+def _cross_entropy(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Next-token cross-entropy in nats, summed over the supervised tokens."""
+    return token_losses(model, batch).sum()
+
+
+def _preference(
+    score: Callable[[PreTrainedModel, Batch], Tensor], model: PreTrainedModel, batch: Batch
+) -> Tensor:
+    """Minus the log-probability that the better replies are preferred, summed over the pairs."""
+    return -F.logsigmoid(score(model, batch)).sum()
+
+
+def _dpo(tune: TuneSection, model: PreTrainedModel, batch: Batch) -> Tensor:
+    """How much more than the base model the model prefers the better reply: P numbers.
+
+    Source: Rafailov et al. 2023, arXiv:2305.18290, equation 7.
+    """
+    better_P, worse_P = _log_p(model, batch).view(-1, 2).unbind(1)
+    with torch.no_grad(), without_adapter(model):
+        base_better_P, base_worse_P = _log_p(model, batch).view(-1, 2).unbind(1)
+    return tune.beta * ((better_P - worse_P) - (base_better_P - base_worse_P))
+
+
+def _simpo(tune: TuneSection, model: PreTrainedModel, batch: Batch) -> Tensor:
+    """By how much more than a margin the model prefers the better reply, per token: P numbers.
+
+    Source: Meng et al. 2024, arXiv:2405.14734, equation 6.
+    """
+    lengths = torch.bincount(batch.sequences_S, minlength=batch.n_sequences)
+    better_P, worse_P = (_log_p(model, batch) / lengths).view(-1, 2).unbind(1)
+    return tune.beta * (better_P - worse_P) - tune.preference_margin
+
+
+def _log_p(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Log-probability in nats of each sequence's supervised tokens."""
+    losses_S = token_losses(model, batch)
+    return losses_S.new_zeros(batch.n_sequences).index_add(0, batch.sequences_S, -losses_S)

@@ -1,0 +1,172 @@
+"""The gradient of an optimizer step, its passes shared among processes.
+
+Process r of n takes every n-th pass. Weights and gradients lie in memory that all of them see; each
+sums its passes into a gradient of its own, and these are added in the order of the processes, so a
+step gives the same bits every time. The loss of a pass is divided by the units (for cross-entropy
+the supervised tokens) of the whole step: the gradient depends neither on the cut nor on the number
+of processes, but for rounding.
+
+Shapes: n processes, P trained numbers.
+"""
+
+import mmap
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import psutil
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from medtune.llm.workers import workers
+from medtune.tune.batch import Batch
+from medtune.tune.loop import Share
+from medtune.tune.objective import Objective
+from medtune.tune.outcome import peak_memory
+
+STEPS_PER_SEED = 1_000_003
+"""More steps than a run has, so that two runs never share the seed of a step."""
+
+
+class _Request(NamedTuple):
+    """A share of a step, or of the look at the validation examples where `step` is None."""
+
+    rank: int
+    step: int | None
+
+
+class _Part(NamedTuple):
+    """What a process found in its share."""
+
+    loss: float
+    """Summed over its units."""
+    n_units: int
+    n_tokens: int
+    n_supervised: int
+    peak: int
+    """Most bytes that this process has held at once."""
+
+
+class Ranks(NamedTuple):
+    """What the processes do on request."""
+
+    gradient: Callable[[int], Share]
+    """Form the gradient of a step in the weights' `grad`."""
+    look: Callable[[], Share]
+    """The loss on the validation examples."""
+    peak: Callable[[], int]
+    """Most bytes that all processes have held; what they have in common counts once."""
+
+
+@contextmanager
+def ranks(  # noqa: PLR0913
+    model: PreTrainedModel,
+    weights: Sequence[nn.Parameter],
+    objective: Objective,
+    passes: Callable[[int], list[Batch]],
+    validation: Sequence[Batch],
+    *,
+    n: int,
+    seed: int,
+) -> Generator[Ranks]:
+    """Start `n` processes that share each step's work while the block runs.
+
+    Args:
+        model: With the trained weights in place.
+        weights: What is trained. Their memory is moved.
+        objective: What is minimised.
+        passes: The passes of a step, by its number: the same in every process.
+        validation: The passes of a look.
+        n: Processes; 1 computes here.
+        seed: Torch is seeded anew for each step, so a step depends on the weights and its number
+            only, and not on how the run got there.
+    """
+    _shared_in_place(weights)
+    gradients_nP = _shared(weights, n).view(n, -1)
+
+    def work(request: _Request) -> _Part:
+        batches = list(validation) if request.step is None else passes(request.step)
+        mine = batches[request.rank :: n]
+        if request.step is None:
+            with torch.no_grad():
+                loss = sum(objective.loss(model, batch).item() for batch in mine)
+        else:
+            torch.manual_seed((seed * STEPS_PER_SEED + request.step) * n + request.rank)
+            _aim(weights, gradients_nP[request.rank].zero_())
+            n_units = sum(map(objective.units, batches))
+            loss = sum(_accumulate(objective.loss(model, batch), n_units) for batch in mine)
+        return _Part(
+            loss,
+            sum(map(objective.units, mine)),
+            sum(batch.n_tokens for batch in mine),
+            sum(batch.n_supervised for batch in mine),
+            peak_memory(),
+        )
+
+    before, own = psutil.Process().memory_info().rss, dict[int, int]()
+    with workers(work, n) as ask:
+
+        def together(step: int | None) -> Share:
+            found = dict(ask([_Request(rank, step) for rank in range(n)]))
+            parts = [found[rank] for rank in range(n)]
+            own.update({rank: part.peak - before for rank, part in found.items()})
+            n_units = sum(part.n_units for part in parts)
+            assert n_units > 0, "fit refuses examples with nothing to learn"
+            return Share(
+                sum(part.loss for part in parts) / n_units,
+                sum(part.n_tokens for part in parts),
+                sum(part.n_supervised for part in parts),
+            )
+
+        def gradient(step: int) -> Share:
+            share = together(step)
+            for other in range(1, n):
+                gradients_nP[0] += gradients_nP[other]
+            _aim(weights, gradients_nP[0])
+            return share
+
+        def peak() -> int:
+            return peak_memory() if n == 1 else before + sum(own.values())
+
+        yield Ranks(gradient, lambda: together(None), peak)
+
+
+def _accumulate(loss: Tensor, n_units: int) -> float:
+    """Add a pass's share to the gradient; its summed loss."""
+    (loss / n_units).backward()
+    return loss.item()
+
+
+def _shared_in_place(weights: Sequence[nn.Parameter]) -> None:
+    """Move the weights into one stretch of memory that forked processes see."""
+    values_P = _shared(weights, 1)
+    with torch.no_grad():
+        for weight, part in _parts(weights, values_P):
+            part.copy_(weight)
+            weight.data = part
+
+
+def _aim(weights: Sequence[nn.Parameter], gradient_P: Tensor) -> None:
+    """Let the weights' gradients be views of `gradient_P`."""
+    for weight, part in _parts(weights, gradient_P):
+        weight.grad = part
+
+
+def _parts(weights: Sequence[nn.Parameter], values_P: Tensor) -> list[tuple[nn.Parameter, Tensor]]:
+    pieces = values_P.split([weight.numel() for weight in weights])
+    return [
+        (weight, piece.view(weight.shape)) for weight, piece in zip(weights, pieces, strict=True)
+    ]
+
+
+def _shared(weights: Sequence[nn.Parameter], n: int) -> Tensor:
+    """Zeros, `n` for each trained number, in memory that is shared with processes forked later.
+
+    Not in /dev/shm, which containers keep small.
+    """
+    size = n * sum(weight.numel() for weight in weights)
+    dtype, device = weights[0].dtype, weights[0].device
+    if device.type != "cpu":
+        return torch.zeros(size, dtype=dtype, device=device)
+    return torch.frombuffer(mmap.mmap(-1, dtype.itemsize * size), dtype=dtype)

@@ -1,0 +1,1 @@
+"""Faults of the data: what `medtune data` must refuse, remove or show on its card."""

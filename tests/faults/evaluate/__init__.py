@@ -1,0 +1,1 @@
+"""Faults of the evaluation: of models, of numbers, of judges and files."""

@@ -1,0 +1,255 @@
+"""Red flags: every rule meets its own examples and no look-alike, whatever the spelling around it."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medtune.clinical.helplines import actions
+from medtune.clinical.redflags import rule_book, triage, triage_turns
+from medtune.clinical.redflags.lexicon import Node as Node
+from medtune.clinical.redflags.lexicon import add_phrase, find, graph_of
+from medtune.clinical.redflags.rules import parse
+from medtune.clinical.redflags.text import is_one_slip, plain, read, speller
+from medtune.clinical.urgency import Urgency
+from medtune.errors import ConfigError
+
+RULES = rule_book().rules
+BENIGN = st.sampled_from(
+    ["Hello there.", "Thanks for your time!", "I live in a small town.", "My name is not given."]
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_meets_its_examples_and_no_look_alike(rule):
+    for example in rule.examples:
+        found = triage(example)
+        more_urgent = found.level is not None and found.level > rule.urgency
+        assert rule.id in found.rule_ids or more_urgent, example
+    for other in rule.look_alikes:
+        assert rule.id not in triage(other).rule_ids, other
+
+
+def test_every_rule_names_its_source_its_action_and_both_kinds_of_sentences():
+    assert len(RULES) > 70
+    for rule in RULES:
+        assert any(digit.isdigit() for digit in rule.source), rule.id
+        assert len(rule.source) > 15, rule.id
+        assert rule.action in actions(), rule.id
+        assert rule.examples, rule.id
+        assert rule.look_alikes, rule.id
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([r for r in RULES if r.level == "emergency"]), BENIGN, BENIGN, st.booleans())
+def test_words_around_an_emergency_do_not_hide_it(rule, before, after, loud):
+    text = f"{before} {rule.examples[0]}. {after}"
+    found = triage(text.upper() if loud else text)
+    assert found.level is Urgency.EMERGENCY
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=200))
+def test_any_text_can_be_read_and_the_answer_is_always_the_same(text):
+    assert triage(text) == triage(text)
+    assert "rule=" not in repr(triage(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("I have no chest pain.", "negated"),
+        ("He denies chest pain, fever, shortness of breath or cough.", "negated"),
+        ("I would never kill myself.", "negated"),
+        ("I do not want to die", "negated"),
+        ("What are the symptoms of a stroke?", "information"),
+        ("My grandfather had a stroke in 1998.", "past"),
+        ("In the film the hero wants to kill himself.", "fiction"),
+        ("What happens if someone has a seizure?", "information"),
+    ],
+)
+def test_a_context_silences_a_rule_and_says_why(text, status):
+    found = triage(text)
+    assert found.level is None or found.level <= Urgency.ROUTINE
+    assert status in {hit.status for hit in found.silenced} | {"information"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No fever, but I have crushing chest pain and I am sweating",
+        "I'm not sure but I think I am having a stroke",
+        "I'm not going to lie, I want to kill myself",
+        "No relief from the inhaler, I can't breathe",
+        "I don't know what to do, my baby is not breathing",
+        "My dad is not responding",
+        "The bleeding won't stop",
+        "It is not getting better, I cannot catch my breath",
+        "I can't stop thinking about killing myself",
+    ],
+)
+def test_what_only_looks_like_a_denial_silences_nothing(text):
+    assert triage(text).level is Urgency.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this exam is killing me",
+        "I'm dying to see you",
+        "I nearly died laughing",
+        "my phone died",
+        "that gave me a heart attack when I saw the bill",
+        "I could kill for a coffee",
+        "career suicide",
+        "drop dead gorgeous",
+        "I have butterflies in my stomach",
+        "the traffic is murder",
+        "I'm drowning in homework",
+        "he had me in stitches",
+    ],
+)
+def test_a_metaphor_is_no_crisis(text):
+    found = triage(text)
+    assert found.level is None or found.level <= Urgency.ROUTINE, found.rule_ids
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "i wnat to kill mysefl",
+        "chset pian and swaeting",
+        "im sucidal",
+        "she is unconsious",
+        "my sons testical is realy swolen and painfull",
+        "he had an overdse of paracetemol",
+        "siezure wont stop",
+        "my fatehr is having a stoke, his face is drooping",
+    ],
+)
+def test_typing_errors_do_not_hide_an_emergency(text):
+    assert triage(text).level is Urgency.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("Me duele el pecho y me cuesta respirar", Urgency.EMERGENCY),
+        ("Quiero matarme esta noche", Urgency.EMERGENCY),
+        ("Ya no quiero vivir", Urgency.EMERGENCY),
+        ("Mi bebé de 6 semanas tiene fiebre de 38.5", Urgency.EMERGENCY),
+        ("Se le torció la boca y no puede hablar", Urgency.EMERGENCY),
+        ("Mi hijo se tomó cloro", Urgency.EMERGENCY),
+        ("Estoy embarazada y sangrando mucho", Urgency.EMERGENCY),
+        ("No quiero morir", None),
+        ("Me muero de hambre", None),
+        ("¿Cuáles son los síntomas de un infarto?", None),
+        ("No tengo dolor de pecho", None),
+    ],
+)
+def test_spanish_emergencies_and_their_look_alikes(text, level):
+    assert triage(text).level is level
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("I want to kill myself", "self"),
+        ("My son wants to kill himself", "child"),
+        ("My friend says she wants to kill herself", "other"),
+    ],
+)
+def test_the_person_at_risk_is_told_apart(text, who):
+    assert {hit.who for hit in triage(text).hits} == {who}
+
+
+def test_facts_of_earlier_turns_join_with_the_last_one():
+    assert triage("She has a fever of 38.4").level in (None, Urgency.URGENT)
+    joined = triage_turns(["My baby is 6 weeks old", "She has a fever of 38.4"])
+    assert "baby-1" in joined.rule_ids
+    slow = triage_turns(["I feel like such a burden", "ok", "I gave away all my things"])
+    assert slow.level is Urgency.EMERGENCY
+
+
+def test_an_emergency_of_an_earlier_turn_is_not_raised_again_by_thanks():
+    assert triage_turns(["My chest hurts and I am sweating", "Thank you"]).level is None
+
+
+def test_thousands_of_turns_a_second():
+    turns = [f"Number {i}: I slept well and I wonder what to cook for dinner." for i in range(400)]
+    triage(turns[0])
+    started = time.perf_counter()
+    for turn in turns:
+        triage(turn)
+    assert len(turns) / (time.perf_counter() - started) > 1000
+
+
+def test_a_user_s_table_adds_rules_and_takes_none_away(tmp_path):
+    words = tmp_path / "words_own.yaml"
+    words.write_text("lists: {}\nconcepts:\n  zorb: [zorbing sickness]\n")
+    rules = tmp_path / "rules_own.yaml"
+    rules.write_text(
+        "version: 1\nsources: {}\nrules:\n- {id: own-1, level: urgent, title: t, action: today, "
+        "source: own 2026 guideline, any: [zorb], examples: [zorbing sickness], look_alikes: [x]}\n"
+    )
+    own = (words, rules)
+    assert triage("I have zorbing sickness", own).rule_ids == ("own-1",)
+    assert triage("I have zorbing sickness").level is None
+    assert triage("I want to kill myself", own).level is Urgency.EMERGENCY
+
+
+def test_a_table_with_a_fault_is_refused_by_name(tmp_path):
+    rules = tmp_path / "rules_bad.yaml"
+    rules.write_text(
+        "version: 1\nsources: {}\nrules:\n- {id: own-1, level: urgent, title: t, action: today, "
+        "source: s, any: [no_such_word], examples: [x], look_alikes: [x]}\n"
+    )
+    with pytest.raises(ConfigError, match="own-1: 'no_such_word' names 'no_such_word'"):
+        triage("x", (rules,))
+    rules.write_text("version: 1\nrules: 7\n")
+    with pytest.raises(ConfigError, match="not a red-flag table"):
+        triage("y", (rules,))
+
+
+def test_the_notation_of_phrases():
+    graph = graph_of(
+        {"a": ["chest (pain|hurts a lot)?", "labou?r", "# pills", "cut * arm"], "not_a": ["b a"]},
+        {},
+    )
+
+    def names(text: str) -> list[str]:
+        return [found.concept for found in find(read(text), graph)]
+
+    assert names("chest") == names("my chest hurts a lot") == names("labor") == ["a"]
+    assert names("30 pills") == names("cut my own arm") == names("cut arm") == ["a"]
+    assert names("cut my own left upper arm") == []
+    with pytest.raises(ConfigError, match="brackets"):
+        graph_of({"a": ["(b"]}, {})
+    with pytest.raises(ConfigError, match="may be empty"):
+        graph_of({"a": ["(b)?"]}, {})
+    with pytest.raises(ConfigError, match=r"no list \$x"):
+        add_phrase(Node(), "a", "$x", {})
+
+
+def test_alternatives_are_read_as_written():
+    found = parse("a ~ b + c & d ! e f")
+    assert found.parts == ((("a", "b"), ("c",)), (("d",),))
+    assert found.unless == ("e", "f")
+
+
+@given(st.text(alphabet="abcde", min_size=5, max_size=9), st.data())
+def test_one_slip_is_found_and_two_words_alike_are_left_alone(word, data):
+    place = data.draw(st.integers(1, len(word) - 1))
+    assert is_one_slip(word[:place] + word[place + 1 :], word)
+    assert is_one_slip(word[:place] + "z" + word[place:], word)
+    assert not is_one_slip(word, word)
+    right = speller([word], known=["zzzzz"])
+    assert right(word) == word
+    assert right("zzzzz") == "zzzzz"
+
+
+def test_spelling_is_made_alike():
+    assert plain("I CAN'T, cannot, can not; won't WILL NOT; don\u2019t") == (
+        "i cant, cant, cant; wont wont; dont"
+    )
