@@ -9,11 +9,11 @@ from pathlib import Path
 
 import documentation_examples
 import pytest
-from medtune.decide.arms import majority
 
 from medtune.apps import documentation
 from medtune.apps.note_measures import assess
 from medtune.apps.note_rows import DIALOGUES, REPORTS, VISITS, left_out
+from medtune.decide.baselines import majority
 from medtune.errors import DataError
 from medtune.records import Example, Prediction
 
