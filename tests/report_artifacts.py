@@ -7,6 +7,7 @@ from planted import dated, domain, memorisation, perturbed, retained, subgroup, 
 
 from medtune.artifacts import (
     Arm,
+    Check,
     Comparison,
     Confidence,
     Cost,
@@ -18,6 +19,7 @@ from medtune.artifacts import (
     DriftTest,
     Evaluation,
     Fairness,
+    Forecast,
     Judged,
     LeftOut,
     Monitor,
@@ -141,7 +143,46 @@ def save_data(out: Path, *, label: str = "maybe") -> None:
             {"token": text, "id": 100 + place, "supervised": place >= 9}
             for place, text in enumerate(texts)
         ],
+        cuts={"validation": "2024-01-01", "test": "2024-07-01"},
+        remedies=["train was drawn so that each value of site is as frequent"],
+        checks=checks(),
+        forecast=Forecast(
+            metric="macro_f1",
+            sizes=[55, 110, 220, 441],
+            values=[0.31, 0.36, 0.42, 0.45],
+            spreads=[0.04, 0.02, 0.01, 0.0],
+            now=0.45,
+            twice=Estimate(0.48, 0.43, 0.53, 141, 139, "power law"),
+            gain=Estimate(0.03, 0.0, 0.06, 141, 139, "power law"),
+            about="of a classical learner",
+        ),
     ).save(out)
+
+
+def checks() -> list[Check]:
+    return [
+        Check(
+            name="encoding",
+            topic="integrity",
+            outcome="pass",
+            found="none of 909 records hold characters that a wrong encoding leaves behind",
+        ),
+        Check(
+            name="conflicting targets",
+            topic="labels",
+            outcome="warn",
+            found="2 of 900 records have an input that occurs with another target, too",
+            remedy="let a person decide which target is right",
+            ids=["21645374", "10808977"],
+            figures={"records": 2.0},
+        ),
+        Check(
+            name="contamination",
+            topic="independence",
+            outcome="not_run",
+            found="data.check_against names no evaluation set",
+        ),
+    ]
 
 
 def save_decision(out: Path) -> None:

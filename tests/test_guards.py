@@ -22,7 +22,7 @@ from planted import (
     tune_record,
 )
 
-from medtune.artifacts import Fairness, LeftOut
+from medtune.artifacts import RESTRICTED, Check, Fairness, LeftOut
 from medtune.guards import GUARDS, Evidence, Facts
 from medtune.records import Gate
 
@@ -59,30 +59,41 @@ def test_clean_work_is_not_accused(name: str):
     assert [f for f in judge(name, clean_evidence()) if f[0] != "note"] == []
 
 
+def found(outcome: str, topic: str = "independence") -> Check:
+    return Check(
+        name="leaks", topic=topic, outcome=outcome, found="3 of 400 records", ids=["r7"], remedy="x"
+    )
+
+
 CARDS = [
-    (data_card(leaks=["r7"]), "warn", "in train too"),
-    (data_card(conflicts=[f"r{i}" for i in range(21)]), "warn", "different targets"),
-    (data_card(exact_duplicates=1), "note", "duplicates"),
-    (data_card(near_duplicate_pairs=1), "note", "duplicates"),
+    (data_card(checks=[found("warn")]), "warn", "leaks"),
+    (data_card(checks=[found("fail")]), "block", "leaks: not fit"),
+    (data_card(checks=[]), "warn", "nobody looked"),
+    (data_card(checks=[found("not_run")]), "warn", "nobody looked"),
     (data_card(receipt={"a": count(100, {"empty": 11})}), "warn", "were left out"),
-    (data_card(groups={"train": 9, "validation": 4, "test": 9}), "warn", "validation split"),
 ]
 
 
 @pytest.mark.parametrize(("card", "severity", "what"), CARDS, ids=[c[2] for c in CARDS])
 def test_data_quality_finds(card, severity: str, what: str):
-    found = judge("data_quality", clean_evidence(data=card))
-    assert [one[0] for one in found] == [severity]
-    assert what in found[0][1]
+    judged = judge("data_quality", clean_evidence(data=card))
+    assert [one[0] for one in judged] == [severity]
+    assert what in judged[0][1]
 
 
 def test_data_quality_lets_its_limits_pass():
-    card = data_card(
-        conflicts=[f"r{i}" for i in range(20)],  # five per cent of 400
-        receipt={"a": count(100, {"empty": 10})},
-        groups={"train": 5, "validation": 5, "test": 5},
-    )
+    card = data_card(checks=[found("pass")], receipt={"a": count(100, {"empty": 10})})
     assert judge("data_quality", clean_evidence(data=card)) == []
+
+
+def test_what_the_checks_say_of_people_and_licences_is_judged_by_other_guards():
+    people = data_card(checks=[*data_card().checks, found("warn", "people")])
+    assert judge("data_quality", clean_evidence(data=people)) == []
+    assert ("warn", "leaks: a person must look") in judge("fairness", clean_evidence(data=people))
+    bad = found("warn", "origin").model_copy(update={"name": RESTRICTED})
+    licences = data_card(checks=[*data_card().checks, bad])
+    assert judge("data_quality", clean_evidence(data=licences)) == []
+    assert len(judge("compliance", clean_evidence(data=licences))) == 1
 
 
 TUNES = [

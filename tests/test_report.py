@@ -90,7 +90,7 @@ def test_a_full_run_gives_a_complete_page_that_a_browser_can_read(full: str) -> 
 
 def test_every_picture_speaks_and_has_its_three_sentences(full: str) -> None:
     found = Page(full)
-    assert len(found.pictures) == 12
+    assert len(found.pictures) == 13
     assert found.names.count("figcaption") == len(found.pictures)
     assert all(picture["role"] == "img" and picture["aria-label"] for picture in found.pictures)
     assert found.text.count("How to read it") == len(found.pictures)
@@ -126,7 +126,7 @@ def test_with_only_the_data_the_other_sections_say_that_they_have_not_run(out: P
     assert found.text.count("Not run yet.") == 5
     assert "medtune evaluate RUN.yaml" in found.text
     assert "whether to tune has not been measured yet" in found.text
-    assert len(found.pictures) == 2
+    assert len(found.pictures) == 3
 
 
 def test_a_decision_not_to_tune_is_a_result_and_explains_the_missing_stages(out: Path) -> None:
@@ -208,6 +208,20 @@ def test_the_page_says_plainly_when_the_classical_baseline_wins(
         assert says in " ".join(terminal_summary(a_run(out), out).split())
 
 
+def test_what_the_checks_found_is_told_the_gravest_first(out: Path) -> None:
+    save_data(out)
+    text = " ".join(page(out).text.split())
+    assert "1 check found something to look at: conflicting targets" in text
+    assert "Such as: 21645374, 10808977." in text
+    assert text.index("WARN") < text.index("PASS") < text.index("not looked at")
+    assert "With twice the data, 882 examples, it would change by +0.03 (0.00 to +0.06)" in text
+    assert "test begins on 2024-07-01" in text
+    card = DataCard.load(out)
+    bad = card.checks[0].model_copy(update={"outcome": "fail", "remedy": "export it again"})
+    card.model_copy(update={"checks": [*card.checks, bad]}).save(out)
+    assert "encoding: a release is refused till this is mended" in " ".join(page(out).text.split())
+
+
 def test_leaked_records_are_shown_before_anything_else_of_the_data(out: Path) -> None:
     save_data(out)
     DataCard.load(out).model_copy(update={"leaks": ["r12", "r13"]}).save(out)
@@ -234,7 +248,7 @@ def test_a_free_answer_task_has_no_matrix_and_still_a_page(out: Path) -> None:
     bare = {"confusion": {}, "reliability": [], "calibration": {}, "subgroups": {}}
     bare |= {"confidence": None, "fairness": None, "retention": [], "robustness": []}
     Evaluation.load(out).model_copy(update=bare).save(out)
-    assert len(page(out).pictures) == 3
+    assert len(page(out).pictures) == 4
 
 
 def test_what_was_measured_beside_the_test_is_told_in_words(out: Path) -> None:

@@ -7,6 +7,7 @@ have their hashes, the stage need not run again.
 
 from medtune.artifacts.data import (
     DEIDENTIFICATION,
+    RESTRICTED,
     Check,
     DataCard,
     Forecast,
@@ -68,6 +69,7 @@ from medtune.artifacts.kinds import (
 
 __all__ = [
     "DEIDENTIFICATION",
+    "RESTRICTED",
     "Arm",
     "Artifact",
     "Check",

@@ -30,6 +30,7 @@ Topic = Literal["integrity", "plausibility", "independence", "labels", "text", "
 
 
 DEIDENTIFICATION = "de-identification"
+RESTRICTED = "restricted licences"
 """Name of the check that says what identifiers were replaced."""
 
 

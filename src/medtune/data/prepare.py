@@ -4,6 +4,7 @@ Nothing is written before every check has passed. The same sources and settings 
 in `train.jsonl`, `validation.jsonl` and `test.jsonl`, on every machine.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,9 @@ from medtune.records import SPLITS, Application, Example, Split
 
 if TYPE_CHECKING:
     from medtune.llm import Renderer
+
+WORK = ".data-"
+"""Begins the name of the folder for temporary files, in the run's folder."""
 
 
 def prepare(
@@ -56,7 +60,9 @@ def prepare(
 
     paths, references = paths[: len(run.data.sources)], paths[len(run.data.sources) :]
     run.out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".data-", dir=run.out) as folder:
+    for left in run.out.glob(f"{WORK}*"):  # of a run that was killed: it holds records
+        shutil.rmtree(left)
+    with TemporaryDirectory(prefix=WORK, dir=run.out) as folder:
         cleaner = cleaner_for(run, app)
         gathered = gather(run, app, paths, renderer, Path(folder), cleaner)
         left_out = app.left_out(paths) if app.left_out else {}

@@ -22,6 +22,7 @@ from medtune.data.checks import (
 )
 from medtune.data.checks.forecast import forecast
 from medtune.data.checks.shares import SHOWN, Look, by_share
+from medtune.data.checks.shortcut import source_tells_label
 from medtune.data.gather import Entry, Gathered
 from medtune.data.keep import CONTAMINATED, Kept
 from medtune.data.overlap import Item, Overlap, find_overlaps
@@ -137,6 +138,7 @@ def _labels(material: Material) -> list[Check]:
     if offered:
         known = [e for e in material.survey.sample if e.split != "test"]
         found.append(labels.label_errors(known, offered))
+        found.append(source_tells_label(known))
     return found
 
 
@@ -161,10 +163,8 @@ def _people(material: Material) -> list[Check]:
 
 
 def _origin(material: Material) -> list[Check]:
-    found = [origin.licences(material.survey.licences)]
-    if _offered(material):
-        found.append(origin.source_tells_label(material.survey.sample))
-    return found
+    stated = material.survey.licences
+    return [origin.licences(stated), origin.restrictions(stated)]
 
 
 def _forecast(material: Material) -> Forecast | None:

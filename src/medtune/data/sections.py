@@ -218,10 +218,11 @@ def header(line: str) -> tuple[str, str]:
     """The section that a line begins, or "", and what follows the header on the line."""
     bare = NUMBERING.sub("", line.strip().lstrip("#*_= "))
     title, colon, rest = bare.partition(":")
-    known = BY_HEADER.get(_words(title)) if len(title) <= LONGEST else None
+    possible = len(title) <= LONGEST and title[:1].isalnum()
+    known = BY_HEADER.get(_words(title)) if possible else None
     if known and (colon or not rest):
         return known, rest.lstrip("*_ ").rstrip()
-    if colon and not rest.strip("*_ ") and len(title) <= LONGEST and CAPITALS.fullmatch(title):
+    if colon and not rest.strip("*_ ") and possible and CAPITALS.fullmatch(title):
         return OTHER, ""
     return "", ""
 

@@ -5,7 +5,8 @@ asked for identifiers to be replaced, it judges what was measured of that; it do
 identifiers itself, and makes no claim of conformity with any law.
 """
 
-from medtune.artifacts import DEIDENTIFICATION
+from medtune.artifacts import DEIDENTIFICATION, RESTRICTED
+from medtune.guards.data_quality import of_checks
 from medtune.guards.evidence import Evidence
 from medtune.records import Finding
 
@@ -41,7 +42,8 @@ def judge(evidence: Evidence) -> list[Finding]:
         )
     if _is_unstated(evidence.facts.not_for):
         findings.append(_missing("the forbidden use is not stated", "run.yaml", "set task.not_for"))
-    return findings + _identifiers(evidence)
+    restricted = [check for check in evidence.data.checks if check.name == RESTRICTED]
+    return findings + of_checks("compliance", restricted) + _identifiers(evidence)
 
 
 def _identifiers(evidence: Evidence) -> list[Finding]:

@@ -1,78 +1,63 @@
-"""Data quality: leaks between splits, conflicts, duplicates, dropped rows, too few groups.
+"""Data quality: what the checks of the data card found, and rows that were left out.
 
-Looks at the data card only. It does not know whether a target is medically right.
+The checks themselves are in `medtune.data.checks`; this guard says what they mean for a release: a
+check that fails blocks it, one that warns is told. What the checks say of people is for the guard
+of fairness, what they say of licences for that of compliance. It does not know whether a target is
+medically right.
 """
 
+from medtune.artifacts import Check
 from medtune.guards.evidence import Evidence
 from medtune.records import Finding, Severity
 
-CONFLICTS_SHARE = 0.05
 DROPPED_SHARE = 0.10
-FEWEST_GROUPS = 5
-"""A bootstrap over fewer groups says next to nothing. The three limits are our own choice."""
+"""Share of the rows of a source left out above which somebody must look. Our own choice."""
+ELSEWHERE = ("people", "origin")
+"""Topics of checks that other guards judge."""
+SEVERITY: dict[str, Severity] = {"fail": "block", "warn": "warn"}
+WHERE = "data.json"
 
 
 def judge(evidence: Evidence) -> list[Finding]:
     """Findings on the data card."""
+    checks = [one for one in evidence.data.checks if one.topic not in ELSEWHERE]
+    return [*_unchecked(checks), *of_checks("data_quality", checks), *_dropped(evidence)]
+
+
+def of_checks(guard: str, checks: list[Check]) -> list[Finding]:
+    """A finding for each check that fails or warns."""
     return [
-        *_leaks(evidence),
-        *_conflicts(evidence),
-        *_duplicates(evidence),
-        *_dropped(evidence),
-        *_splits(evidence),
-    ]
-
-
-def _finding(severity: Severity, what: str, evidence: str, remedy: str) -> Finding:
-    return Finding("data_quality", severity, what, "data.json", evidence, remedy)
-
-
-def _leaks(evidence: Evidence) -> list[Finding]:
-    leaks = evidence.data.leaks
-    if not leaks:
-        return []
-    first = ", ".join(leaks[:5])
-    return [
-        _finding(
-            "warn",
-            "records of a fixed validation or test were, nearly, in train too, and left train",
-            f"{len(leaks)} records (first: {first})",
-            "tell whoever publishes these splits; other results on them may have learnt from them",
+        Finding(
+            guard,
+            SEVERITY[check.outcome],
+            f"{check.name}: {'not fit' if check.outcome == 'fail' else 'a person must look'}",
+            WHERE,
+            check.found + (f" (first: {', '.join(check.ids[:5])})" if check.ids else ""),
+            check.remedy,
         )
+        for check in checks
+        if check.outcome in SEVERITY
     ]
 
 
-def _conflicts(evidence: Evidence) -> list[Finding]:
-    n_kept = sum(split.kept for split in evidence.data.splits.values())
-    n_conflicts = len(evidence.data.conflicts)
-    if n_conflicts <= CONFLICTS_SHARE * n_kept:
+def _unchecked(checks: list[Check]) -> list[Finding]:
+    if any(check.outcome != "not_run" for check in checks):
         return []
-    first = ", ".join(evidence.data.conflicts[:5])
     return [
-        _finding(
+        Finding(
+            "data_quality",
             "warn",
-            "the same input occurs with different targets",
-            f"{n_conflicts} of {n_kept} records (first: {first})",
-            "let a person decide which target is right, and mend or remove the others",
-        )
-    ]
-
-
-def _duplicates(evidence: Evidence) -> list[Finding]:
-    exact, near = evidence.data.exact_duplicates, evidence.data.near_duplicate_pairs
-    if not exact and not near:
-        return []
-    return [
-        _finding(
-            "note",
-            "duplicates",
-            f"{exact} exact duplicates were dropped; {near} pairs of near duplicates share a group",
-            "none needed; look for copied notes in the source if the number surprises you",
+            "nobody looked at the data",
+            WHERE,
+            "no check was run",
+            "run the data stage again",
+            unmeasured=True,
         )
     ]
 
 
 def _dropped(evidence: Evidence) -> list[Finding]:
+    """Sources of which many rows were left out, for any reason."""
     findings: list[Finding] = []
     for source, count in evidence.data.receipt.items():
         n_dropped = sum(count.dropped.values())
@@ -80,24 +65,13 @@ def _dropped(evidence: Evidence) -> list[Finding]:
             continue
         reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(count.dropped.items()))
         findings.append(
-            _finding(
+            Finding(
+                "data_quality",
                 "warn",
                 f"many rows of source {source!r} were left out",
+                WHERE,
                 f"{n_dropped} of {count.rows} rows ({reasons})",
                 "mend the rows, or state who the kept rows stand for",
             )
         )
     return findings
-
-
-def _splits(evidence: Evidence) -> list[Finding]:
-    return [
-        _finding(
-            "warn",
-            f"the {split} split is too small",
-            f"{n_groups} groups; fewer than {FEWEST_GROUPS} allow no useful interval",
-            "collect records of more patients, articles or sites",
-        )
-        for split, n_groups in evidence.data.groups.items()
-        if n_groups < FEWEST_GROUPS
-    ]

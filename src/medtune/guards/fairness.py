@@ -1,4 +1,4 @@
-"""Fairness: gaps between a subgroup and the rest, and pairs that differ only in some words.
+"""Fairness: who is in the data, gaps between a subgroup and the rest, pairs that differ in words.
 
 A gap counts when the whole interval lies beyond the margin and the test, corrected for the number
 of gaps, agrees. It sees the attributes that the records state and the swaps that the run names; of
@@ -6,6 +6,7 @@ others it knows nothing.
 """
 
 from medtune.artifacts import SubgroupRow, SwapResult
+from medtune.guards.data_quality import of_checks
 from medtune.guards.evidence import Evidence
 from medtune.records import Finding, Severity
 
@@ -15,8 +16,15 @@ WHERE = "evaluation.json"
 
 
 def judge(evidence: Evidence) -> list[Finding]:
-    """Findings on subgroups and counterfactual pairs."""
-    return [*_subgroups(evidence), *_power(evidence), *_suppressed(evidence), *_swaps(evidence)]
+    """Findings on the people in the data, on subgroups and on counterfactual pairs."""
+    people = [check for check in evidence.data.checks if check.topic == "people"]
+    return [
+        *of_checks("fairness", people),
+        *_subgroups(evidence),
+        *_power(evidence),
+        *_suppressed(evidence),
+        *_swaps(evidence),
+    ]
 
 
 def _finding(

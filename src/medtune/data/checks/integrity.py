@@ -9,14 +9,13 @@ from medtune.artifacts import Check
 from medtune.data.checks.shares import Look, by_share, not_run
 from medtune.records import Example
 
+HIGH = "\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
+"""What Windows-1252 and Latin-1 make of the second and later bytes of a UTF-8 character."""
 BROKEN = re.compile(
-    "\ufffd"
-    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"
-    "|[ÃÂ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œž]"
-    "|â€[\u0080-\u00bf™œž“”˜¦¢\"']?"
+    f"\ufffd|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|[ÃÂ][{HIGH}]|â[{HIGH}][{HIGH}]?|ðŸ"
 )
 """The replacement character, control characters, and UTF-8 that was once read as Windows-1252."""
-BROKEN_FAIL = 0.01
+BROKEN_FAIL = 0.10
 CUT_LENGTH = 200
 """Shorter texts end at the same length by chance."""
 CUT_RECORDS = 3

@@ -25,8 +25,8 @@ SILENT = re.compile(r"(?:[^l]|[^aeiouy]l)e$")
 
 
 def short_inputs(examples: Sequence[Example]) -> Check:
-    """Inputs with next to nothing in them, where inputs are usually long."""
-    words = {e.id: sum(len(text.split()) for text in e.fields.values()) for e in examples}
+    """Inputs with next to nothing in their longest field, where it is usually long."""
+    words = {e.id: max((len(t.split()) for t in e.fields.values()), default=0) for e in examples}
     if not words:
         return not_run("length", "text", "there is no record to look at")
     ordered = sorted(words.values())

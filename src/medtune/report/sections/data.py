@@ -18,6 +18,7 @@ from medtune.report.blocks import (
     Tokens,
 )
 from medtune.report.plots import data as plots
+from medtune.report.sections.checks import check_blocks
 
 MOST_LABELS, MOST_IDS = 15, 12
 
@@ -44,16 +45,17 @@ def _blocks(card: DataCard) -> list[Block]:
                 f"{words.count(len(card.leaks), 'record')} of validation or test "
                 f"{'was' if len(card.leaks) == 1 else 'were'} also in train as published, wholly "
                 "or nearly. Their twins were removed from train, so the scores below are not "
-                "touched by it; other results on these splits may be.",
+                f"touched by it; other results on these splits may be. ({_ids(card.leaks)})",
                 "unsure",
             )
         )
-    blocks += [_splits(splits, card.groups), _tokens(splits), _receipt(card.receipt)]
+    blocks += [_splits(splits, card.groups), *_divided(card), _tokens(splits)]
+    blocks.append(_receipt(card.receipt))
     if card.labels:
         blocks += [Heading("Labels"), _labels(card.labels)]
     if card.subgroups:
         blocks.append(_subgroups(card.subgroups))
-    blocks += [Heading("Problems looked for"), _problems(card)]
+    blocks += check_blocks(card.checks, card.forecast)
     if card.first_example:
         blocks += [Heading("The first training example, token by token"), _first(card)]
     return blocks
@@ -78,6 +80,13 @@ def _splits(splits: Mapping[str, TokenCount], groups: Mapping[str, int]) -> Tabl
         caption="A group (a patient, an article, a site) is never divided between splits. "
         "A token is a word or a piece of one; “learned from” counts those of the answers.",
     )
+
+
+def _divided(card: DataCard) -> list[Text]:
+    """How the splits were cut by time, and what was changed in train."""
+    told = [f"{words.plain(name)} begins on {day}" for name, day in card.cuts.items()]
+    by_time = [f"The splits are by time: {words.listed(told)}."] if told else []
+    return [Text(words.sentence(text)) for text in [*by_time, *card.remedies]]
 
 
 def _tokens(splits: Mapping[str, TokenCount]) -> Picture:
@@ -174,35 +183,6 @@ def _subgroups(subgroups: Mapping[str, Mapping[str, int]]) -> Table:
 def _ids(ids: Sequence[str]) -> str:
     more = len(ids) - MOST_IDS
     return ", ".join(ids[:MOST_IDS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _problems(card: DataCard) -> Table:
-    def row(what: str, n: int, outcome: str) -> tuple[Cell | str, ...]:
-        tone = "good" if n == 0 else "unsure"
-        return what, Cell(f"{n:,}", tone=tone), outcome if n else "nothing to do"
-
-    return Table(
-        head=("looked for", "found", "outcome"),
-        align="lrl",
-        rows=[
-            row(
-                "test or validation records that were also in train",
-                len(card.leaks),
-                f"their twins were removed from train: {_ids(card.leaks)}",
-            ),
-            row(
-                "same question with different answers",
-                len(card.conflicts),
-                f"an expert must look: {_ids(card.conflicts)}",
-            ),
-            row("exact duplicates", card.exact_duplicates, "left out"),
-            row(
-                "pairs of near duplicates",
-                card.near_duplicate_pairs,
-                "kept in one group, so that no pair spans two splits",
-            ),
-        ],
-    )
 
 
 def _first(card: DataCard) -> Tokens:
