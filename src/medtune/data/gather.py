@@ -128,6 +128,16 @@ def _with_source(example: Example, sections: Mapping[str, SourceSection]) -> Exa
     )
 
 
+def _refuse_half_characters(example: Example) -> None:
+    try:
+        json.dumps([dict(example.fields), example.target], ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{example.source}: record {example.id} holds half a character (a lone surrogate, such "
+            "as \\ud83d), which no text may; write the source again as UTF-8"
+        ) from None
+
+
 def measured(example: Example, app: Application, renderer: "Renderer") -> Size | str:
     """The length of an example as training will render it, or why it cannot be rendered."""
     try:
