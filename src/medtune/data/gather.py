@@ -99,8 +99,9 @@ def gather(
     def seen() -> Iterator[Example]:
         with progress("reading the records", 0, "records") as advance:
             for loaded in app.load(paths):
-                clean = cleaner.clean(loaded) if cleaner else loaded
-                example = _with_source(clean, sections)
+                sourced = _with_source(loaded, sections)
+                _refuse_half_characters(sourced)
+                example = cleaner.clean(sourced) if cleaner else sourced
                 size = measured(example, app, renderer)
                 if isinstance(size, str):
                     refused[example.id] = size

@@ -43,6 +43,16 @@ def replaced(old: bytes, new: bytes) -> Callable[[Path], Path]:
     return plant
 
 
+def rewritten(text: str) -> Callable[[Path], Path]:
+    """Write another text."""
+
+    def plant(path: Path) -> Path:
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return plant
+
+
 def _cut_short(path: Path) -> Path:
     path.write_bytes(path.read_bytes()[:-12])
     return path
@@ -80,7 +90,7 @@ FAULTS = (
     ),
     Fault(
         "a line that is no FHIR resource",
-        lambda path: path if path.write_text(FHIR + '\n{"id": 1}\n') else path,
+        rewritten(FHIR + '\n{"id": 1}\n'),
         written("export.ndjson", FHIR + "\n"),
         _refusal,
     ),
