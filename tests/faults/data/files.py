@@ -75,9 +75,7 @@ FAULTS = (
     Fault("a file cut off in its last record", _cut_short, JSONL, _refusal),
     Fault("a list cut off in its last record", _cut_short, LIST, _refusal),
     Fault("a Parquet file cut off", _cut_short, _parquet, _refusal),
-    Fault(
-        "an empty file", lambda path: path if path.write_text("") == 0 else path, JSONL, _refusal
-    ),
+    Fault("an empty file", rewritten(""), JSONL, _refusal),
     Fault("a number that JSON has not", replaced(b'"r3"', b"NaN"), JSONL, _refusal),
     Fault("a quote that is not closed", replaced(b'3",yes', b"3,yes"), CSV, _refusal),
     Fault("a row with one column more", replaced(b'3",yes', b'3",yes,no'), CSV, _refusal),

@@ -1,0 +1,147 @@
+"""Remedies for bias at the source: train drawn anew, and twins of the other gender."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_data import make_run, prepared, rows, saved
+
+from medtune.data import load_split
+from medtune.data.remedies import Member, times
+from medtune.data.twins import swapped, twin
+from medtune.errors import ConfigError
+from medtune.records import Example
+
+members = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from("yn")), min_size=20, max_size=200
+).filter(lambda parts: len({s for s, _ in parts}) == 2)
+
+
+def named(parts) -> list[Member]:
+    return [Member(f"r{n}", s, y) for n, (s, y) in enumerate(parts)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(members, st.integers(0, 3))
+def test_reweighing_makes_the_label_independent_of_the_attribute(parts, seed):
+    everyone = named(parts)
+    copies = times(everyone, "reweigh", "sex", seed)
+    n, values, labels = len(parts), Counter(s for s, _ in parts), Counter(y for _, y in parts)
+    drawn = Counter()
+    for m in everyone:
+        drawn[m.value, m.label] += copies[m.id]
+    for s, y in set(parts):
+        assert abs(drawn[s, y] - values[s] * labels[y] / n) <= 0.5
+    per_cell = {c: {copies[m.id] for m in everyone if (m.value, m.label) == c} for c in set(parts)}
+    assert all(max(found) - min(found) <= 1 for found in per_cell.values())
+
+
+@settings(max_examples=40, deadline=None)
+@given(members, st.randoms(use_true_random=False))
+def test_balancing_draws_each_value_as_often_whatever_the_order(parts, rng):
+    everyone = named(parts)
+    copies = times(everyone, "balance", "sex", 0)
+    drawn = Counter()
+    for m in everyone:
+        drawn[m.value] += copies[m.id]
+    assert abs(drawn["a"] - drawn["b"]) <= 1
+    shuffled = list(everyone)
+    rng.shuffle(shuffled)
+    assert times(shuffled, "balance", "sex", 0) == copies
+
+
+def test_a_record_without_the_attribute_stays_once_and_one_value_is_refused():
+    copies = times(
+        [*named([("a", "y")] * 3 + [("b", "n")]), Member("x", None, "y")], "balance", "sex", 0
+    )
+    assert copies["x"] == 1
+    with pytest.raises(ConfigError, match="data.remedy_by: 3 of 4 training records"):
+        times([*named([("a", "y")] * 3), Member("x", None, "y")], "balance", "sex", 0)
+
+
+def test_train_is_drawn_anew_and_the_held_splits_are_not(tmp_path, out):
+    path = saved(tmp_path, "notes.jsonl", rows(120))
+    prepared(make_run(out, [path]), [path])
+    before = {s: load_split(out, s) for s in ("train", "validation", "test")}
+    card = prepared(make_run(out, [path], remedy="balance", remedy_by="sex"), [path])
+    train = load_split(out, "train")
+    counts = Counter(e.subgroups["sex"] for e in train)
+    assert abs(counts["f"] - counts["m"]) <= 1
+    assert len({e.id for e in train}) == len(train) == card.splits["train"].kept
+    assert {e.id.split("~")[0] for e in train} <= {e.id for e in before["train"]}
+    assert [load_split(out, s) for s in ("validation", "test")] == [
+        before["validation"],
+        before["test"],
+    ]
+    assert "each value of sex is as frequent" in card.remedies[0]
+    assert sum(card.labels["train"].values()) == len(train)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        (
+            "He told her that her son, John, was ill.",
+            "She told him that his daughter, Linda, was ill.",
+        ),
+        ("The wife gave her to him.", "The husband gave him to her."),
+        ("HIS mother; Mr. Smith said it was his.", "HER father; Ms. Smith said it was hers."),
+        ("It hurts her.", "It hurts him."),
+        ("James and Mary saw James.", "Mary and James saw Mary."),
+        ("The heart rate is 72.", "The heart rate is 72."),
+    ],
+)
+def test_every_gendered_word_is_exchanged_and_names_stay_consistent(text, other):
+    assert swapped(text) == other
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["he", "she", "man", "women", "Mary", "John", "aunt", "pain", "is", "the", "sons"]
+        ),
+        max_size=12,
+    )
+)
+def test_the_twin_of_a_twin_is_the_text(words):
+    text = " ".join(words)
+    assert swapped(swapped(text)) == text
+
+
+def record(text: str) -> Example:
+    return Example("r1", "p1", {"note": text}, "yes", subgroups={"sex": "f", "site": "north"})
+
+
+def test_a_twin_has_its_own_id_the_group_and_the_other_attribute():
+    found = twin(record("She has a cough."))
+    assert found is not None
+    assert (found.id, found.group, found.target) == ("r1~twin", "p1", "yes")
+    assert found.fields == {"note": "He has a cough."}
+    assert found.subgroups == {"sex": "m", "site": "north"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The patient has a cough.",
+        "She is pregnant.",
+        "His prostate is large.",
+        "She had a mammogram.",
+    ],
+)
+def test_what_says_no_gender_or_is_about_one_sex_has_no_twin(text):
+    assert twin(record(text)) is None
+
+
+def test_twins_are_added_to_train_only_and_counted(tmp_path, out):
+    records = [{**r, "note": f"He says {r['note']}"} for r in rows(60)]
+    path = saved(tmp_path, "notes.jsonl", records)
+    card = prepared(make_run(out, [path], counterfactual="gender"), [path])
+    train = load_split(out, "train")
+    own = [e for e in train if not e.id.endswith("~twin")]
+    assert len(train) == 2 * len(own) == card.splits["train"].kept
+    assert all(e.fields["note"].startswith(("He says", "She says")) for e in train)
+    assert not any(e.id.endswith("~twin") for e in load_split(out, "test"))
+    assert card.remedies[0].startswith(f"{len(own)} twins of the other gender")
+    assert card.splits["train"].tokens == sum(len(e.fields["note"].split()) + 5 for e in train)
