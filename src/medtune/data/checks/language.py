@@ -22,49 +22,24 @@ LEAST_SHARE = 0.1
 """Share of the words that must be function words of the language."""
 MOST_CHARACTERS = 2_000
 
+_TABLE = """
+en: the of and to in is was with for that on as are at by this from or an be which were his her
+    she he has had have not been but it who what their no patient after
+es: el los las del en y que un una por su al es lo como más pero sus le ya este sí porque esta
+    entre cuando muy sobre también hasta hay donde quien fue se
+fr: le la les des du et en un une est que qui dans sur aux avec ce cette il elle pas ne sont
+    été se sa ses ou chez après mais était l d
+de: der das und den von zu mit sich des auf für ist im dem nicht ein eine als auch es werden
+    aus er dass sie nach wird bei einer sind noch wie einem über wurde
+it: il lo la gli le di del della dei delle e un una che con nel nella è sono si non al alla più
+    ha anche su questo questa dopo stato da dal
+pt: os da dos das em nas um uma que por para não é ao à mais sua seu pelo pela até também
+    quando muito já ou foi na de
+nl: de het een en van dat op te met voor niet zijn aan er om ook als bij naar maar nog wordt
+    werd uit hij zij dit deze hebben heeft geen
+"""
 WORDS: Mapping[str, frozenset[str]] = {
-    "en": frozenset(
-        """
-        the of and to in is was with for that on as are at by this from or an be which were
-        his her she he has had have not been but it who what their no patient after
-        """.split()
-    ),
-    "es": frozenset(
-        """
-        el los las del en y que un una por su al es lo como más pero sus le ya este sí porque
-        esta entre cuando muy sobre también hasta hay donde quien fue se
-        """.split()
-    ),
-    "fr": frozenset(
-        """
-        le la les des du et en un une est que qui dans sur aux avec ce cette il elle pas ne
-        sont été se sa ses ou chez après mais était l d
-        """.split()
-    ),
-    "de": frozenset(
-        """
-        der das und den von zu mit sich des auf für ist im dem nicht ein eine als auch es
-        werden aus er dass sie nach wird bei einer sind noch wie einem über wurde
-        """.split()
-    ),
-    "it": frozenset(
-        """
-        il lo la gli le di del della dei delle e un una che con nel nella è sono si non al
-        alla più ha anche su questo questa dopo stato da dal
-        """.split()
-    ),
-    "pt": frozenset(
-        """
-        os da dos das em nas um uma que por para não é ao à mais sua seu pelo pela até também
-        quando muito já ou foi na de
-        """.split()
-    ),
-    "nl": frozenset(
-        """
-        de het een en van dat op te met voor niet zijn aan er om ook als bij naar maar nog
-        wordt werd uit hij zij dit deze hebben heeft geen
-        """.split()
-    ),
+    entry[:2]: frozenset(entry[3:].split()) for entry in re.split(r"\n(?=\S)", _TABLE.strip())
 }
 """Without words that are English, too, such as "die", "no", "do" and "a": the commonest error is to
 take a line of symbols and single letters for another language."""
