@@ -9,11 +9,19 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from medtune.cli import cli
-from medtune.config import JudgeSection, Run, SourceSection, SwapSection, TaskSection
+from medtune.config import (
+    DeidentifySection,
+    JudgeSection,
+    Run,
+    SourceSection,
+    SwapSection,
+    TaskSection,
+)
 
 PAGE = Path(__file__).with_name("reference.md")
 NESTED: dict[str, type[BaseModel]] = {
     "data.sources[]": SourceSection,
+    "data.deidentify": DeidentifySection,
     "task": TaskSection,
     "evaluate.swaps[]": SwapSection,
     "evaluate.judge": JudgeSection,
