@@ -31,8 +31,13 @@ alt_id: HP:0000911
 is_a: HP:0000010 ! Seizure
 
 [Term]
-id: HP:0000020
+id: HP:0002153
 name: Hyperkalemia
+is_a: HP:0000118 ! Phenotypic abnormality
+
+[Term]
+id: HP:0002900
+name: Hypokalemia
 is_a: HP:0000118 ! Phenotypic abnormality
 
 [Term]
@@ -73,13 +78,13 @@ ROWS = (
     ("OMIM:1", "Alpha disease", "", "HP:0000021", "PMID:1", "8/10"),
     ("OMIM:1", "Alpha disease", "", "HP:0000022", "OMIM:1", "HP:0040283"),
     ("OMIM:1", "Alpha disease", "NOT", "HP:0000023", "OMIM:1", ""),
-    ("OMIM:2", "Beta disease", "", "HP:0000020", "OMIM:2", "90%"),
+    ("OMIM:2", "Beta disease", "", "HP:0002153", "OMIM:2", "90%"),
     ("OMIM:2", "Beta disease", "", "HP:0000022", "OMIM:2", ""),
     ("OMIM:2", "Beta disease", "", "HP:0000023", "OMIM:2", "HP:0040281"),
     ("OMIM:3", "Gamma disease", "", "HP:0000010", "OMIM:3", "HP:0040282"),
     ("OMIM:3", "Gamma disease", "", "HP:0000023", "OMIM:3", "HP:0040282"),
     ("OMIM:3", "Gamma disease", "", "HP:0000011", "PMID:7", "1/1"),
-    ("OMIM:3", "Gamma disease", "", "HP:0000020", "PMID:7", "1/1"),
+    ("OMIM:3", "Gamma disease", "", "HP:0002153", "PMID:7", "1/1"),
     ("OMIM:3", "Gamma disease", "", "HP:0000021", "PMID:7", "1/1"),
     ("OMIM:3", "Gamma disease", "", "HP:0000022", "PMID:7", "1/1"),
     ("ORPHA:9", "Orphanet's alpha", "", "HP:0000021", "ORPHA:9", "HP:0040281"),

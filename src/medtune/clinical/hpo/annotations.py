@@ -63,9 +63,9 @@ class Column(NamedTuple):
     chances: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Knowledge:
-    """Diseases by findings."""
+    """Diseases by findings. Equal to itself alone, so that what follows from it can be cached."""
 
     ontology: Ontology
     version: str

@@ -33,9 +33,9 @@ class Term(NamedTuple):
     """Of those, the words of a lay person."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ontology:
-    """All findings of one release."""
+    """All findings of one release. Equal to itself alone, so that an index of it can be cached."""
 
     version: str
     terms: Mapping[str, Term]

@@ -17,6 +17,7 @@ The second rule is simpler than LIRICAL's, and COINCIDENCE, LEAST_CHANCE and MOS
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +70,7 @@ class Differential:
     questions: tuple[Question, ...]
 
 
+@lru_cache(maxsize=1024)
 def chances(known: Knowledge, finding: str) -> np.ndarray:
     """The chance of a finding in every disease, [n_diseases], in (0, 1)."""
     common = known.background.get(finding, 0.0) or 0.5 / len(known.diseases)
@@ -81,7 +83,9 @@ def chances(known: Knowledge, finding: str) -> np.ndarray:
     if finding in known.implied:
         column = known.implied[finding]
         found[column.places] = np.maximum(found[column.places], column.chances)
-    return np.clip(found, LEAST_CHANCE, MOST_CHANCE)
+    found = np.clip(found, LEAST_CHANCE, MOST_CHANCE)
+    found.setflags(write=False)  # it is kept, and shared
+    return found
 
 
 def _background(known: Knowledge, finding: str) -> float:
