@@ -9,12 +9,22 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from medtune.cli import cli
-from medtune.config import JudgeSection, Run, SourceSection, SwapSection, TaskSection
+from medtune.config import (
+    DocumentSection,
+    EndpointSection,
+    JudgeSection,
+    Run,
+    SourceSection,
+    SwapSection,
+    TaskSection,
+)
 
 PAGE = Path(__file__).with_name("reference.md")
 NESTED: dict[str, type[BaseModel]] = {
     "data.sources[]": SourceSection,
     "task": TaskSection,
+    "decide.documents[]": DocumentSection,
+    "decide.endpoint": EndpointSection,
     "evaluate.swaps[]": SwapSection,
     "evaluate.judge": JudgeSection,
 }

@@ -5,7 +5,26 @@ A stage's artifact is written last, in one atomic step, so its presence says tha
 have their hashes, the stage need not run again.
 """
 
-from medtune.artifacts.data import Check, DataCard, Forecast, Outcome, TokenCount, Topic
+from medtune.artifacts.data import (
+    DEIDENTIFICATION,
+    Check,
+    DataCard,
+    Forecast,
+    Outcome,
+    TokenCount,
+    Topic,
+)
+from medtune.artifacts.decision import (
+    Arm,
+    Comparison,
+    Cost,
+    Curve,
+    CurveBand,
+    CurvePoint,
+    Decision,
+    Facts,
+    Recipe,
+)
 from medtune.artifacts.evaluation import (
     Confidence,
     Dated,
@@ -40,27 +59,31 @@ from medtune.artifacts.files import (
 )
 from medtune.artifacts.head import Artifact
 from medtune.artifacts.kinds import (
-    Arm,
-    Comparison,
-    Decision,
     DriftTest,
     Monitor,
+    Parity,
     Release,
     TuneRecord,
 )
 
 __all__ = [
+    "DEIDENTIFICATION",
     "Arm",
     "Artifact",
     "Check",
     "Comparison",
     "Confidence",
+    "Cost",
+    "Curve",
+    "CurveBand",
+    "CurvePoint",
     "DataCard",
     "Dated",
     "Decision",
     "Domain",
     "DriftTest",
     "Evaluation",
+    "Facts",
     "Fairness",
     "Forecast",
     "Judged",
@@ -68,7 +91,9 @@ __all__ = [
     "Memorisation",
     "Monitor",
     "Outcome",
+    "Parity",
     "Perturbed",
+    "Recipe",
     "Release",
     "Retained",
     "Selection",

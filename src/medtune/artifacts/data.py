@@ -29,6 +29,10 @@ to look at, or not enough; `found` says why."""
 Topic = Literal["integrity", "plausibility", "independence", "labels", "text", "people", "origin"]
 
 
+DEIDENTIFICATION = "de-identification"
+"""Name of the check that says what identifiers were replaced."""
+
+
 class Check(BaseModel):
     """What one look at the data found."""
 
@@ -47,7 +51,7 @@ class Check(BaseModel):
 
 
 class Forecast(BaseModel):
-    """How a cheap classical learner improves with more training data, and what twice would bring."""
+    """How a cheap classical learner gains from more training data, and what twice would bring."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     metric: str
@@ -61,6 +65,8 @@ class Forecast(BaseModel):
     """At the full size, on the fitted curve."""
     twice: Estimate
     """At twice the full size, extrapolated."""
+    gain: Estimate
+    """What twice would bring: `twice` minus `now`."""
     about: str
 
 

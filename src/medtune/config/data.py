@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from medtune.config.deidentify import DeidentifySection
 from medtune.config.section import Count, Fraction, Section
 from medtune.records import Split
 
@@ -43,6 +44,8 @@ class DataSection(Section):
     """Where the examples come from and how they are split."""
 
     sources: tuple[SourceSection, ...] = Field(min_length=1)
+    deidentify: DeidentifySection | None = None
+    """Replace identifiers in every record before anything else reads it; None leaves them."""
     split_by: Literal["group", "time"] = "group"
     """How the groups are divided: by a hash of their id, or by the date of their first record."""
     validation: Fraction = 0.15
@@ -89,6 +92,8 @@ class DataSection(Section):
         days = [day for day in (self.validation_from, self.test_from) if day is not None]
         if days and self.split_by != "time":
             raise ValueError("validation_from and test_from need split_by: time")
+        if self.deidentify and self.split_by == "time":
+            raise ValueError("split_by: time needs true dates, which deidentify does not keep")
         if days != sorted(days):
             raise ValueError("validation_from must not be later than test_from")
         if (self.remedy != "none") != (self.remedy_by is not None):

@@ -17,6 +17,7 @@ from medtune.data.duplicates import Numbering
 from medtune.data.readers import source_names
 from medtune.data.shingles import digest, input_text
 from medtune.data.wording import some
+from medtune.deid.example import Cleaner
 from medtune.errors import DataError
 from medtune.progress import progress
 from medtune.records import Application, Example, Split
@@ -70,7 +71,12 @@ class Gathered:
 
 
 def gather(
-    run: Run, app: Application, paths: Sequence[Path], renderer: "Renderer", folder: Path
+    run: Run,
+    app: Application,
+    paths: Sequence[Path],
+    renderer: "Renderer",
+    folder: Path,
+    cleaner: Cleaner | None,
 ) -> Gathered:
     """Read every record of the sources, with what the run file says of its source.
 
@@ -80,6 +86,7 @@ def gather(
         paths: The files of `run.data.sources`, in their order.
         renderer: Counts the tokens.
         folder: For the temporary files.
+        cleaner: Takes identifiers out of a record before anything else reads it, if there is one.
 
     Raises:
         DataError: A record cannot be used, an id comes twice, or a source with a `split` is empty.
@@ -92,8 +99,9 @@ def gather(
     def seen() -> Iterator[Example]:
         with progress("reading the records", 0, "records") as advance:
             for loaded in app.load(paths):
-                example = _with_source(loaded, sections)
-                size = _measured(example, app, renderer)
+                clean = cleaner.clean(loaded) if cleaner else loaded
+                example = _with_source(clean, sections)
+                size = measured(example, app, renderer)
                 if isinstance(size, str):
                     refused[example.id] = size
                     size = Size(0, 0)
@@ -120,8 +128,8 @@ def _with_source(example: Example, sections: Mapping[str, SourceSection]) -> Exa
     )
 
 
-def _measured(example: Example, app: Application, renderer: "Renderer") -> Size | str:
-    """The length as training will render it, or why it cannot be rendered."""
+def measured(example: Example, app: Application, renderer: "Renderer") -> Size | str:
+    """The length of an example as training will render it, or why it cannot be rendered."""
     try:
         rendered = renderer.training(app.prompt(example), app.reply(example))
     except DataError as error:

@@ -1,0 +1,1 @@
+"""Tables of names, places and words, and the program that makes them."""

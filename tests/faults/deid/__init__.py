@@ -1,0 +1,1 @@
+"""Identifiers planted in notes, tables and FHIR resources."""
