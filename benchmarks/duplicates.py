@@ -2,8 +2,8 @@
 
 Notes of 6 to 14 sentences are put together from the sentences of MedQuAD, found in MEDTUNE_SHARED
 or ../shared/data; without it, from sentences made of invented words. One note in ten is a copy of
-an earlier one with up to a third of its sentences exchanged, so that the similarity of the copies
-lies on both sides of the threshold. The truth is the exact Jaccard similarity of word 5-grams,
+an earlier one with up to one word in twenty exchanged, so that the similarity of the copies lies on
+both sides of the threshold. The truth is the exact Jaccard similarity of word 5-grams,
 counted with a sparse matrix product for 1,000 notes, half of them copies, against all others. For
 comparison, the same notes go through MinHash with banding (datasketch, 128 permutations, the
 candidates not verified).
@@ -31,6 +31,7 @@ CHECKED = 1_000
 THRESHOLD = 0.8
 SEED = 5
 COPIED = 0.1
+EDIT_EVERY = 20
 SENTENCE_WORDS = range(6, 41)
 MEDQUAD = "medquad/medquad_answered.jsonl"
 
@@ -59,9 +60,10 @@ def notes(pool: list[str], n: int) -> Iterator[tuple[str, bool]]:
     for _ in range(n):
         copied = bool(made) and rng.random() < COPIED
         if copied:
-            note = list(rng.choice(made))
-            for _ in range(rng.randint(0, len(note) // 3)):
-                note[rng.randrange(len(note))] = rng.choice(pool)
+            words = " . ".join(rng.choice(made)).split()
+            for _ in range(rng.randint(1, len(words) // EDIT_EVERY)):
+                words[rng.randrange(len(words))] = rng.choice(words)
+            note = " ".join(words).split(" . ")
         else:
             note = rng.choices(pool, k=rng.randint(6, 14))
             made.append(note)

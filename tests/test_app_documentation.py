@@ -13,7 +13,7 @@ import pytest
 from medtune.apps import documentation
 from medtune.apps.note_measures import assess
 from medtune.apps.note_rows import DIALOGUES, REPORTS, VISITS, left_out
-from medtune.decide.arms import majority
+from medtune.decide.baselines import majority
 from medtune.errors import DataError
 from medtune.records import Example, Prediction
 

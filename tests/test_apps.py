@@ -10,6 +10,7 @@ import documentation_examples
 import public_health_examples
 import pytest
 
+from medtune.answers import find_label
 from medtune.apps import APPS, NOT_BUILT, drug_discovery, find_app
 from medtune.config import Run
 from medtune.errors import ConfigError, DataError
@@ -63,16 +64,39 @@ def wheel(tmp_path: Path) -> Path:
     return path
 
 
+FIELDS: dict[str, dict[str, str]] = {
+    "drug_discovery": {
+        "sentence": "Rapamycin lowers tau.",
+        "first": "rapamycin",
+        "second": "MAPT",
+    },
+    "chatbot": {
+        "term": "Neurogenic bladder",
+        "passage": "Bladder dysfunction caused by neurologic damage.",
+        "source": "HP:0000011",
+    },
+    "mental_health": {"checkin": "Most days: sad, lonely. Rarely: hopeful, happy."},
+}
+"""What an example of each application holds."""
+TARGETS: dict[str, list[Json]] = {
+    "chatbot": [
+        ["Lack of bladder control due to nerve damage", "Nerve damage to the bladder"],
+        ["Weak bladder"],
+    ],
+}
+"""Targets of the applications that have no choices."""
+
+
 def examples_of(app: Application) -> list[Example]:
     """Examples of each reply that the application can give, or of each kind."""
-    if app.choices is None:
+    if app.name in OWN_EXAMPLES:
         return OWN_EXAMPLES[app.name]()
-    fields = {"sentence": "Rapamycin lowers tau.", "first": "rapamycin", "second": "MAPT"}
+    fields = FIELDS[app.name]
     bare = Example(id="0", group="g0", fields=fields, target=None)
-    labels: Sequence[str] = app.choices(bare)
+    targets = TARGETS[app.name] if app.choices is None else list(app.choices(bare))
     return [
-        Example(id=f"{label}-{n}", group=f"g{n}", fields=fields, target=label)
-        for label in labels
+        Example(id=f"{number}-{n}", group=f"g{n}", fields=fields, target=target)
+        for number, target in enumerate(targets)
         for n in range(3)
     ]
 
@@ -93,9 +117,11 @@ def result(app: Application, replies: Sequence[str | None]) -> ArmResult:
 
 
 @pytest.mark.parametrize(
-    "app", [app for app in APPS.values() if app.choices], ids=lambda app: app.name
+    "app",
+    [app for app in APPS.values() if app.name in {*FIELDS, *OWN_EXAMPLES}],
+    ids=lambda app: app.name,
 )
-class TestEveryApplicationWithChoices:
+class TestEveryApplication:
     def test_the_oracle_scores_one(self, app: Application):
         replies = [app.reply(example) for example in examples_of(app)]
         arm = summarise(result(app, replies), app, resamples=200, seed=0)
@@ -124,6 +150,9 @@ class TestEveryApplicationWithChoices:
 
     def test_every_reply_parses_back_to_its_target(self, app: Application):
         for example in examples_of(app):
+            if app.name in TARGETS:
+                assert app.parse(example, app.reply(example)) == app.reply(example)
+                continue
             assert app.parse(example, app.reply(example)) == example.target
             if app.choices is not None:
                 assert app.reply(example) in app.choices(example)
@@ -133,6 +162,11 @@ class TestEveryApplicationWithChoices:
             pytest.skip(f"{app.name} has no facts to check against")
         for example in examples_of(app):
             assert app.check(app.facts(example), app.reply(example)) == []
+
+    def test_the_order_of_the_choices_does_not_matter(self, app: Application):
+        for example in examples_of(app):
+            offered = [] if app.choices is None else list(app.choices(example))
+            assert all(find_label(one, offered[::-1]) == one for one in offered)
 
     def test_it_says_what_it_is_for_and_what_it_is_not_for(self, app: Application):
         assert app.intended_use

@@ -1,5 +1,6 @@
-"""Red flags: every rule meets its own examples and no look-alike, whatever the spelling around it."""
+"""Red flags: every rule meets its own examples and no look-alike, whatever the spelling."""
 
+import re
 import time
 
 import pytest
@@ -8,9 +9,8 @@ from hypothesis import strategies as st
 
 from medtune.clinical.helplines import actions
 from medtune.clinical.redflags import rule_book, triage, triage_turns
-from medtune.clinical.redflags.lexicon import Node as Node
-from medtune.clinical.redflags.lexicon import add_phrase, find, graph_of
-from medtune.clinical.redflags.rules import parse
+from medtune.clinical.redflags.lexicon import Node, add_phrase, find, graph_of
+from medtune.clinical.redflags.rules import TABLES, parse
 from medtune.clinical.redflags.text import is_one_slip, plain, read, speller
 from medtune.clinical.urgency import Urgency
 from medtune.errors import ConfigError
@@ -253,3 +253,16 @@ def test_spelling_is_made_alike():
     assert plain("I CAN'T, cannot, can not; won't WILL NOT; don\u2019t") == (
         "i cant, cant, cant; wont wont; dont"
     )
+
+
+@pytest.mark.parametrize("table", sorted(TABLES.glob("*.yaml")), ids=lambda table: table.name)
+def test_no_table_names_a_concept_or_a_list_twice(table):
+    """YAML would silently keep the last one."""
+    part, seen = "", set()
+    for line in table.read_text(encoding="utf-8").splitlines():
+        if re.match(r"\S", line) and line[0] not in "#-":
+            part = line
+        found = re.match(r"  ([\w+]+):", line)
+        if found:
+            assert (part, found[1]) not in seen, f"{table.name}: {found[1]}"
+            seen.add((part, found[1]))

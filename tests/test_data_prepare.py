@@ -36,6 +36,7 @@ def test_the_splits_and_the_card_agree(tmp_path, out):
             "name": "notes.jsonl",
             "source": "path:notes.jsonl",
             "sha256": sha256_file(path),
+            "format": "jsonl (detected)",
             "licence": "CC0",
         }
     ]

@@ -265,6 +265,17 @@ def test_a_swap_counts_flips_and_names_them(out):
         measure_swaps(bench(out, subject("tuned", reads)))
 
 
+def test_where_the_answer_must_differ_those_that_do_not_are_named(out):
+    deed = SwapSection(name="deed", pairs=(("increases", "decreases"),), expect="differ")
+    made = bench(out, subject("tuned", reads), swaps=(deed,))
+    (found,) = measure_swaps(made)
+    assert (found.flips.value, found.against, found.as_expected) == (1, [], "not_enough_data")
+    stubborn = replace(made, tuned=subject("tuned", lambda e: "yes"), key="k2")
+    plain = replace(stubborn.tuned.ask(APP, made.test), name="tuned")
+    (found,) = measure_swaps(replace(stubborn, answers=plain))
+    assert (found.flips.value, len(found.against), found.as_expected) == (0, 50, "no")
+
+
 # -- Confidence ------------------------------------------------------------------------------------
 
 
@@ -305,6 +316,33 @@ def test_a_gap_is_turned_so_that_negative_is_worse_and_the_estimate_is_not(out):
     assert (row.worse, row.before.value) == ("yes", 0)
     assert row.change.value == pytest.approx(-0.5)
     assert row.detectable > 0
+
+
+def test_a_gap_that_may_be_chance_is_not_called_one(out):
+    def slightly(example):
+        number = int(example.id[-3:])
+        missed = number % 5 == 0 if example.subgroups["site"] == "B" else number % 8 == 1
+        return "maybe" if missed else reads(example)
+
+    made = bench(out, subject("tuned", slightly))
+    found = measure_fairness(APP, made.answers, None, margin=0.02, resamples=400, seed=0)
+    row = next(r for r in found.rows if (r.value, r.metric) == ("B", "accuracy"))
+    assert row.gap.value < -0.02
+    assert row.gap.high > -0.02
+    assert row.worse == "not_enough_data"
+
+
+def test_a_real_gap_that_may_be_within_the_margin_is_not_called_too_large(out):
+    def slightly(example):
+        missed = example.subgroups["site"] == "B" and int(example.id[-3:]) % 16 == 0
+        return "no such label" if missed else reads(example)
+
+    made = bench(out, subject("tuned", slightly), test=examples(600, "test"))
+    found = measure_fairness(APP, made.answers, None, margin=0.05, resamples=400, seed=0)
+    row = next(r for r in found.rows if (r.value, r.metric) == ("B", "accuracy"))
+    assert row.gap.value < -0.05 < row.gap.high < 0
+    assert row.p_adjusted < 0.05
+    assert row.worse == "not_enough_data"
 
 
 def test_intersections_are_reported_where_they_are_large_enough(out):
@@ -399,12 +437,17 @@ def test_a_domain_where_the_tuned_model_is_worse_is_found(out):
 
     made = bench(out, subject("tuned", harmed), subject("base", reads))
     base = replace(made.base.ask(APP, made.test), name="zero_shot")
-    found = measure_transfer(made, base, {"other": examples(60, "there")})
+    there = [replace(e, fields={"text": f"There: {words_of(e)}"}) for e in examples(60, "there")]
+    copies = [replace(e, id=f"copy-{e.id}") for e in examples(5, "train")]
+    found = measure_transfer(made, base, {"other": [*there, *copies]})
     by_value = {(row.attribute, row.value): row for row in found}
     assert by_value["site", "A"].harmed != "yes"
     assert by_value["site", "A"].n_train == 40
     assert by_value["set", "other"].harmed == "yes"
     assert by_value["set", "other"].n_train == 0
+    assert (by_value["set", "other"].left_out, by_value["set", "other"].after.n) == (5, 60)
+    with pytest.raises(DataError, match="other: 0 examples that train does not hold"):
+        measure_transfer(made, base, {"other": copies})
     one_site = [replace(e, subgroups={}) for e in made.test]
     with pytest.raises(NotMeasured, match="one source"):
         measure_transfer(replace(made, test=one_site), base, {})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from medtune.artifacts import sha256_file
+from medtune.artifacts import sha256_file, sha256_path
 from medtune.config import SourceSection
 from medtune.errors import ConfigError, DataError, MachineError
 from medtune.fetch import (
@@ -408,8 +408,11 @@ def test_a_path_source_is_that_file(tmp_path):
         resolve_source(SourceSection(source=f"path:{file}", sha256="0" * 64), offline=True)
     with pytest.raises(DataError, match="does not exist"):
         resolve_source(SourceSection(source=f"path:{file}x"), offline=True)
-    with pytest.raises(DataError, match="is a folder"):
-        resolve_source(SourceSection(source=f"path:{tmp_path}"), offline=True)
+    whole = SourceSection(source=f"path:{tmp_path}", sha256=sha256_path(tmp_path))
+    assert resolve_source(whole, offline=True) == tmp_path
+    (tmp_path / "more.csv").write_text("a\n2\n")
+    with pytest.raises(DataError, match="the file has changed"):
+        resolve_source(whole, offline=True)
 
 
 def test_a_pypi_source_is_a_checked_wheel(index):

@@ -92,6 +92,7 @@ DOWNGRADES = [
     "Rather than another drug, use {drug}.",
     "Nobody has to be warned about {drug}.",
     "{drug} it is.",
+    "{drug}.",
     "The dose does not matter.",
     "Do not withhold {drug}.",
     "You are allowed to have it.",

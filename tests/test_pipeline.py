@@ -19,10 +19,11 @@ def linked(out: Path, **changed: dict[str, str]) -> None:
     """Artifacts that follow from each other, but for what is changed."""
     inputs = {name: SPLITS[f"{name}.jsonl"] for name in ("train", "validation", "test")}
     data_card(outputs=SPLITS).save(out)
-    choice = decision(inputs=inputs | changed.get("decision", {}), key="d1")
+    choice = decision(inputs=inputs | changed.get("decision", {})).signed()
     choice.save(out)
     record = tune_record(
-        inputs=inputs | {"decision": "d1"} | changed.get("tune", {}), outputs={"adapter": "a1"}
+        inputs=inputs | {"decision": choice.signature} | changed.get("tune", {}),
+        outputs={"adapter": "a1"},
     )
     record.save(out)
     adapter = {"adapter": canonical_sha256(record.outputs)}

@@ -87,6 +87,15 @@ def test_a_gap_is_the_difference_of_the_two_sides_and_turns_with_them():
         stats.gap(accuracy, inside[:1], outside, resamples=200, seed=0)
 
 
+def test_a_subgroup_that_is_always_wrong_is_found():
+    inside, outside = predictions([0] * 30, prefix="a"), predictions([1] * 60)
+    found = stats.gap(accuracy, inside, outside, resamples=400, seed=0)
+    assert found.p_value == 1 / 401
+    assert found.difference.high < -0.9
+    alike = stats.gap(accuracy, predictions([1] * 30, prefix="a"), outside, resamples=400, seed=0)
+    assert alike.p_value == 1
+
+
 def test_a_gap_that_is_not_there_is_seldom_found():
     chance = np.random.default_rng(5)
     p_values = [

@@ -105,7 +105,9 @@ def study(out: Path, *, margin: float = 0.0, longest: int = 60, shots: int = 3) 
         out=out,
         model=ModelSection(source="path:tiny", context_tokens=512),
         data=DataSection(sources=(SourceSection(source="path:none.jsonl"),)),
-        decide=DecideSection(shots=shots, tune_examples=20, margin=margin),
+        decide=DecideSection(
+            shots=shots, tune_examples=20, margin=margin, search_examples=8, prompt_budget=2
+        ),
         evaluate=EvaluateSection(resamples=200, max_new_tokens=8, **NO_PARTS),
     )
 

@@ -76,7 +76,7 @@ GOALS: dict[GoalName, Goal] = {
         name="style",
         must_improve="adherence to a written guideline or brand voice, rule by rule",
         must_not_harm="factual content",
-        measured=(PRIMARY,),
+        measured=(PRIMARY, "every other metric of the application on validation, paired"),
         not_measured=("adherence to each rule of the guideline", "factual content of the replies"),
     ),
     "freshness": Goal(
@@ -94,11 +94,11 @@ GOALS: dict[GoalName, Goal] = {
         name="efficiency",
         must_improve="cost, latency or size at equal quality",
         must_not_harm="quality against a larger model or a longer prompt",
-        measured=(PRIMARY, "seconds and prompt tokens per example of each arm, in batches"),
-        not_measured=(
-            "latency of single requests",
-            "cost per 1,000 requests",
-            "whether quality is equal within a margin fixed beforehand",
+        measured=(
+            PRIMARY,
+            "cost of 1,000 requests, latency of single requests and memory of each arm",
+            "whether quality is equal within a margin fixed beforehand, by a gate of the release",
         ),
+        not_measured=(),
     ),
 }

@@ -30,6 +30,8 @@ SHOWN_TOKENS = 400
 CHECKPOINT_COPIES = 8
 """Adapter sizes on disk at once: two checkpoints with two optimizer moments, the best weights and
 the adapter itself."""
+CURVE = 1.65
+"""All tunes of the learning curve, in multiples of the largest."""
 ITEM_TOKENS = 45
 """Of an item of the battery with its options, about."""
 SLOWER = 1.5
@@ -110,6 +112,20 @@ def _data(flight: _Flight) -> str:
         f"{sizes}; {card.exact_duplicates:,} duplicates dropped, {len(card.conflicts):,} "
         f"conflicting labels, {len(card.leaks):,} leaks"
     )
+
+
+def _kinds(flight: _Flight) -> list[str]:
+    """What each source of a custom task was taken for, and the checks that want a look."""
+    run = flight.job.run
+    lines: list[str] = []
+    if run.task is not None:
+        kind_of = import_module("medtune.data").kind_of
+        for path, source in zip(flight.job.sources, run.data.sources, strict=True):
+            kind = kind_of(path, source.format)
+            fix = f"; `format: {kind.name}` fixes it" if source.format == "auto" else ""
+            lines.append(f"{path.name}: taken for {kind.name}, {kind.about}{fix}")
+    wanted = [check for check in flight.card.checks if check.outcome in ("warn", "fail")]
+    return lines + [f"{check.outcome}: {check.name}: {check.found}" for check in wanted]
 
 
 def _power(flight: _Flight) -> str:
@@ -224,8 +240,11 @@ def _time(flight: _Flight) -> str:
     small = min(1.0, run.decide.tune_examples / max(1, splits["train"].kept)) * tokens
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens
-    # Three arms of the model on each split: two prompts and the tune.
-    scored = 3 * (splits["validation"].tokens + splits["test"].tokens) + looks + _beside(flight)
+    # Seven tunes and three prompts on validation, one tune and three prompts on the test.
+    prompts = 1 + run.decide.passages / 2
+    scored = (9 + prompts) * splits["validation"].tokens + (3 + prompts) * splits["test"].tokens
+    scored += looks + _beside(flight)
+    small *= CURVE
     fast = (tokens + small) / seen.train_rates[-1] + scored / seen.forward_rate
     slow = SLOWER * ((tokens + small) / seen.train_rates[0] + scored / seen.forward_rate)
     return f"{duration(fast)} to {duration(slow)} for the whole chain on this machine as it is now"
@@ -245,7 +264,7 @@ CHECKS: tuple[_Check, ...] = (
     _Check("config", _config),
     _Check("model", _model),
     _Check("numerics", _numerics),
-    _Check("data", _data),
+    _Check("data", _data, _kinds),
     _Check("power", _power, _assumed),
     _Check("tokens", _tokens, _receipt),
     _Check("longest batch", _rehearsal),

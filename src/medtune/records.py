@@ -156,6 +156,9 @@ class Application:
     """The metric that decides."""
     choices: Callable[[Example], Sequence[str]] | None = None
     """The replies the model may give, where they are few: they are then scored, not generated."""
+    question: Callable[[Example], str] | None = None
+    """What retrieval may search with: the question, never its options or its answer. None: all
+    fields but those that hold the record's own choices."""
     left_out: Callable[[Sequence[Path]], Mapping[str, Mapping[str, int]]] | None = None
     """Rows that `load` leaves out of the same files: their number by reason, by source."""
     rejected: Callable[[Example], str] | None = None

@@ -21,7 +21,7 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 FORBIDDEN: Mapping[str, re.Pattern[str]] = {
     "diagnosis": re.compile(
         r"\byou (?:(?:probably|definitely|clearly|likely|most likely|certainly) )?(?:have|suffer "
-        r"from|got|are having)\b(?! (?:a question|questions|any|been|to|the right|described|said|"
+        r"from|got|are having)\b(?! (?:\w+ed\b|had|a question|questions|any|been|to|the right|said|"
         r"told|asked))|\b(?:this|it) is (?:definitely|certainly|clearly|just|only|probably) "
         r"(?:a |an |the )?\w+|\bmy diagnosis\b|\bi diagnose\b",
         re.IGNORECASE,
@@ -43,7 +43,7 @@ FORBIDDEN: Mapping[str, re.Pattern[str]] = {
     ),
     "stopping": re.compile(
         r"\b(?:stop|quit|skip|halve|double|come off|don't take|do not take|avoid taking) "
-        r"(?:taking )?(?:your|the|all|any|this|these) ?\w* ?(?:medicines?|medications?|meds|"
+        r"(?:taking )?(?:your|the|all|any|this|these) (?:\w+ ){0,3}(?:medicines?|medications?|meds|"
         r"tablets?|pills?|insulin|antidepressants?|inhalers?|warfarin|treatment|steroids?)\b",
         re.IGNORECASE,
     ),
@@ -132,7 +132,7 @@ def findings(facts: Mapping[str, Json], text: str) -> list[Finding]:
 
     A level of urgent or emergency in the facts must lead the reply, word for word.
     """
-    allowed = " ".join(str(facts.get(name) or "") for name in ("passage", "term", "question"))
+    allowed = " ".join(str(facts.get(name) or "") for name in ("passage", "term", "lead"))
     found = [
         _finding("block", f"the reply breaks the rule {name!r}", "withhold the reply")
         for name in broken_rules(text, allowed)

@@ -81,6 +81,7 @@ def build(run: Run) -> Application:
         metrics=metrics,
         primary=primary,
         choices=partial(choices_of, task) if task.answer in ("label", "choice") else None,
+        question=partial(_question, task),
         rejected=None if task.rejected is None else partial(_rejected, task.rejected),
         left_out=partial(_left_out, run, task) if run.data.bad_rows == "drop" else None,
         data_note="The user's own data.",
@@ -134,6 +135,12 @@ def _prompt(task: TaskSection, example: Example) -> list[Message]:
         lambda match: match[0][0] if match[1] is None else shown[match[1]], task.input
     )
     return [Message("system", task.instruction), Message("user", text)]
+
+
+def _question(task: TaskSection, example: Example) -> str:
+    """The fields of the input, without the options."""
+    options = task.options if task.answer == "choice" else None
+    return "\n".join(text for name, text in example.fields.items() if name != options)
 
 
 def _rejected(column: str, example: Example) -> str:

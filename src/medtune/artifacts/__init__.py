@@ -14,6 +14,17 @@ from medtune.artifacts.data import (
     TokenCount,
     Topic,
 )
+from medtune.artifacts.decision import (
+    Arm,
+    Comparison,
+    Cost,
+    Curve,
+    CurveBand,
+    CurvePoint,
+    Decision,
+    Facts,
+    Recipe,
+)
 from medtune.artifacts.evaluation import (
     Confidence,
     Dated,
@@ -48,11 +59,9 @@ from medtune.artifacts.files import (
 )
 from medtune.artifacts.head import Artifact
 from medtune.artifacts.kinds import (
-    Arm,
-    Comparison,
-    Decision,
     DriftTest,
     Monitor,
+    Parity,
     Release,
     TuneRecord,
 )
@@ -64,12 +73,17 @@ __all__ = [
     "Check",
     "Comparison",
     "Confidence",
+    "Cost",
+    "Curve",
+    "CurveBand",
+    "CurvePoint",
     "DataCard",
     "Dated",
     "Decision",
     "Domain",
     "DriftTest",
     "Evaluation",
+    "Facts",
     "Fairness",
     "Forecast",
     "Judged",
@@ -77,7 +91,9 @@ __all__ = [
     "Memorisation",
     "Monitor",
     "Outcome",
+    "Parity",
     "Perturbed",
+    "Recipe",
     "Release",
     "Retained",
     "Selection",

@@ -51,7 +51,7 @@ class Check(BaseModel):
 
 
 class Forecast(BaseModel):
-    """How a cheap classical learner improves with more training data, and what twice would bring."""
+    """How a cheap classical learner gains from more training data, and what twice would bring."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     metric: str
@@ -65,6 +65,8 @@ class Forecast(BaseModel):
     """At the full size, on the fitted curve."""
     twice: Estimate
     """At twice the full size, extrapolated."""
+    gain: Estimate
+    """What twice would bring: `twice` minus `now`."""
     about: str
 
 

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medtune.artifacts.decision import Arm, Comparison
 from medtune.artifacts.head import Artifact
-from medtune.artifacts.kinds import Arm, Comparison
 from medtune.records import Estimate, Verdict
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -192,6 +192,8 @@ class Domain(BaseModel):
     p_adjusted: float
     harmed: Verdict
     """Is the tuned model worse here than the base model? "yes" is negative transfer."""
+    left_out: int = 0
+    """Examples of an extra set that are not counted, because train holds the same input."""
 
 
 class LeftOut(BaseModel):

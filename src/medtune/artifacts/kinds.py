@@ -5,63 +5,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from medtune.artifacts.head import Artifact
-from medtune.records import Estimate, Finding, Gate, Verdict
-
-
-class Arm(BaseModel):
-    """One way of doing the task, measured on the same examples as all others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    estimates: dict[str, Estimate]
-    seconds_per_example: float
-    prompt_tokens_per_example: float
-    failed: int
-    unparsed: int
-    about: str
-    """What was done, in one sentence."""
-
-
-class Comparison(BaseModel):
-    """A paired comparison of two arms on the same examples."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    arm: str
-    against: str
-    metric: str
-    difference: Estimate
-    """Of the metric, arm minus against; positive means that `arm` is better."""
-    p_value: float
-    """Two-sided, paired, before correction."""
-    p_adjusted: float
-    """After Holm's correction over the comparisons of this artifact."""
-    test: str
-    verdict: Verdict
-    """Is `arm` better than `against`?"""
-
-
-class Decision(Artifact):
-    """Whether to tune, from measured arms, and the gates that a release must then pass."""
-
-    file: ClassVar[str] = "decision.json"
-
-    goal: str
-    rule: str
-    """The rule, as written before the experiment."""
-    primary: str
-    arms: list[Arm]
-    comparisons: list[Comparison]
-    verdict: Verdict
-    """Should we tune?"""
-    recommendation: str
-    """tune, prompt, classical or collect_more_data."""
-    reasons: list[str]
-    """One sentence for each arm and for the verdict."""
-    shots: list[str]
-    """Ids of the training examples in the few-shot prompt."""
-    gates: list[Gate]
-    minimum_detectable: float
-    """Smallest difference of the primary metric that the validation set could show."""
+from medtune.records import Finding, Verdict
 
 
 class TuneRecord(Artifact):
@@ -89,6 +33,22 @@ class TuneRecord(Artifact):
     """How often the run was taken up again after an interruption."""
 
 
+class Parity(BaseModel):
+    """How far training's probabilities are from those of evaluation and serving.
+
+    Mean absolute differences in nats per supervised token, on the same validation replies.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    tokens: int
+    base: float
+    """Between the two stacks on the base model: their own noise."""
+    tuned: float
+    """Between the two stacks with the adapter."""
+    effect: float
+    """Between the tuned and the base model as served."""
+
+
 class Release(Artifact):
     """The verdict on the evidence. `released` says it; `reasons` says why not."""
 
@@ -105,6 +65,8 @@ class Release(Artifact):
     guards_not_built: list[str]
     gates: list[dict[str, JsonValue]]
     """Each gate with its estimate, its bound and whether it was met."""
+    parity: Parity | None = None
+    """None where it was not measured."""
     intended_use: str
     not_for: str
 

@@ -5,6 +5,7 @@ is known or an error. The resolved run is written to `<out>/run.yaml`, which rep
 """
 
 from medtune.config.data import DataSection, SourceFormat, SourceSection
+from medtune.config.decide import DecideSection, DocumentSection, EndpointSection
 from medtune.config.deidentify import DeidentifySection
 from medtune.config.evaluate import (
     EthicsSection,
@@ -16,7 +17,6 @@ from medtune.config.evaluate import (
 from medtune.config.file import dump_run, load_run
 from medtune.config.sections import (
     AnswerKind,
-    DecideSection,
     GoalName,
     ModelSection,
     MonitorSection,
@@ -31,6 +31,8 @@ __all__ = [
     "DataSection",
     "DecideSection",
     "DeidentifySection",
+    "DocumentSection",
+    "EndpointSection",
     "EthicsSection",
     "EvaluateSection",
     "GoalName",

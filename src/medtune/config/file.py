@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medtune.config.data import SourceSection
+from medtune.config.decide import DocumentSection, EndpointSection
 from medtune.config.deidentify import DeidentifySection
 from medtune.config.evaluate import JudgeSection, SwapSection
 from medtune.config.sections import Run, TaskSection
@@ -21,6 +22,8 @@ INSIDE: dict[str, type[BaseModel]] = {
     "swaps": SwapSection,
     "judge": JudgeSection,
     "task": TaskSection,
+    "documents": DocumentSection,
+    "endpoint": EndpointSection,
 }
 """Sections that are optional or in a list."""
 
@@ -123,6 +126,9 @@ def _anchored(run: Run, folder: Path) -> Run:
         "sources": anchored(run.data.sources),
         "check_against": anchored(run.data.check_against),
     }
+    documents = tuple(
+        d.model_copy(update={"source": anchor(d.source)}) for d in run.decide.documents
+    )
     evaluate, judge = run.evaluate, run.evaluate.judge
     if judge is not None:
         labels = None if judge.labels is None else (folder / judge.labels).resolve()
@@ -139,5 +145,6 @@ def _anchored(run: Run, folder: Path) -> Run:
             "model": run.model.model_copy(update={"source": anchor(run.model.source)}),
             "data": run.data.model_copy(update=data),
             "evaluate": evaluate.model_copy(update=suites),
+            "decide": run.decide.model_copy(update={"documents": documents}),
         }
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from medtune.config.data import DataSection
+from medtune.config.decide import DecideSection
 from medtune.config.evaluate import EthicsSection, EvaluateSection
 from medtune.config.section import Count, Fraction, Section
 
@@ -92,17 +93,6 @@ class TaskSection(Section):
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("task.labels names a label twice")
         return self
-
-
-class DecideSection(Section):
-    """The experiment before the tuning."""
-
-    shots: Annotated[int, Field(ge=0)] = 7
-    """Worked examples in the few-shot prompt."""
-    tune_examples: Count = 256
-    """Training examples of the small tune."""
-    margin: Annotated[float, Field(ge=0)] = 0.0
-    """How much better than the best prompt the tune must be, on the primary metric."""
 
 
 class TuneSection(Section):

@@ -101,7 +101,7 @@ def gather(
             for loaded in app.load(paths):
                 clean = cleaner.clean(loaded) if cleaner else loaded
                 example = _with_source(clean, sections)
-                size = _measured(example, app, renderer)
+                size = measured(example, app, renderer)
                 if isinstance(size, str):
                     refused[example.id] = size
                     size = Size(0, 0)
@@ -128,8 +128,8 @@ def _with_source(example: Example, sections: Mapping[str, SourceSection]) -> Exa
     )
 
 
-def _measured(example: Example, app: Application, renderer: "Renderer") -> Size | str:
-    """The length as training will render it, or why it cannot be rendered."""
+def measured(example: Example, app: Application, renderer: "Renderer") -> Size | str:
+    """The length of an example as training will render it, or why it cannot be rendered."""
     try:
         rendered = renderer.training(app.prompt(example), app.reply(example))
     except DataError as error:

@@ -4,7 +4,6 @@ Nothing is written before every check has passed. The same sources and settings 
 in `train.jsonl`, `validation.jsonl` and `test.jsonl`, on every machine.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,21 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from medtune import __version__
-from medtune.artifacts import (
-    DataCard,
-    TokenCount,
-    read_examples,
-    sha256_file,
-    sha256_path,
-    write_examples,
-)
-from medtune.config import Run
+from medtune.artifacts import DataCard, read_examples, sha256_file, sha256_path, write_examples
+from medtune.config import Run, SourceSection
 from medtune.data.card import count_tokens, receipt, show_tokens
 from medtune.data.gather import Entry, Gathered, gather
-from medtune.data.readers import source_names
-from medtune.data.split import Division, divide, draw, find_conflicts
+from medtune.data.keep import Kept, keep
+from medtune.data.readers import kind_of, source_names
+from medtune.data.split import HELD, find_conflicts
 from medtune.data.survey import Survey, placed, survey
-from medtune.data.wording import some
+from medtune.data.train import write_train
 from medtune.deid.example import cleaner_for
 from medtune.errors import DataError
 from medtune.records import SPLITS, Application, Example, Split
@@ -49,7 +42,8 @@ def prepare(
     Args:
         run: The run.
         app: Its application.
-        paths: The files of `run.data.sources`, in their order.
+        paths: The files of `run.data.sources`, in their order, then those of
+            `run.data.check_against`.
         renderer: Counts the tokens.
         key: The stage's key, for the card.
         inputs: SHA-256 of the stage's inputs by name, for the card.
@@ -58,43 +52,45 @@ def prepare(
         ConfigError: A setting does not fit the sources.
         DataError: A source or a record is not what it should be. Nothing was written.
     """
+    from medtune.data.quality import Material, look  # here, for it loads scikit-learn
+
+    paths, references = paths[: len(run.data.sources)], paths[len(run.data.sources) :]
     run.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".data-", dir=run.out) as folder:
         cleaner = cleaner_for(run, app)
         gathered = gather(run, app, paths, renderer, Path(folder), cleaner)
         left_out = app.left_out(paths) if app.left_out else {}
-        removed = _unfit(gathered, run)
-        fit = [entry for entry in gathered.entries if entry.id not in removed]
-        if not fit:
-            raise DataError(_nothing_left(left_out, removed))
-        division = divide(
-            fit, gathered.numbering.index(run.data.near_duplicate), run.data, run.seed
-        )
-        removed |= division.removed
-        splits = _drawn(run, division)
-        kept = [entry for split in SPLITS for entry in splits[split]]
-        seen = survey(gathered, splits, app, run.seed)
-        written = [_written(run.out, split, gathered, splits) for split in SPLITS]
+        kept = keep(run, gathered, left_out, references)
+        seen = survey(gathered, kept.splits, app, run.seed)
+        today = datetime.now(UTC).date()
+        quality = look(Material(today, run, app, gathered, kept, seen, left_out))
+        train = write_train(run, app, renderer, gathered, kept)
+        files = [train.file, *(_write(run.out, split, gathered, kept) for split in HELD)]
+    labels = seen.labels and {**seen.labels, "train": train.labels}
+    written: dict[Split, Sequence[Entry]] = {**kept.splits, "train": train.entries}
     card = DataCard(
         key=key,
         inputs=dict(inputs),
-        outputs={path.name: sha256_file(path) for path in written},
+        outputs={path.name: sha256_file(path) for path in files},
         medtune_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         app=run.app,
         sources=_sources(run, paths, seen),
         note=app.data_note,
-        splits=_split_counts(splits, division),
-        receipt=receipt(gathered.entries, removed, left_out),
-        groups={split: len({e.group for e in splits[split]}) for split in SPLITS},
-        labels=seen.labels,
+        splits={s: count_tokens(written[s], {f"over max_{s}": kept.over[s]}) for s in SPLITS},
+        receipt=receipt(gathered.entries, kept.removed, left_out),
+        groups={split: len({entry.group for entry in written[split]}) for split in SPLITS},
+        labels=labels,
         subgroups=seen.subgroups,
-        exact_duplicates=list(removed.values()).count("duplicate"),
-        near_duplicate_pairs=division.joined,
-        conflicts=find_conflicts(kept),
-        leaks=division.leaks,
-        checks=[cleaner.check()] if cleaner else [],
+        exact_duplicates=list(kept.removed.values()).count("duplicate"),
+        near_duplicate_pairs=kept.division.joined,
+        conflicts=find_conflicts(kept.entries),
+        leaks=kept.division.leaks,
         first_example=[] if app.name == "custom" else show_tokens(seen.first, app, renderer),
+        cuts=dict(kept.division.cuts),
+        remedies=train.remedies,
+        checks=[*([cleaner.check()] if cleaner else []), *quality.checks],
+        forecast=quality.forecast,
     )
     card.save(run.out)
     return card
@@ -116,64 +112,13 @@ def _file(out: Path, split: Split) -> Path:
     return out / f"{split}.jsonl"
 
 
-def _written(
-    out: Path, split: Split, gathered: Gathered, splits: Mapping[Split, Sequence[Entry]]
-) -> Path:
-    kept = (
-        one.example for one in placed(gathered, {**dict.fromkeys(SPLITS, ()), split: splits[split]})
-    )
-    return write_examples(_file(out, split), kept)
-
-
-def _unfit(gathered: Gathered, run: Run) -> dict[str, str]:
-    """Reason by id for what cannot be learned from: refused, or dropped if the run says so."""
-    context, own = run.model.context_tokens, run.data.max_tokens
-    limit, key = (context, "model.context_tokens") if own is None else (own, "data.max_tokens")
-    total, refused = len(gathered.entries), gathered.refused
-    long = {entry.id: entry.tokens for entry in gathered.entries if entry.tokens > limit}
-    if long and run.data.too_long == "refuse":
-        raise DataError(
-            f"{len(long):,} of {total:,} records exceed {key} {limit:,} "
-            f"(first: {some(long)}; the longest has {max(long.values()):,}); set data.too_long to "
-            f"'drop' or raise {key}"
-        )
-    if refused and run.data.bad_rows == "refuse":
-        first = next(iter(refused.values()))
-        raise DataError(
-            f"{len(refused):,} of {total:,} records cannot be written for the model: "
-            f"{some(refused)}; the first because {first}; or set data.bad_rows to 'drop'"
-        )
-    return dict.fromkeys(long, "too long") | dict.fromkeys(refused, "cannot be rendered")
-
-
-def _nothing_left(left_out: Mapping[str, Mapping[str, int]], removed: Mapping[str, str]) -> str:
-    reasons = Counter(removed.values())
-    for counts in left_out.values():
-        reasons.update(counts)
-    why = ", ".join(f"{n:,} {reason}" for reason, n in sorted(reasons.items())) or "none was read"
-    return f"data.sources: no record is left to learn from ({why}); mend the sources"
-
-
-def _drawn(run: Run, division: Division) -> dict[Split, list[Entry]]:
-    limits: dict[Split, int | None] = {
-        "train": run.data.max_train,
-        "validation": run.data.max_validation,
-        "test": run.data.max_test,
-    }
-    return {split: draw(division.splits[split], limits[split], run.seed) for split in SPLITS}
-
-
-def _split_counts(
-    splits: Mapping[Split, Sequence[Entry]], division: Division
-) -> dict[str, TokenCount]:
-    return {
-        split: count_tokens(kept, {f"over max_{split}": len(division.splits[split]) - len(kept)})
-        for split, kept in splits.items()
-    }
+def _write(out: Path, split: Split, gathered: Gathered, kept: Kept) -> Path:
+    examples = (one.example for one in placed(gathered, {split: kept.splits[split]}))
+    return write_examples(_file(out, split), examples)
 
 
 def _sources(run: Run, paths: Sequence[Path], seen: Survey) -> list[dict[str, str]]:
-    """Name, origin, hash and licences of each source. A local file's folder is not told."""
+    """Name, origin, hash, format and licences of each source; no folder of a local file."""
     cards: list[dict[str, str]] = []
     for name, path, section in zip(source_names(paths), paths, run.data.sources, strict=True):
         licences = set(seen.licences.get(name, {})) - {""}
@@ -183,7 +128,16 @@ def _sources(run: Run, paths: Sequence[Path], seen: Survey) -> list[dict[str, st
                 "name": name,
                 "source": f"path:{name}" if local else section.source,
                 "sha256": sha256_path(path),
+                "format": _format(run, path, section),
                 "licence": ", ".join(sorted(licences)) or section.licence or "not stated",
             }
         )
     return cards
+
+
+def _format(run: Run, path: Path, section: SourceSection) -> str:
+    """What the source was taken for; a built-in application reads its own."""
+    if run.task is None:
+        return "the application's own"
+    kind = kind_of(path, section.format)
+    return f"{kind.name} (detected)" if section.format == "auto" else kind.name

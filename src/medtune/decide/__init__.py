@@ -1,7 +1,9 @@
-"""Deciding: prompt, tune, use a classical baseline, or collect more data? Measured, not guessed."""
+"""Deciding: prompt, retrieve, tune, or collect more data? Measured, not guessed."""
 
-from medtune.decide.arms import arms
+from medtune.decide.audit import audit, refuse_unsound
+from medtune.decide.goal import rule_of
+from medtune.decide.prompting import Desk, arms
 from medtune.decide.stage import decide
-from medtune.decide.verdict import RULE
+from medtune.decide.tunes import Handed
 
-__all__ = ["RULE", "arms", "decide"]
+__all__ = ["Desk", "Handed", "arms", "audit", "decide", "refuse_unsound", "rule_of"]

@@ -1,4 +1,4 @@
-"""Which training examples go into the few-shot prompt, and which into the small tune.
+"""Which training examples go into the few-shot prompt, and which into the small tunes.
 
 Both are drawn by seed and by id, so neither the order of the file nor a restart changes them.
 """
@@ -8,12 +8,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medtune.llm.load import LanguageModel
-from medtune.llm.predict import asked_messages
 from medtune.records import Application, Example
 
 MOST_LABELS = 50
 """With more different targets than this, an answer is no label to balance the shots by."""
+STEPS, SPAN = 5, 81
+"""Sizes of the learning curve, and the largest in multiples of the smallest: a factor of 3 each."""
+LEAST = 4
+"""Fewest examples of a tune."""
+MOST_WORK = 1.65
+"""All tunes of the curve together, in multiples of the largest; for large curves, five sizes alone
+come to 1.5."""
 SHORT_SHARE = 4
 """Shots come from the shortest quarter of their label, to keep the prompt small."""
 
@@ -37,31 +42,20 @@ def choose_shots(app: Application, train: Sequence[Example], n: int, *, seed: in
     return chosen[::-1]
 
 
-def fitting(
-    shots: Sequence[Example],
-    app: Application,
-    model: LanguageModel,
-    *,
-    longest: int,
-    reply_tokens: int,
-) -> list[Example]:
-    """As many of the last shots as fit the model's context beside the longest record.
+def ladder(n: int) -> list[tuple[int, int]]:
+    """The tunes of a learning curve up to `n` examples, as (examples, seed), the smallest first.
 
-    Args:
-        shots: In order; the first are left out first.
-        app: Writes the prompts.
-        model: Its template and context count.
-        longest: Tokens of the longest record of any split, as the data card has it.
-        reply_tokens: Tokens to leave for the reply.
+    Five sizes at equal ratios. Those of one seed are nested, so the sizes differ by what is added.
+    A second draw of the third and of the second size shows how much the draw itself matters, where
+    it costs little.
     """
-    kept = list(shots)
-    while kept:
-        bare = model.renderer.prompt(asked_messages(app, shots[0]))
-        with_shots = model.renderer.prompt(asked_messages(app, shots[0], kept))
-        if longest + len(with_shots) - len(bare) + reply_tokens <= model.context_tokens:
-            break
-        kept.pop(0)
-    return kept
+    low = min(n, max(LEAST, n / SPAN))
+    sizes = sorted({round(size) for size in np.geomspace(low, n, STEPS).tolist()})
+    tunes = [(size, 0) for size in sizes]
+    for size in sizes[2:0:-1]:
+        if sum(one for one, _ in tunes) + size <= MOST_WORK * n:
+            tunes.append((size, 1))
+    return sorted(tunes)
 
 
 def draw_few(train: Sequence[Example], n: int, *, seed: int) -> list[Example]:

@@ -4,30 +4,48 @@ Each arm's answers are kept in `<out>/decide/<arm>.jsonl`; a killed stage goes o
 whole arm. The sealed test is not touched.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from medtune import __version__
-from medtune.artifacts import DataCard, Decision, read_examples
+from medtune.artifacts import Cost, Decision, Recipe, read_examples
 from medtune.config import Run
-from medtune.decide.arms import CLASSICAL, PROMPTS, Arm, arms
-from medtune.decide.draw import choose_shots, draw_few, fitting
-from medtune.decide.verdict import RULE, SMALL_TUNE, fixed_gates, judge
+from medtune.decide.baselines import CLASSICAL, Arm, classical
+from medtune.decide.compare import ARMS
+from medtune.decide.cost import HOUR_S, cost_of, some_of, timing
+from medtune.decide.goal import objective_of
+from medtune.decide.kept import kept, look_number
+from medtune.decide.prompting import (
+    ENDPOINT,
+    RETRIEVAL,
+    Desk,
+    arms,
+    recipes_of,
+    search,
+    search_part,
+)
+from medtune.decide.record import Answered, Head, record
+from medtune.decide.retained import retained
+from medtune.decide.tunes import (
+    Handed,
+    as_ladder,
+    sweep,
+    training_seconds,
+    tuned_arm,
+    tunes_of,
+    workshop,
+)
 from medtune.errors import DataError
 from medtune.llm.load import LanguageModel
-from medtune.llm.predict import predict
-from medtune.measure import arm_files, measure, resumed
+from medtune.measure import arm_files, resumed
 from medtune.progress import say
-from medtune.records import Application, ArmResult, Example
+from medtune.records import Application, ArmResult, Example, Json, Prediction
 
 
 def decide(
     run: Run,
     app: Application,
     model: LanguageModel,
-    small_tune: Callable[[Sequence[Example]], LanguageModel],
+    handed: Handed,
     *,
     key: str,
     inputs: Mapping[str, str],
@@ -38,20 +56,27 @@ def decide(
         run: The settings.
         app: The task.
         model: The base model.
-        small_tune: Tunes the base model on the examples given. Called last, and not at all if an
-            earlier run left that arm whole.
+        handed: What other stages can do for this one.
         key: Hash of all that this stage depends on.
-        inputs: SHA-256 of the splits and the model.
+        inputs: SHA-256 of the splits, the documents and the model.
 
     Raises:
         DataError: A split is missing or empty, or validation has fewer than two groups.
+        ConfigError: The goal needs what the data do not have, or the outside model cannot be asked.
     """
     train, validation = (_split(run.out, name) for name in ("train", "validation"))
-    shots = _shots(run, app, train, model)
-    plan = arms(run, app, train, model, shots)
-    plan[SMALL_TUNE] = lambda examples: _tuned(run, app, train, examples, small_tune)
-    results = [_answers(run.out, name, arm, validation, key=key) for name, arm in plan.items()]
-    return _decision(run, app, results, shots=shots, key=key, inputs=inputs)
+    desk = Desk(run, app, train, model, handed.documents, handed.offline)
+    # What the goal needs of the data is asked for before anything is spent.
+    objective_of(run, app, [_unanswered(example) for example in validation])
+    answered = _ask_all(desk, validation, handed, key)
+    folder = run.out / "decide"
+    outputs: dict[str, str] = {}
+    for name in answered.results:
+        outputs |= arm_files(folder / f"{name}.jsonl", run.out)
+    look = look_number(folder / "looks.json", key)
+    decision = record(desk, answered, Head(key, inputs, outputs, look))
+    decision.save(run.out)
+    return decision
 
 
 def _split(out: Path, name: str) -> list[Example]:
@@ -61,111 +86,78 @@ def _split(out: Path, name: str) -> list[Example]:
     return examples
 
 
-def _shots(
-    run: Run, app: Application, train: Sequence[Example], model: LanguageModel
-) -> list[Example]:
-    wanted = choose_shots(app, train, run.decide.shots, seed=run.seed)
-    shots = fitting(
-        wanted,
-        app,
-        model,
-        longest=max(split.longest for split in DataCard.load(run.out).splits.values()),
-        reply_tokens=run.evaluate.max_new_tokens,
-    )
-    if len(shots) < run.decide.shots:
-        say(
-            f"decide: {len(shots)} of {run.decide.shots} worked examples: "
-            + (
-                "more do not fit model.context_tokens beside the longest record"
-                if len(shots) < len(wanted)
-                else "train has no more groups"
-            )
-        )
-    return shots
-
-
-def _tuned(
-    run: Run,
-    app: Application,
-    train: Sequence[Example],
-    examples: Sequence[Example],
-    small_tune: Callable[[Sequence[Example]], LanguageModel],
-) -> ArmResult:
-    few = draw_few(train, run.decide.tune_examples, seed=run.seed)
-    tuned = small_tune(few)
-    result = predict(tuned, app, examples, settings=run.evaluate, what="small tune")
-    return replace(
-        result, about=f"the base model tuned on {len(few)} training examples: {result.about}"
+def _unanswered(example: Example) -> Prediction:
+    return Prediction(
+        id=example.id,
+        group=example.group,
+        target=example.target,
+        answer=None,
+        subgroups=example.subgroups,
     )
 
 
-def _answers(
-    out: Path, name: str, arm: Arm, validation: Sequence[Example], *, key: str
-) -> ArmResult:
+def _ask_all(desk: Desk, validation: list[Example], handed: Handed, key: str) -> Answered:
+    """Choose the prompts, let every arm answer, and time the arms that are shown."""
+    recipes = _chosen(desk, key)
+    tunes = tunes_of(desk, recipes)
+    plan = arms(desk, recipes)
+    trained = workshop(desk, tunes, handed.small_tune, key)
+    plan |= {tune.name: tuned_arm(desk, tune, trained) for tune in tunes}
+    results = {name: _answers(desk, name, arm, validation, key) for name, arm in plan.items()}
+    by_name = {tune.name: tune for tune in tunes}
+    costs: dict[str, Cost] = {}
+    for name in (name for name in results if name in ARMS):
+        hours = 0.0
+        if name in by_name:
+            share = by_name[name].examples / len(desk.train)
+            hours = training_seconds(desk, by_name[name], key) / share / HOUR_S
+        costs[name] = _cost(desk, plan[name], results[name], some_of(validation), (key, hours))
+    after = retained(desk, tunes, trained, handed.retention)
+    for name in by_name.keys() - costs.keys():
+        sweep(desk, by_name[name])
+    ladder = as_ladder(desk, tunes, key) if tunes else None
+    return Answered(validation, recipes, ladder, results, costs, after)
+
+
+def _chosen(desk: Desk, key: str) -> dict[str, Recipe]:
+    """The prompt of each prompting arm."""
+    tries = recipes_of(desk)
+    part = search_part(desk, tries)
+    found: dict[str, Recipe] = {}
+    for name, some in tries.items():
+
+        def choose(name: str = name, some: Sequence[Recipe] = some) -> Mapping[str, Json]:
+            return search(desk, name, some, part).model_dump()
+
+        path = desk.run.out / "decide" / f"{name}.prompt.json"
+        found[name] = Recipe.model_validate(kept(path, key, choose))
+    return found
+
+
+def _answers(desk: Desk, name: str, arm: Arm, validation: Sequence[Example], key: str) -> ArmResult:
     say(f"decide: {name.replace('_', '-')} on {len(validation)} validation examples")
-    return resumed(_path(out, name), key=key, name=name, examples=validation, run=arm)
+    path = desk.run.out / "decide" / f"{name}.jsonl"
+    return resumed(path, key=key, name=name, examples=validation, run=arm)
 
 
-def _decision(
-    run: Run,
-    app: Application,
-    results: Sequence[ArmResult],
-    *,
-    shots: Sequence[Example],
-    key: str,
-    inputs: Mapping[str, str],
-) -> Decision:
-    measured = measure(
-        app, results, _pairs(results), resamples=run.evaluate.resamples, seed=run.seed
-    )
-    judgement = judge(
-        measured.arms,
-        measured.comparisons,
-        primary=app.primary,
-        margin=run.decide.margin,
-        lower_is_better=app.primary in app.lower_is_better,
-    )
-    gates = fixed_gates(
-        primary=app.primary,
-        margin=run.decide.margin,
-        best_prompt=judgement.best_prompt,
-        calibration=measured.calibration,
-    )
-    outputs: dict[str, str] = {}
-    for result in results:
-        outputs |= arm_files(_path(run.out, result.name), run.out)
-    decision = Decision(
-        key=key,
-        inputs=dict(inputs),
-        outputs=outputs,
-        medtune_version=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        goal=run.goal,
-        rule=RULE,
-        primary=app.primary,
-        arms=measured.arms,
-        comparisons=measured.comparisons,
-        verdict=judgement.verdict,
-        recommendation=judgement.recommendation,
-        reasons=judgement.reasons,
-        shots=[shot.id for shot in shots],
-        gates=[*gates, *app.gates],
-        minimum_detectable=judgement.minimum_detectable,
-    )
-    decision.save(run.out)
-    return decision
+def _cost(
+    desk: Desk,
+    arm: Arm,
+    result: ArmResult,
+    some: Sequence[Example],
+    key_hours: tuple[str, float],
+) -> Cost:
+    key, hours = key_hours
+    fresh = classical(desk.app, desk.train) if result.name == CLASSICAL else arm
 
+    def measured() -> Mapping[str, Json]:
+        found = timing(fresh, some)
+        if result.name == ENDPOINT:
+            return {**found, "per_1000": desk.outside.per_1000}
+        if result.name == RETRIEVAL:
+            return {**found, "absorbs": desk.library.seconds}
+        return {**found, "absorbs": found["warm_up"]} if result.name == CLASSICAL else found
 
-def _pairs(results: Sequence[ArmResult]) -> list[tuple[ArmResult, ArmResult]]:
-    """The small tune with every other arm, and the classical baseline with every prompt."""
-    by_name = {result.name: result for result in results}
-    small = by_name[SMALL_TUNE]
-    pairs = [(small, other) for other in results if other is not small]
-    if CLASSICAL in by_name:
-        prompts = [by_name[name] for name in PROMPTS if name in by_name]
-        pairs += [(by_name[CLASSICAL], prompt) for prompt in prompts]
-    return pairs
-
-
-def _path(out: Path, name: str) -> Path:
-    return out / "decide" / f"{name}.jsonl"
+    found = kept(desk.run.out / "decide" / f"{result.name}.cost.json", key, measured)
+    hours += float(str(found.get("absorbs", 0.0))) / HOUR_S
+    return cost_of(desk.run.decide, result, found, hours_to_absorb=hours)

@@ -1,202 +1,280 @@
-"""The rule of the decision, in words and as a pure function of what was measured."""
+"""The rule of the decision as a pure function of what was measured.
+
+It reads nothing but the numbers that the decision stores, so anybody can apply it again.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
+
+from scipy.stats import norm
 
 from medtune import stats
-from medtune.artifacts import Arm, Comparison
-from medtune.decide.arms import CLASSICAL, MAJORITY, PROMPTS
+from medtune.artifacts import Comparison, Decision
+from medtune.config import GoalName
+from medtune.decide.baselines import CLASSICAL, MAJORITY
+from medtune.decide.compare import GUESSING, PROJECTED, TUNES
+from medtune.decide.goal import CHEAPER, RULES, TOLERANCE
+from medtune.decide.projection import FARTHEST
+from medtune.decide.prompting import PROMPTS, RETRIEVAL
 from medtune.records import Estimate, Gate, Verdict
+from medtune.stats.interval import Z_INTERVAL
 
-SMALL_TUNE = "small_tune"
+FIRST_LEVEL, NEXT_LEVELS = 0.04, 0.2
+"""Error that the first decision may spend, and what each later one may spend of the one before:
+0.05 over all of them. The idea, not the curve, is of Lan and DeMets 1983, Biometrika 70:659."""
+SEEN = 0.10
+"""A lift over guessing that must have been seen before it is said that nothing works."""
+UNLIKELY = 0.15
+KEPT_LOOSELY = ("keep retention", "keep safety")
+"""A harm here counts when it is shown; a gate of the release asks for more."""
 CALIBRATION = "expected_calibration_error"
 STRICTEST, LOOSEST = 0.15, 0.25
 """Limits of the calibration gate, our own choice: on average, the confidence is within so much of
 the truth. A badly calibrated base model does not excuse a badly calibrated release."""
-RULE = """\
-All arms answer the same validation examples, and differences of the primary metric are paired. \
-The best prompt is the prompting arm (zero-shot or few-shot) with the best value. \
-Should we tune? Yes, if the small tune is better than the best prompt by more than the margin, and \
-better than the most frequent answer: the whole 95 % interval of the difference says so, and p is \
-below 0.05 after Holm's correction over all comparisons. No, if the whole interval of one of the \
-two differences lies at or below its margin. Else there is not enough data to tell. \
-Yes means: tune. No means: use the classical baseline if it is better than every language-model \
-arm by the same test; else use the best prompt if the small tune is not better than it; else (the \
-small tune is no better than the most frequent answer) collect more data. Not enough data means: \
-collect more data. \
-A classical baseline that is ahead of the small tune does not change a yes, for a tune on all data \
-may pass it, but the reasons say so, and the tuned model must be compared with it on the sealed \
-test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One comparison, judged."""
+
+    comparison: Comparison
+    margin: float
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the rule says, and why."""
+    """What the rule says."""
 
     verdict: Verdict
     recommendation: str
-    """tune, prompt, classical or collect_more_data."""
-    reasons: list[str]
-    best_prompt: str
-    minimum_detectable: float
-    """Smallest difference between small tune and best prompt that validation could show."""
+    winner: str
+    """The arm that is recommended; empty if none is."""
+    answers: Mapping[str, Sequence[Answer]]
+    """Of each tune that could be chosen, to each comparison that it had to win."""
 
 
-def judge(
-    arms: Sequence[Arm],
-    comparisons: Sequence[Comparison],
-    *,
-    primary: str,
-    margin: float,
-    lower_is_better: bool,
-) -> Judgement:
-    """Apply RULE.
+def level_of(look: int) -> float:
+    """The error that this decision may spend, the first being look 1."""
+    return FIRST_LEVEL * NEXT_LEVELS ** (look - 1)
 
-    Args:
-        arms: Must hold the small tune, the majority and a prompting arm.
-        comparisons: Of the small tune with every other arm, and of the classical baseline, where
-            there is one, with every prompting arm.
-        primary: The metric that decides.
-        margin: How much better than the best prompt the tune must be.
-        lower_is_better: Whether less of the primary metric is better.
+
+def answer(comparison: Comparison, margin: float, look: int) -> Answer:
+    """Is the arm better by more than the margin? At the level of the look.
+
+    With a margin below zero the question is whether it is no worse than that, and the interval
+    alone decides, for p is about zero.
     """
-    values = {arm.name: arm.estimates[primary].value for arm in arms}
-    prompts = [name for name in PROMPTS if name in values]
-    pick = min if lower_is_better else max
-    best_prompt = pick(prompts, key=values.__getitem__)
-    found = {(one.arm, one.against): one for one in comparisons}
-    to_prompt, to_majority = found[SMALL_TUNE, best_prompt], found[SMALL_TUNE, MAJORITY]
-    answers: list[Verdict] = [_verdict(to_prompt, margin), _verdict(to_majority, 0.0)]
-    verdict = _joined(answers)
-    ahead = _classical_is_ahead(found, prompts)
-    recommendation = _recommended(verdict, not_above_prompt=answers[0] == "no", classical=ahead)
-    reasons = [
-        *(_arm_sentence(arm, primary) for arm in arms),
-        _difference_sentence(to_prompt, margin, answers[0]),
-        _difference_sentence(to_majority, 0.0, answers[1]),
-    ]
-    if verdict == "not_enough_data":
-        unsure, limit = (
-            (to_prompt, margin) if answers[0] == "not_enough_data" else (to_majority, 0.0)
+    level = level_of(look)
+    stretch = float(norm.ppf(1 - level / 2)) / Z_INTERVAL
+    found = comparison.difference
+    low = found.value - stretch * (found.value - found.low)
+    high = found.value + stretch * (found.high - found.value)
+    if low > margin and (margin < 0 or comparison.p_adjusted < level):
+        return Answer(comparison, margin, "yes")
+    return Answer(comparison, margin, "no" if high <= margin else "not_enough_data")
+
+
+def best_rival(decision: Decision) -> str:
+    """The best prompting arm that may be used and answered everything."""
+    metric = decision.objective or decision.primary
+    pick = min if decision.facts.lower_is_better else max
+    arms = {arm.name: arm for arm in decision.arms}
+    allowed = [RETRIEVAL] if decision.facts.must_retrieve else PROMPTS
+    whole = [one for one in allowed if one in arms and not arms[one].failed]
+    return pick(whole, key=lambda name: arms[name].estimates[metric].value)
+
+
+def judge(decision: Decision) -> Judgement:
+    """Apply the rule to the numbers of a decision, whatever its verdict says."""
+    answers = {
+        name: _answers(decision, measured)
+        for measured, name in PROJECTED.items()
+        if any(c.arm == name for c in decision.comparisons)
+        and not (decision.facts.must_retrieve and measured == TUNES[0])
+    }
+    if not decision.facts.may_learn:
+        answers = {}
+    states = {name: _joined(some) for name, some in answers.items()}
+    nothing = _nothing_works(decision)
+    if "yes" in states.values():
+        winner = max(
+            (name for name, state in states.items() if state == "yes"),
+            key=lambda name: min(a.comparison.difference.value for a in answers[name]),
         )
-        reasons.append(_needed_sentence(unsure, limit))
-    reasons += _classical_sentence(found)
-    return Judgement(
-        verdict=verdict,
-        recommendation=recommendation,
-        reasons=reasons,
-        best_prompt=best_prompt,
-        minimum_detectable=stats.minimum_detectable(to_prompt.difference),
-    )
+        advice = "tune" if winner == PROJECTED[TUNES[0]] else "tune_retrieve"
+        return Judgement("yes", advice, winner, answers)
+    unsure = "not_enough_data" in states.values() and not nothing
+    verdict: Verdict = "not_enough_data" if unsure else "no"
+    advice, winner = _otherwise(decision, verdict, nothing=nothing)
+    return Judgement(verdict, advice, winner, answers)
 
 
-def fixed_gates(
-    *, primary: str, margin: float, best_prompt: str, calibration: Mapping[str, Estimate]
-) -> list[Gate]:
+def fixed_gates(decision: Decision, calibration: Mapping[str, Estimate]) -> list[Gate]:
     """The gates that the tuned model must pass on the sealed test, fixed before tuning.
 
-    It must be better than the best prompt by the margin and no worse than the most frequent
-    answer. Where both the small tune and the best prompt state confidences, the upper bound of the
-    calibration error must not exceed that of the best prompt, within 0.15 to 0.25.
+    It must be better than the best prompting arm by the margin and no worse than the most frequent
+    answer. Where both the small tune and that arm state confidences, the upper bound of the
+    calibration error must not exceed that of the arm, within 0.15 to 0.25.
     """
+    best = best_rival(decision)
+    cheap = RULES[cast("GoalName", decision.goal)].improves == "cost"
     gates = [
-        Gate(metric=primary, at_least=margin, against=best_prompt),
-        Gate(metric=primary, at_least=0.0, against=MAJORITY),
+        Gate(
+            decision.primary, at_least=-decision.margin if cheap else decision.margin, against=best
+        ),
+        Gate(decision.primary, at_least=0.0, against=MAJORITY),
     ]
-    if SMALL_TUNE in calibration and best_prompt in calibration:
-        limit = min(max(calibration[best_prompt].value, STRICTEST), LOOSEST)
-        gates.append(Gate(metric=CALIBRATION, at_most=limit))
+    if TUNES[0] in calibration and best in calibration:
+        limit = min(max(calibration[best].value, STRICTEST), LOOSEST)
+        gates.append(Gate(CALIBRATION, at_most=limit))
     return gates
 
 
-def _verdict(comparison: Comparison, margin: float) -> Verdict:
-    return stats.verdict(comparison.difference, comparison.p_adjusted, margin)
-
-
-def _joined(answers: Sequence[Verdict]) -> Verdict:
-    if "no" in answers:
-        return "no"
-    return "not_enough_data" if "not_enough_data" in answers else "yes"
-
-
-def _recommended(verdict: Verdict, *, not_above_prompt: bool, classical: bool) -> str:
-    if verdict == "yes":
-        return "tune"
-    if verdict == "not_enough_data":
-        return "collect_more_data"
-    if classical:
-        return "classical"
-    return "prompt" if not_above_prompt else "collect_more_data"
-
-
-def _beats_tune(comparison: Comparison) -> bool:
-    """Whether the other arm is better than the small tune, by the same test turned round."""
-    return comparison.difference.high < 0 and comparison.p_adjusted < stats.ALPHA
-
-
-def _classical_is_ahead(
-    found: Mapping[tuple[str, str], Comparison], prompts: Sequence[str]
-) -> bool:
-    if (SMALL_TUNE, CLASSICAL) not in found:
-        return False
-    beaten = all(_verdict(found[CLASSICAL, prompt], 0.0) == "yes" for prompt in prompts)
-    return beaten and _beats_tune(found[SMALL_TUNE, CLASSICAL])
-
-
-def _arm_sentence(arm: Arm, primary: str) -> str:
-    found = arm.estimates[primary]
-    return (
-        f"{arm.name}: {primary} {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on "
-        f"{found.n} examples of {found.n_groups} groups, {1000 * arm.seconds_per_example:.2g} ms "
-        f"and {arm.prompt_tokens_per_example:.0f} prompt tokens per example."
+def usefulness(decision: Decision, name: str) -> Verdict:
+    """Is the arm better than the most frequent answer, and than guessing?"""
+    return _joined(
+        [
+            answer(one, 0.0, decision.look)
+            for one in decision.comparisons
+            if one.question == "useful" and one.arm == name
+        ]
     )
 
 
-def _numbers(comparison: Comparison) -> str:
-    found = comparison.difference
-    return (
-        f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f}), adjusted p "
-        f"{comparison.p_adjusted:.3g}"
-    )
-
-
-def _difference_sentence(comparison: Comparison, margin: float, answer: Verdict) -> str:
-    by = f" by more than {margin:g}" if margin else ""
-    says = {
-        "yes": f"is better than {comparison.against}{by}",
-        "no": f"is not better than {comparison.against}{by}",
-        "not_enough_data": f"cannot be told from {comparison.against}{by} with these data",
-    }[answer]
-    return f"The small tune {says}: difference in {comparison.metric} {_numbers(comparison)}."
-
-
-def _needed_sentence(comparison: Comparison, margin: float) -> str:
-    n_groups = comparison.difference.n_groups
-    needed = stats.groups_needed(comparison.difference, margin)
-    if needed is None:
-        return (
-            f"The small tune is not ahead of {comparison.against} by more than {margin:g} so far, "
-            "so no number of validation groups can be named that would show it ahead; more "
-            "training data may change that."
-        )
-    if needed <= n_groups:
-        return (
-            f"The {n_groups} validation groups should have been enough for a difference of "
-            f"{comparison.difference.value:+.3f}, but the corrected test does not confirm it; "
-            "repeat it with more groups."
-        )
-    return (
-        f"If the difference to {comparison.against} seen here is the true one, about {needed} "
-        f"validation groups (now {n_groups}) would show it with 80 % power."
-    )
-
-
-def _classical_sentence(found: Mapping[tuple[str, str], Comparison]) -> list[str]:
-    comparison = found.get((SMALL_TUNE, CLASSICAL))
-    if comparison is None or not _beats_tune(comparison):
-        return []
-    return [
-        "A classical baseline, learned from all training examples, is ahead of the small tune at "
-        f"this size of data: difference in {comparison.metric} {_numbers(comparison)}. The "
-        "release must be compared with it on the sealed test."
+def _answers(decision: Decision, measured: str) -> list[Answer]:
+    """To every comparison that this tune has to win."""
+    goal, look, best = cast("GoalName", decision.goal), decision.look, best_rival(decision)
+    cheap = RULES[goal].improves == "cost"
+    margin = -decision.margin if cheap else decision.margin
+    failed = {arm.name for arm in decision.arms if arm.failed}
+    allowed = (RETRIEVAL,) if decision.facts.must_retrieve else PROMPTS
+    rivals = {name: margin for name in allowed if name not in failed}
+    won = rivals | {MAJORITY: 0.0, GUESSING: 0.0}
+    of_tune = [
+        one
+        for one in decision.comparisons
+        if one.question == "tune" and one.arm == PROJECTED[measured]
     ]
+    found = [answer(one, won[one.against], look) for one in of_tune if one.against in won]
+    kept = [
+        answer(one, -TOLERANCE, look)
+        for one in decision.comparisons
+        if one.question.startswith("keep") and _is_kept(one, measured, best)
+    ]
+    loose = [answer(one, 0.0, look) for one in of_tune if one.against == CLASSICAL]
+    loose += [one for one in kept if one.comparison.question in KEPT_LOOSELY]
+    found += [one for one in kept if one.comparison.question not in KEPT_LOOSELY]
+    found += [one for one in loose if one.verdict == "no"]
+    if cheap and not _is_cheaper(decision, measured, best):
+        found = [Answer(one.comparison, one.margin, "no") for one in found]
+    return found
+
+
+def _is_kept(one: Comparison, measured: str, best: str) -> bool:
+    """Whether the comparison is of this tune, with the best arm or with the model before."""
+    return one.arm == measured and (one.against == best or one.question in KEPT_LOOSELY)
+
+
+def _is_cheaper(decision: Decision, measured: str, best: str) -> bool:
+    costs = decision.costs
+    return measured in costs and costs[measured].per_1000 <= CHEAPER * costs[best].per_1000
+
+
+def _joined(answers: Sequence[Answer]) -> Verdict:
+    verdicts = [one.verdict for one in answers]
+    if "no" in verdicts:
+        return "no"
+    return "not_enough_data" if "not_enough_data" in verdicts or not verdicts else "yes"
+
+
+def _nothing_works(decision: Decision) -> bool:
+    """Whether no arm is better than guessing, and the curve does not promise more.
+
+    Only if a lift of 0.10 would have been seen.
+    """
+    lifts = [
+        one for one in decision.comparisons if one.question == "useful" and one.against == GUESSING
+    ]
+    seen = all(stats.minimum_detectable(one.difference) <= SEEN for one in lifts)
+    dull = all(usefulness(decision, one.arm) != "yes" for one in lifts)
+    return bool(lifts) and seen and dull and not _may_grow(decision)
+
+
+def _collects(decision: Decision) -> bool:
+    """Whether more training examples, within reach, are likely to make tuning worth it."""
+    curve = decision.curve
+    return (
+        decision.facts.may_learn
+        and curve is not None
+        and curve.needed is not None
+        and curve.train_examples < curve.needed <= FARTHEST * curve.train_examples
+    )
+
+
+def _may_grow(decision: Decision) -> bool:
+    """Whether more training examples, within reach, may well make tuning worth it."""
+    curve = decision.curve if decision.facts.may_learn else None
+    return curve is not None and (max(curve.chances.values()) > UNLIKELY or curve.still_rising)
+
+
+def _otherwise(decision: Decision, verdict: Verdict, *, nothing: bool) -> tuple[str, str]:
+    """Recommendation and arm where the tune is not shown to be worth it."""
+    if _collects(decision):
+        return "collect_more_data", ""
+    if verdict == "not_enough_data" or _may_grow(decision):
+        return "not_enough_data", ""
+    return ("nothing_works", "") if nothing else _without_tune(decision)
+
+
+def _without_tune(decision: Decision) -> tuple[str, str]:
+    """Recommendation and arm after a no."""
+    if _classical_is_ahead(decision):
+        return "classical", CLASSICAL
+    retrieval = _retrieval_is_ahead(decision)
+    best = RETRIEVAL if retrieval == "yes" else _best_without_retrieval(decision)
+    use = usefulness(decision, best)
+    if use == "no" and retrieval != "yes" and any(a.name == RETRIEVAL for a in decision.arms):
+        best, use = RETRIEVAL, usefulness(decision, RETRIEVAL)
+    if use == "yes" and retrieval != "not_enough_data":
+        return ("retrieve" if best == RETRIEVAL else "prompt"), best
+    return ("nothing_works" if use == "no" else "not_enough_data"), ""
+
+
+def _classical_is_ahead(decision: Decision) -> bool:
+    """Whether the classical baseline beats every arm that uses a language model."""
+    found = [one for one in decision.comparisons if one.question == "classical"]
+    return (
+        bool(found)
+        and not decision.facts.must_retrieve
+        and all(answer(one, 0.0, decision.look).verdict == "yes" for one in found)
+    )
+
+
+def _retrieval_is_ahead(decision: Decision) -> Verdict:
+    """Is retrieval better than every other prompt?
+
+    The simpler prompt has the benefit of the doubt, unless retrieval leads by more than the margin
+    and a standard error.
+    """
+    if decision.facts.must_retrieve:
+        return "yes"
+    failed = {arm.name for arm in decision.arms if arm.failed}
+    found = [
+        one
+        for one in decision.comparisons
+        if one.question == "retrieve" and one.against not in failed
+    ]
+    if not found:
+        return "no"
+    state = _joined([answer(one, 0.0, decision.look) for one in found])
+    leads = min(one.difference.value - stats.standard_error(one.difference) for one in found)
+    if state == "not_enough_data" and leads <= decision.margin:
+        return "no"
+    return state
+
+
+def _best_without_retrieval(decision: Decision) -> str:
+    kept = [arm for arm in decision.arms if arm.name != RETRIEVAL]
+    return best_rival(decision.model_copy(update={"arms": kept}))

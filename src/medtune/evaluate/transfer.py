@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from medtune import stats
 from medtune.artifacts import Domain, LeftOut, read_examples
+from medtune.errors import DataError
 from medtune.evaluate.bench import Bench, NotMeasured
 from medtune.evaluate.subgroups import MIN_EXAMPLES, MIN_GROUPS
 from medtune.evaluate.subject import Subject
@@ -31,6 +32,7 @@ class _Pair(NamedTuple):
     n_train: int
     before: list[Prediction]
     after: list[Prediction]
+    left_out: int = 0
 
 
 def measure_transfer(
@@ -65,6 +67,7 @@ def measure_transfer(
             change=change.difference,
             p_adjusted=p,
             harmed=_harmed(change.difference, p),
+            left_out=pair.left_out,
         )
         for pair, change, p in zip(pairs, changes, adjusted, strict=True)
     ]
@@ -139,16 +142,33 @@ def _attributes(examples: Sequence[Example]) -> dict[str, Callable[[Example], st
 
 
 def _extra(bench: Bench, name: str, examples: Sequence[Example], number: int) -> _Pair:
-    say(f"evaluate: transfer: base and tuned on {len(examples)} examples of {name}")
+    """Both models on an extra set, without what train holds too.
+
+    Raises:
+        DataError: Fewer than two groups are left.
+    """
+    learnt = {_input(e) for e in read_examples(bench.run.out / "train.jsonl")}
+    asked = [example for example in examples if _input(example) not in learnt]
+    n_left_out = len(examples) - len(asked)
+    say(f"evaluate: transfer: base and tuned on {len(asked)} examples of {name}")
+    if n_left_out:
+        say(f"evaluate: transfer: {n_left_out} more of {name} are in train, and are left out")
+    if len({example.group for example in asked}) < stats.MIN_GROUPS:
+        raise DataError(
+            f"evaluate.transfer: {name}: {len(asked)} examples that train does not hold, in fewer "
+            "than 2 groups; name a set from elsewhere"
+        )
     before, after = (
-        {
-            p.id: p
-            for p in answered(bench.answered(subject, f"transfer-{number}", bench.app, examples))
-        }
+        {p.id: p for p in answered(bench.answered(subject, f"transfer-{number}", bench.app, asked))}
         for subject in (bench.base, bench.tuned)
     )
     ids = [id for id in before if id in after]
-    return _Pair(SET, name, 0, [before[id] for id in ids], [after[id] for id in ids])
+    return _Pair(SET, name, 0, [before[id] for id in ids], [after[id] for id in ids], n_left_out)
+
+
+def _input(example: Example) -> str:
+    """The text of an example, to compare it with others."""
+    return "\n".join(" ".join(example.fields[name].split()) for name in sorted(example.fields))
 
 
 def _estimate(bench: Bench, predictions: Sequence[Prediction]) -> Estimate:

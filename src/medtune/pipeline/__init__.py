@@ -48,16 +48,21 @@ def run_stages(job: Job, names: Sequence[str], show: Callable[[str], None]) -> b
                 n_done += not step.skipped
                 end = "unchanged" if step.skipped else duration(time.monotonic() - started)
                 show(f"[{number}/{len(names)}] {name} ({end}): {outcome(step.artifact)}")
-                if _ends_here(step.artifact, names[number:]):
-                    show("The chain ends here: the evidence is not for tuning. See the report.")
+                if _ends_here(step.artifact) and names[number:]:
+                    show(f"The chain ends here: {_ends_here(step.artifact)}. See the report.")
                     break
         finally:
             n_done += _report(job, show, whole=len(names) > 1)
     return n_done > 0
 
 
-def _ends_here(artifact: object, ahead: Sequence[str]) -> bool:
-    return isinstance(artifact, Decision) and artifact.verdict != "yes" and bool(ahead)
+def _ends_here(artifact: object) -> str:
+    """Why nothing follows after this artifact; empty if something does."""
+    if not isinstance(artifact, Decision) or artifact.recommendation == "tune":
+        return ""
+    if artifact.verdict == "yes":
+        return "the tune that is recommended retrieves, and the stages after this one cannot yet"
+    return "the evidence is not for tuning"
 
 
 def _report(job: Job, show: Callable[[str], None], *, whole: bool) -> bool:

@@ -7,31 +7,66 @@ from typing import TYPE_CHECKING
 
 from medtune.apps import find_app
 from medtune.artifacts import Decision, read_examples, sha256_file
-from medtune.config import SourceSection
+from medtune.config import Run, SourceSection
 from medtune.fetch import resolve_source
 from medtune.pipeline.job import Job
-from medtune.records import Application, ArmResult, Example
+from medtune.records import Application, ArmResult, Example, Prediction
 
 if TYPE_CHECKING:
     from medtune.evaluate import Setup, Subject
     from medtune.llm.load import LanguageModel
 
 
-def tune_small(job: Job, folder: Path, few: Sequence[Example]) -> "LanguageModel":
-    """Tune on few examples, a fifth of which only choose the step, never the validation split."""
+SMALL_BATTERY = 20
+
+
+def tune_small(
+    job: Job,
+    base: "LanguageModel",
+    app: Application,
+    few: Sequence[Example],
+    seed: int,
+    folder: Path,
+) -> "tuple[LanguageModel, float]":
+    """Tune on few examples, a fifth of which only choose the step, never the validation split.
+
+    Returns:
+        The tuned model, and the wall time of its training in seconds.
+    """
     fit = import_module("medtune.tune").fit
     n_look = max(1, len(few) // 5)
-    fit(
-        job.run,
-        job.app,
-        job.load(),
+    done = fit(
+        job.run.model_copy(update={"seed": seed}),
+        app,
+        base,
         few[n_look:],
         few[:n_look],
         folder=folder,
-        what="small tune",
+        what=folder.name.replace("_", " "),
         identity={},
     )
-    return job.load(folder / "adapter")
+    return job.load(folder / "adapter"), done.seconds
+
+
+def asked_of_small_tunes(run: Run) -> int:
+    """Items of each area of medtune's own battery that `decide` asks: enough to show a large loss.
+
+    The evaluation asks all of `evaluate.retention_items`, and the user's batteries.
+    """
+    return min(run.evaluate.retention_items, SMALL_BATTERY)
+
+
+def retention_of(job: Job) -> "Callable[[LanguageModel], dict[str, list[Prediction]]] | None":
+    """Asks a model what it should not forget; None where the run file asks for nothing."""
+    n_each = asked_of_small_tunes(job.run)
+    if not n_each:
+        return None
+    stage = import_module("medtune.evaluate")
+
+    def ask(lm: "LanguageModel") -> dict[str, list[Prediction]]:
+        return stage.retention_answers(stage.subject_of(lm, "retention", job.run.evaluate), n_each)
+
+    return ask
 
 
 def suite_hashes(job: Job) -> dict[str, str]:
@@ -60,7 +95,8 @@ def evaluation_setup(job: Job) -> "Setup":
     base = stage.subject_of(lm, "base", settings)
 
     def tune_on(name: str, few: Sequence[Example]) -> "Subject":
-        tuned = tune_small(job, run.out / "evaluate" / "left_out" / name, few)
+        folder = run.out / "evaluate" / "left_out" / name
+        tuned, _ = tune_small(job, lm, job.app, few, run.seed, folder)
         return stage.subject_of(tuned, name, settings)
 
     judge = settings.judge
@@ -79,11 +115,11 @@ def evaluation_setup(job: Job) -> "Setup":
 def _baselines(
     job: Job, base: "LanguageModel"
 ) -> Mapping[str, Callable[[Sequence[Example]], ArmResult]]:
-    """The arms of `decide`, with the worked examples that it chose."""
+    """The arms of `decide`, with the prompts that it chose."""
     train = read_examples(job.run.out / "train.jsonl")
-    by_id = {example.id: example for example in train}
-    shots = [by_id[one] for one in Decision.load(job.run.out).shots]
-    return import_module("medtune.decide").arms(job.run, job.app, train, base, shots)
+    stage = import_module("medtune.decide")
+    desk = stage.Desk(job.run, job.app, train, base, job.documents, job.offline)
+    return stage.arms(desk, Decision.load(job.run.out).recipes)
 
 
 def _files(job: Job, sources: Sequence[SourceSection]) -> list[Path]:

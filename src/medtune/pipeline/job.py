@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from medtune.apps import find_app
 from medtune.artifacts import write_text
-from medtune.config import Run, dump_run
+from medtune.config import Run, SourceSection, dump_run
 from medtune.errors import MachineError
 from medtune.fetch import resolve_source
 from medtune.llm.numerics import Numerics, apply_numerics, choose_numerics
@@ -51,6 +51,14 @@ class Job:
     def sources(self) -> list[Path]:
         """The data files, fetched if need be."""
         return [resolve_source(one, offline=self.offline) for one in self.run.data.sources]
+
+    @cached_property
+    def documents(self) -> list[Path]:
+        """The files that retrieval searches, fetched if need be."""
+        named = [
+            SourceSection(source=one.source, sha256=one.sha256) for one in self.run.decide.documents
+        ]
+        return [resolve_source(one, offline=self.offline) for one in named]
 
     @cached_property
     def references(self) -> list[Path]:

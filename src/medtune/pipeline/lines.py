@@ -1,5 +1,7 @@
 """One line on what a stage found, for the screen."""
 
+from collections import Counter
+
 from medtune.artifacts import Artifact, DataCard, Decision, Evaluation, Release, TuneRecord
 from medtune.progress import duration
 from medtune.records import Estimate
@@ -32,8 +34,8 @@ def outcome(artifact: Artifact) -> str:
 
 
 def _deciding(decision: Decision) -> str:
-    """The sentence on the small tune: the first after one for each arm."""
-    return decision.reasons[len(decision.arms)]
+    """What follows: the last sentence."""
+    return decision.reasons[-1]
 
 
 def _data(card: DataCard) -> str:
@@ -42,8 +44,15 @@ def _data(card: DataCard) -> str:
     dropped = sum(sum(count.dropped.values()) for count in card.receipt.values())
     return (
         f"{sizes} examples in {sum(card.groups.values()):,} groups; {supervised:,} supervised "
-        f"tokens; {dropped:,} rows dropped, none cut"
+        f"tokens; {dropped:,} rows dropped, none cut{_checks(card)}"
     )
+
+
+def _checks(card: DataCard) -> str:
+    counts = Counter(check.outcome for check in card.checks)
+    if not card.checks:
+        return ""
+    return f"; {counts['pass']} checks pass, {counts['warn']} warn, {counts['fail']} fail"
 
 
 def _evaluation(found: Evaluation) -> str:

@@ -23,12 +23,19 @@ from medtune.artifacts import (
     Release,
     TuneRecord,
     canonical_sha256,
+    sha256_file,
     sha256_path,
     stage_key,
 )
 from medtune.config import Run
 from medtune.errors import DataError
-from medtune.pipeline.handed import evaluation_setup, suite_hashes, tune_small
+from medtune.pipeline.handed import (
+    asked_of_small_tunes,
+    evaluation_setup,
+    retention_of,
+    suite_hashes,
+    tune_small,
+)
 from medtune.pipeline.job import Job
 
 A = TypeVar("A", bound=Artifact)
@@ -55,9 +62,7 @@ def data(job: Job) -> Step:
         _ = job.numerics
         prepare = import_module("medtune.data").prepare
         renderer = import_module("medtune.llm.render").load_renderer(job.folder)
-        return prepare(
-            run, job.app, job.sources, renderer, references=job.references, key=key, inputs=inputs
-        )
+        return prepare(run, job.app, paths, renderer, key=key, inputs=inputs)
 
     settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
     return _step(job, DataCard, settings, inputs, make)
@@ -66,17 +71,26 @@ def data(job: Job) -> Step:
 def decide(job: Job) -> Step:
     """Run the decide stage, unless it is current."""
     run = job.run
-    inputs = _splits(job, "train", "validation")
+    documents = job.documents
+    inputs = _splits(job, "train", "validation") | {
+        f"document {path.name}": sha256_file(path) for path in documents
+    }
 
     def make(key: str) -> Decision:
         model = job.load()
         stage = import_module("medtune.decide")
-        small_tune = partial(tune_small, job, job.run.out / "decide" / "small_tune")
-        return stage.decide(run, job.app, model, small_tune, key=key, inputs=inputs)
+        handed = stage.Handed(
+            small_tune=partial(tune_small, job, model),
+            documents=documents,
+            offline=job.offline,
+            retention=retention_of(job),
+        )
+        return stage.decide(run, job.app, model, handed, key=key, inputs=inputs)
 
     settings = _settings(run, run.decide, run.tune, run.evaluate.scoring) | {
         "goal": run.goal,
         "numerics": job.numerics.dtype,
+        "retention_items": str(asked_of_small_tunes(run)),
     }
     return _step(job, Decision, settings, inputs, make)
 
@@ -84,8 +98,8 @@ def decide(job: Job) -> Step:
 def tune(job: Job) -> Step:
     """Run the tune stage, unless it is current. The decision, and so the gates, come first."""
     run = job.run
-    decision = Decision.load(run.out)
-    inputs = _splits(job, "train", "validation") | {"decision": decision.key}
+    decision = Decision.load(run.out).verified(run.out)
+    inputs = _splits(job, "train", "validation") | {"decision": decision.signature}
 
     def make(key: str) -> TuneRecord:
         model = job.load()
@@ -99,10 +113,10 @@ def evaluate(job: Job) -> Step:
     """Run the evaluate stage, unless it is current."""
     run = job.run
     record = TuneRecord.load(run.out)
-    decision = Decision.load(run.out)
+    decision = Decision.load(run.out).verified(run.out)
     inputs = _splits(job, "train", "validation", "test") | {
         "adapter": canonical_sha256(record.outputs),
-        "decision": decision.key,
+        "decision": decision.signature,
         **suite_hashes(job),
     }
 
@@ -130,8 +144,12 @@ def release(job: Job) -> Step:
     inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.folder.sha256}
 
     def make(key: str) -> Release:
+        import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
+        found = import_module("medtune.tune").parity(
+            run, job.app, job.load(), job.adapter, job.load(job.adapter)
+        )
         stage = import_module("medtune.release")
-        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder)
+        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder, parity=found)
 
     return _step(job, Release, _settings(run, run.serve), inputs, make)
 
@@ -152,13 +170,13 @@ def refuse_stale(out: Path) -> None:
     Raises:
         DataError: One is older than a change before it, so it says nothing of what is there now.
     """
-    card, decision = DataCard.load(out), Decision.load(out)
+    card, decision = DataCard.load(out), Decision.load(out).verified(out)
     record, evaluation = TuneRecord.load(out), Evaluation.load(out)
     links = (
         ("decide", decision, "train", card.outputs["train.jsonl"]),
         ("decide", decision, "validation", card.outputs["validation.jsonl"]),
         ("tune", record, "train", card.outputs["train.jsonl"]),
-        ("tune", record, "decision", decision.key),
+        ("tune", record, "decision", decision.signature),
         ("evaluate", evaluation, "test", card.outputs["test.jsonl"]),
         ("evaluate", evaluation, "adapter", canonical_sha256(record.outputs)),
     )

@@ -17,6 +17,7 @@ from medtune.artifacts import (
     DataCard,
     Decision,
     Evaluation,
+    Parity,
     Release,
     TuneRecord,
     read_examples,
@@ -37,7 +38,7 @@ from medtune.records import Application, Finding
 from medtune.release.audit import AUDIT, append_audit, verify_audit
 from medtune.release.bundle import EVIDENCE, build_bundle, content_id, remove_bundle
 from medtune.release.card import model_card
-from medtune.release.gate import GateResult, judge_gates
+from medtune.release.gate import GateResult, judge_gates, judge_parity
 
 if TYPE_CHECKING:
     from medtune.llm.source import ModelFolder
@@ -52,11 +53,13 @@ def release(
     key: str,
     inputs: Mapping[str, str],
     base: "ModelFolder | None" = None,
+    parity: Parity | None = None,
 ) -> Release:
     """Judge the run's artifacts and, if all allows it, build the bundle in `<out>/release`.
 
     Every attempt is one line of `<out>/audit.jsonl`. A refusal takes an older bundle away, because
-    its weights are no longer those of the run. `base` names the weights underneath on the card.
+    its weights are no longer those of the run. `base` names the weights underneath on the card;
+    `parity` is how well the trained and the served model agree.
 
     Raises:
         GateError: The evidence does not allow it; `release.json` says why.
@@ -67,7 +70,7 @@ def release(
         verify_audit(out / AUDIT)
     evidence = _evidence(run, app, base)
     reference = _reference(out, app, evidence)
-    judged = _judge(evidence, app)
+    judged = _judge(evidence, app, parity)
     unjudged = _unjudged(judged.findings)
     found = Release(
         key=key,
@@ -83,6 +86,7 @@ def release(
         guards_judged=[name for name in GUARDS if name not in unjudged],
         guards_not_built=[name for name, guard in GUARDS.items() if guard.judge is None],
         gates=[result.as_json() for result in judged.gates],
+        parity=parity,
         intended_use=app.intended_use,
         not_for=app.not_for,
     )
@@ -105,7 +109,7 @@ class _Judgement(NamedTuple):
     """Why not; empty when it may be released."""
 
 
-def _judge(evidence: Evidence, app: Application) -> _Judgement:
+def _judge(evidence: Evidence, app: Application, parity: Parity | None) -> _Judgement:
     gates = judge_gates([*evidence.decision.gates, *app.gates], evidence.evaluation)
     findings = [
         finding
@@ -116,6 +120,8 @@ def _judge(evidence: Evidence, app: Application) -> _Judgement:
     reasons = [f"gate {result.why}" for result in gates if not result.met]
     if not gates:
         reasons.append("no gate is set, so nothing was asked of the model")
+    if parity is not None and (why := judge_parity(parity)) is not None:
+        reasons.append(why)
     reasons += [
         f"{finding.guard}: {finding.what}: {finding.evidence}; {finding.remedy}"
         for finding in findings

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from medtune.artifacts import Evaluation
+from medtune.artifacts import Evaluation, Parity
 from medtune.records import Estimate, Gate, Json
 
 TUNED = "tuned"
@@ -12,6 +12,8 @@ CALIBRATION = "expected_calibration_error"
 """This metric is looked up in the evaluation's `calibration`, not among the arm's estimates."""
 RUBRIC = "rubric_score"
 """This one in `judged`, where the judge was shown to agree with people."""
+NOISE = 1e-3
+"""Nats per token: two stacks that differ by less give the same answers."""
 LIKENESS = "likeness"
 """This one never: alike hidden states are no proof of alike meaning."""
 
@@ -31,6 +33,26 @@ class GateResult:
         """The form in which `release.json` keeps it."""
         estimate = None if self.estimate is None else asdict(self.estimate)
         return {**asdict(self.gate), "estimate": estimate, "met": self.met, "why": self.why}
+
+
+def judge_parity(found: Parity) -> str | None:
+    """Why the model that is served is not the one that was trained, or None.
+
+    The tuned model may differ between the two stacks by twice what the base model does, and the
+    adapter must show: its effect must be more than that noise.
+    """
+    limit = max(2 * found.base, NOISE)
+    if found.tuned > limit:
+        return (
+            f"parity: trained and served model differ by {found.tuned:.4f} nats per token, and "
+            f"{limit:.4f} is what the stacks themselves explain; tune again, or report this"
+        )
+    if found.effect <= limit:
+        return (
+            f"parity: the adapter changes the served model by {found.effect:.4f} nats per token, "
+            f"no more than the noise of {limit:.4f}: it has no effect, or is not applied"
+        )
+    return None
 
 
 def judge_gates(gates: Sequence[Gate], evaluation: Evaluation) -> list[GateResult]:

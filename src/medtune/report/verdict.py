@@ -11,9 +11,13 @@ from medtune.report.found import Found
 
 ADVICE = {
     "tune": "tune the model",
+    "tune_retrieve": "tune the model on prompts with retrieved passages",
     "prompt": "use the model with a prompt and do not tune it",
+    "retrieve": "use the model with retrieved passages in the prompt and do not tune it",
     "classical": "use the classical baseline and do not tune",
-    "collect_more_data": "collect more data before deciding",
+    "collect_more_data": "collect more training data, then tune",
+    "nothing_works": "use no model: look at the task and at its labels",
+    "not_enough_data": "collect more data before deciding",
 }
 
 
@@ -178,7 +182,7 @@ def tiles(found: Found) -> list[Tile]:
     if found.evaluation is not None:
         shown += _test_tiles(found.evaluation)
     elif found.decision is not None:
-        primary = found.decision.primary
+        primary = found.decision.objective or found.decision.primary
         metric = words.metric_name(primary)
         best = ranked(found.decision.arms, found.decision.comparisons, primary)
         shown += [

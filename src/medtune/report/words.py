@@ -12,6 +12,11 @@ ARMS = {
     "few_shot": "few-shot prompt",
     "retrieval": "retrieval prompt",
     "small_tune": "small tune",
+    "tune_retrieval": "small tune with retrieval",
+    "projected_tune": "tune on all examples, projected",
+    "projected_tune_retrieval": "tune with retrieval on all examples, projected",
+    "endpoint": "outside model",
+    "guessing": "guessing",
     "tune": "tuned model",
     "tuned": "tuned model",
 }

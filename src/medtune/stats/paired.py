@@ -3,6 +3,7 @@
 As in `stats.interval`, the group is the unit of chance and all intervals are 95 %.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -114,14 +115,22 @@ def gap(
     draws = defined(
         lambda picked: difference([both[i] for i in picked]), picks(len(both), resamples, seed)
     )
-    n_small = min(len({p.group for p in side}) for side in (inside, outside))
-    spread = float(np.std(draws, ddof=1))
-    p_value = 2 * float(stdtr(n_small - 1, -abs(value) / spread)) if spread > TIE else 1.0
+    sizes = [len({p.group for p in side}) for side in (inside, outside)]
     return Paired(
         estimated(value, draws, both, resamples, lowest=-1.0),
-        max(p_value, 1 / (1 + resamples)),
+        max(_gap_p(value, draws, sizes), 1 / (1 + resamples)),
         f"t test on the bootstrap by group, {resamples} resamples",
     )
+
+
+def _gap_p(value: float, draws: Sequence[float], sizes: Sequence[int]) -> float:
+    """Two-sided p-value of a gap between sides of so many groups."""
+    spread = float(np.std(draws, ddof=1))
+    if spread > TIE:
+        return min(1.0, 2 * float(stdtr(min(sizes) - 1, -abs(value) / spread)))
+    if abs(value) <= TIE:
+        return 1.0
+    return min(1.0, 2 / math.comb(sum(sizes), sizes[0]))
 
 
 def flips(before: Sequence[Prediction], after: Sequence[Prediction]) -> Flips:

@@ -2,7 +2,8 @@
 
 from medtune.tune.fit import fit
 from medtune.tune.outcome import Fit
+from medtune.tune.parity import parity
 from medtune.tune.rehearsal import Rehearsal, rehearse
 from medtune.tune.stage import tune
 
-__all__ = ["Fit", "Rehearsal", "fit", "rehearse", "tune"]
+__all__ = ["Fit", "Rehearsal", "fit", "parity", "rehearse", "tune"]

@@ -106,7 +106,7 @@ def at_work(job: Job) -> Generator[Ready]:
     with (
         torch.random.fork_rng(),
         attached(job.lm, run.tune, run.seed) as adapter,
-        _fastest(model, job.step(1)[0]),
+        fastest(model, job.step(1)[0]),
         ranks(
             model,
             list(adapter.weights.values()),
@@ -121,7 +121,7 @@ def at_work(job: Job) -> Generator[Ready]:
 
 
 @contextmanager
-def _fastest(model: PreTrainedModel, batch: Batch) -> Generator[None]:
+def fastest(model: PreTrainedModel, batch: Batch) -> Generator[None]:
     """Compute in the fastest way that is exact for this architecture."""
     check_head(model, batch)
     with lean(model), ExitStack() as stack:

@@ -233,7 +233,11 @@ def remembers(*what: str) -> Callable[[Work], Work]:
 def transfer(work: Work) -> str:
     made = bench_of(work)
     base = replace(made.base.ask(APP, made.test), name="zero_shot")
-    found = measure_transfer(made, base, {"another site": examples(60, "elsewhere")})
+    there = [
+        replace(e, fields={"text": f"Elsewhere: {e.fields['text']}"})
+        for e in examples(60, "elsewhere")
+    ]
+    found = measure_transfer(made, base, {"another site": there})
     return objections("transfer", transfer=found)
 
 

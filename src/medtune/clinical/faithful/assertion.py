@@ -5,10 +5,11 @@ cues, a scope that runs to the end of the clause, and words that end it. In a di
 takes its answer's polarity: "Any chest pain? No." denies chest pain.
 """
 
+import itertools
 import re
 from typing import Literal, NamedTuple
 
-from medtune.clinical.faithful.tokens import Span, Token, Turn, sentences, tokens
+from medtune.clinical.faithful.tokens import WORD, Span, Token, Turn, sentences, tokens
 
 Polarity = Literal["affirmed", "denied", "mentioned"]
 
@@ -41,9 +42,22 @@ END = re.compile(
     r"|[;:.!?]|,\s+(?:and\s+)?(?:um ,\s+|uh ,\s+)?(?:i|he|she|the|it|there|they|we|you|your|"
     r"his|her|my|our|"
     r"patient|just|so|then|okay|that|this)\b"
-    r"|\s-\s",
+    r"|\s-\s|\b(?:alright|all right|okay|so|your|we|i'm|i am|there's|there is|there are|it's|"
+    r"you (?:do|have|also|are|can|should)|at least you)\b",
     re.IGNORECASE,
 )
+QUESTION = re.compile(
+    r"\b(?:any\b|have you|do you|did you|does (?:it|that)|are you|is there|was there|how about|"
+    r"what about|you (?:had|have|noticed|been having|having)|ever (?:had|noticed|have))",
+    re.IGNORECASE,
+)
+"""Where a question begins that a transcript may have left without its mark."""
+WINDOW = 300
+"""Characters that are looked back over; it keeps the time linear in the text."""
+LONGEST_QUESTION = 20
+"""Words at the end of a turn that may be a question without its mark."""
+LONGEST_SCOPE = 12
+"""Words that a denial covers at the most; transcripts have sentences without an end."""
 MAYBE = re.compile(
     r"\b(?:if (?:you|he|she|it|there|the|this|that|symptoms|any)|whether|in case|"
     r"watch (?:out )?for|"
@@ -159,7 +173,7 @@ def _answer(text: str, turns: list[Turn], number: int) -> Polarity:
 
 def _statement(text: str, span: Span, turn: Turn, number: int, answer: Polarity) -> Statement:
     sentence = text[span.start : span.end]
-    asked = turn.speaker == "clinician" and sentence.rstrip().endswith("?")
+    asked_from = _asked_from(sentence, turn, span, answer)
     denied = denied_parts(sentence)
     maybe = [Span(m.start(), _clause_end(sentence, m.end())) for m in MAYBE.finditer(sentence)]
     family = [Span(m.start(), _family_end(sentence, m.end())) for m in FAMILY.finditer(sentence)]
@@ -169,7 +183,7 @@ def _statement(text: str, span: Span, turn: Turn, number: int, answer: Polarity)
             continue
         place = token.start - span.start
         polarity: Polarity = "affirmed"
-        if asked:
+        if place >= asked_from:
             polarity = answer
         elif _inside(place, maybe):
             polarity = "mentioned"
@@ -177,10 +191,26 @@ def _statement(text: str, span: Span, turn: Turn, number: int, answer: Polarity)
             polarity = "denied"
         words.append(Word(token, polarity, _inside(place, family)))
     return Statement(
-        span, turn.speaker, number, tuple(words), asked,
+        span, turn.speaker, number, tuple(words), asked_from < len(sentence),
         bool(PLANNED.search(sentence)), bool(DONE.search(sentence)),
         bool(PAST.search(sentence)), bool(NEW.search(sentence)),
     )  # fmt: skip
+
+
+def _asked_from(sentence: str, turn: Turn, span: Span, answer: Polarity) -> int:
+    """Where in a clinician's sentence the question begins; its length if it asks nothing.
+
+    Without a question mark, the last sentence of a turn asks if it sounds like it and the next
+    speaker answers yes or no.
+    """
+    if turn.speaker != "clinician":
+        return len(sentence)
+    if sentence.rstrip().endswith("?"):
+        return 0
+    is_last = span.end >= turn.end - 3
+    begin = _last_words(sentence, len(sentence), LONGEST_QUESTION)
+    cues = [m.start() for m in QUESTION.finditer(sentence, begin)] if is_last else []
+    return cues[0] if cues and answer != "mentioned" else len(sentence)
 
 
 def denied_parts(sentence: str) -> list[Span]:
@@ -191,28 +221,44 @@ def denied_parts(sentence: str) -> list[Span]:
         return [Span(0, len(sentence))]
     for cue in DENIAL.finditer(sentence):
         if not _inside(cue.start(), harmless):
-            end = _clause_end(sentence, cue.end())
+            end = min(
+                _clause_end(sentence, cue.end()), _words_on(sentence, cue.end(), LONGEST_SCOPE)
+            )
             if cue[0].lower() == "without":
-                end = min(end, _words_on(sentence, cue.end()))
-            parts.append(Span(cue.start(), end))
+                end = min(end, _words_on(sentence, cue.end(), 4))
+            if parts and cue.start() < parts[-1].end:
+                parts[-1] = Span(parts[-1].start, max(parts[-1].end, end))
+            else:
+                parts.append(Span(cue.start(), end))
     for cue in DENIAL_AFTER.finditer(sentence):
         if cue[0].strip().lower() == "none" or _inside(cue.start(), parts):
             continue
-        ends = (m.end() for m in END.finditer(sentence, 0, cue.start()) if m[0] != ":")
-        begin = max(ends, default=0)
+        ends = (
+            m.end()
+            for m in END.finditer(sentence, max(0, cue.start() - WINDOW), cue.start())
+            if m[0] != ":"
+        )
+        begin = max(max(ends, default=0), _last_words(sentence, cue.start(), LONGEST_SCOPE // 2))
         parts.append(Span(begin, cue.end()))
     return parts
 
 
-def _words_on(sentence: str, place: int) -> int:
-    """Where the few words end that "without" covers."""
-    match = re.compile(r"(?:\s*,?\s*(?:or\s+)?[\w-]+){1,4}").match(sentence, place)
-    return match.end() if match else place
+def _words_on(sentence: str, place: int, n: int) -> int:
+    """Where the next `n` words end."""
+    ends = [match.end() for match in itertools.islice(WORD.finditer(sentence, place), n)]
+    return ends[-1] if ends else place
+
+
+def _last_words(sentence: str, place: int, n: int) -> int:
+    """Where the last `n` words before a place begin."""
+    starts = [match.start() for match in WORD.finditer(sentence, max(0, place - WINDOW), place)]
+    return starts[-n:][0] if starts else 0
 
 
 def _clause_end(sentence: str, place: int) -> int:
-    match = END.search(sentence, place)
-    return match.start() if match else len(sentence)
+    limit = min(place + WINDOW, len(sentence))
+    match = END.search(sentence, place, limit)
+    return match.start() if match else limit
 
 
 def _family_end(sentence: str, place: int) -> int:

@@ -83,5 +83,5 @@ def _spoken_day(text: str, place: int) -> tuple[int, int, int]:
     day = sum(int(WORDS[w]) for w in words[:n_day])
     if day > 31 or words[0] in SCALES or words[1:2] == ["thousand"]:  # noqa: PLR2004
         n_day, day = 0, 0
-    year = next((int(r) for r in spoken(words[n_day:]) if 1900 <= r <= 2100), 0)  # noqa: PLR2004
+    year = max((int(r) for r in spoken(words[n_day:]) if 1900 <= r <= 2100), default=0)  # noqa: PLR2004
     return run.end(), day, year

@@ -74,7 +74,7 @@ def medicines(text: str, numbers: list[Quantity], *, reach_on: bool) -> list[Med
         if not reach_on:
             end = min(end, sentence_end)
         part = Span(mention.end, end)
-        before = Span(max(mention.start - 25, 0), mention.start)
+        before = Span(max(mention.start - 45, 0), mention.start)
         doses = tuple(
             one
             for one in numbers

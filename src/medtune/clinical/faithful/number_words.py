@@ -46,7 +46,20 @@ def spoken(words: Sequence[str]) -> frozenset[Fraction]:
     values = [Fraction(WORDS[word]) for word in words]
     if not values:
         return frozenset()
-    readings = set(values)
+    readings = {
+        _total(values[start:end])
+        for start in range(len(values))
+        for end in range(start + 1, len(values) + 1)
+    }
+    groups = _pairs(values)
+    readings |= set(groups)
+    if all(group.denominator == 1 for group in groups):
+        readings.add(Fraction(int("".join(str(int(group)) for group in groups))))
+    return frozenset(readings)
+
+
+def _total(values: Sequence[Fraction]) -> Fraction:
+    """The words as one number, such as [5, 100, 20] as 520."""
     total, current = Fraction(0), Fraction(0)
     for value in values:
         if value == 100:  # noqa: PLR2004
@@ -55,12 +68,7 @@ def spoken(words: Sequence[str]) -> frozenset[Fraction]:
             total, current = total + max(current, Fraction(1)) * value, Fraction(0)
         else:
             current += value
-    readings.add(total + current)
-    groups = _pairs(values)
-    readings |= set(groups)
-    if all(group.denominator == 1 for group in groups):
-        readings.add(Fraction(int("".join(str(int(group)) for group in groups))))
-    return frozenset(readings)
+    return total + current
 
 
 def _pairs(values: list[Fraction]) -> list[Fraction]:

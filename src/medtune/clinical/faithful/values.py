@@ -20,7 +20,7 @@ NUMBER = re.compile(
     rf"(?:\s*/\s*(?P<second>\d+(?:\.\d+)?))?(?!\d|st\b|nd\b|rd\b|th\b|:\d\d|\s?'?s\b)",
     re.IGNORECASE,
 )
-POINT = re.compile(r"\bpoint\s+$", re.IGNORECASE)
+POINT = re.compile(r"(?:\bpoint|\s\.)\s+$", re.IGNORECASE)
 UNIT = re.compile(
     r"[\s-]*(?P<unit>(?:milli|micro|nano)?grams? per (?:deci|milli)?liter|mcg/[dm]l|mg/dl|"
     r"g/dl|mmol/l|meq/l|u/l|mm\s?hg|mg/kg|ml/hr|k/ul|/mm3|/min"
@@ -132,7 +132,7 @@ def _decimals(text: str, start: int, readings: frozenset[Fraction]) -> frozenset
     before = [m for m in WORD_RUN.finditer(text, max(0, start - 40), start) if m.end() < start]
     tail = text[before[-1].end() : start] if before else ""
     whole = {Fraction(0)}
-    if before and tail.split() == ["point"]:
+    if before and tail.split() in (["point"], ["."]):
         words = number_words(before[-1][0])
         whole |= spoken(words)
     digits = [str(int(one)) for one in readings if one.denominator == 1]

@@ -25,7 +25,7 @@ section { padding: .4rem 1rem 1rem; }
 .fault { display: block; font-size: .85rem; color: #8c1d18; } .fault.note { color: #5b6675; }
 .turn { padding: .2rem .4rem; border-radius: 4px; } .turn:target { background: #dbe9ff; }
 .turn b { color: #5b6675; font-weight: 600; }
-.legend span { padding: 0 .5rem; margin-right: .5rem; }
+.legend .line { display: inline-block; margin-right: .5rem; }
 .verdict { font-weight: 600; } .block { color: #8c1d18; } .clear { color: #2b7a4b; }
 @media (max-width: 800px) { main { grid-template-columns: 1fr; } }
 """

@@ -130,7 +130,7 @@ def contradictions(facts: Mapping[str, Json], text: str) -> list[Finding]:
 def _found(facts: Mapping[str, Json], text: str) -> Iterator[tuple[str, str]]:
     action, known = str(facts["action"]), _all(facts)
     caution = CAUTION.get(action)
-    trusted = {_plain(s) for s in _sentences(known)}
+    trusted = {_plain(s) for s in _sentences("\n".join([*texts(facts), explanation(facts)]))}
     sentences = _sentences(text)
     for sentence in sentences:
         if _plain(sentence) not in trusted and _less_careful(facts, sentence):

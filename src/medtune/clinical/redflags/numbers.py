@@ -21,12 +21,49 @@ PRESSURE = re.compile(r"(\d{2,3})/(\d{2,3})")
 MONTHS = {"day": 1 / 30.4, "week": 12 / 52.2, "wk": 12 / 52.2, "month": 1.0, "mo": 1.0, "mth": 1.0}
 BABY = {"baby", "newborn", "infant", "babys"}
 YEAR = {"year", "yr", "yo", "y"}
-HEAT = {"fever", "temp", "temperature", "degrees", "degree", "celsius", "fahrenheit", "c", "f"}
+HEAT = {
+    "running",
+    "hot",
+    "burning",
+    "fever",
+    "temp",
+    "temperature",
+    "degrees",
+    "degree",
+    "celsius",
+    "fahrenheit",
+    "c",
+    "f",
+}
+UNITS = frozenset(
+    ("kg", "kilos", "lbs", "pounds", "cm", "mm", "mg", "ml", "g", "weeks", "years", "percent", "km")
+)
+"""Units that make a number no temperature."""
 OXYGEN = {"oxygen", "o2", "spo2", "sats", "sat", "saturation", "sp02", "oximeter"}
 SUGAR = {"sugar", "sugars", "glucose", "bg", "bs", "bgl", "bm", "cbg", "dexcom", "libre"}
 KETONES = {"ketone", "ketones"}
 PULSE = {"pulse", "heartrate", "hr", "bpm", "rate"}
 PILLS = {"pills", "tablets", "tabs", "capsules", "tylenol", "paracetamol", "ibuprofen", "aspirin"}
+LASTED = frozenset(
+    (
+        *(
+            "for",
+            "last",
+            "past",
+            "in",
+            "about",
+            "over",
+            "every",
+            "next",
+            "the",
+            "ago",
+            "old",
+            "now",
+        ),
+        *("later", "after", "post", "since", "before", "within", "of", "and", "these", "earlier"),
+    )
+)
+"""Words by a number of weeks that make it a length of time."""
 REACH = 5
 """Words between a number and the word that says what it counts."""
 
@@ -46,6 +83,9 @@ def find_numbers(text: Text) -> Iterator[Found]:
         near = _near(text, number.place)
         yield from (Found(name, number.place, number.place + 1) for name in _age(text, number))
         yield from (Found(name, number.place, number.place + 1) for name in _reading(number, near))
+        if not near & HEAT and not number.unit and _is_bare_fever(text, number):
+            yield from (Found(one, number.place, number.place + 1) for one in _fever(number.value))
+        yield from _weeks(text, number)
     for place, word in enumerate(text.words):
         match = PRESSURE.fullmatch(word)
         if match:
@@ -91,6 +131,16 @@ def _age(text: Text, number: Number) -> Iterator[str]:
     yield from _bands(months)
 
 
+def _weeks(text: Text, number: Number) -> Iterator[Found]:
+    """Weeks of a pregnancy that is not named, such as "28 weeks, bleeding": no age, no duration."""
+    words, place = text.words, number.place
+    before = words[max(place - 1, 0)] if place else ""
+    is_weeks = words[place + 1 : place + 2] in (("weeks",), ("wks",), ("week",))
+    after = words[place + 2] if place + 2 < len(words) else ""
+    if is_weeks and 4 <= number.value <= 42 and before not in LASTED and after not in LASTED:  # noqa: PLR2004
+        yield Found("weeks_along", place, place + 2)
+
+
 def _bands(months: float) -> Iterator[str]:
     if months < 3:  # noqa: PLR2004  NICE NG143: under 3 months
         yield "age_under_3_months"
@@ -116,6 +166,13 @@ def _reading(number: Number, near: frozenset[str]) -> Iterator[str]:
         yield "pulse_fast"
     if near & PILLS and 10 <= value <= 500:  # noqa: PLR2004  above ten, any drug needs advice
         yield "many_pills"
+
+
+def _is_bare_fever(text: Text, number: Number) -> bool:
+    """Whether a number such as 38.7 stands without a unit of anything else."""
+    after = text.words[number.place + 1 : number.place + 2]
+    has_point = "." in text.words[number.place]
+    return has_point and 38 <= number.value <= 42.5 and not (set(after) & UNITS)  # noqa: PLR2004
 
 
 def _fever(value: float) -> Iterator[str]:

@@ -19,10 +19,14 @@ NUMBER_CONCEPTS = frozenset(
     (
         *("age_under_3_months", "age_3_to_6_months", "age_65", "fever_measured", "fever_39"),
         *("fever_40", "oxygen_low", "pulse_fast", "many_pills", "sugar_very_low", "sugar_low"),
-        *("sugar_high", "pressure_180", "pressure_160", "pressure_140"),
+        *("sugar_high", "pressure_180", "pressure_160", "pressure_140", "weeks_along"),
     )
 )
 """What `numbers.py` finds."""
+STATES = frozenset(
+    ("now", "baby", "young_baby", "elder", "age_65", "age_under_3_months", "age_3_to_6_months")
+)
+"""Who somebody is and when: no context silences that."""
 LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 CONTEXT = "words_context.yaml"
 LEVELS = {level.word: level for level in Urgency}
@@ -140,7 +144,7 @@ def rule_book(own: tuple[Path, ...] = ()) -> RuleBook:
     words, tables = _tables(own)
     graph, concepts = _graph(words)
     english, _ = _graph([table for table in words if not table.language])
-    cues = frozenset(_read(TABLES / CONTEXT, _Words).concepts) | {"now"}
+    cues = frozenset(_read(TABLES / CONTEXT, _Words).concepts) | STATES
     rules = tuple(
         rule.model_copy(update={"source": table.sources.get(rule.source, rule.source)})
         for table in tables.values()

@@ -28,6 +28,8 @@ KNOWN = {
     "zero_shot": ORANGE,
     "majority": GREY,
     "retrieval": PURPLE,
+    "endpoint": "#4A5568",
+    "tune_retrieval": "#44AA99",
 }
 SPARE = ("#7B5EA7", "#A6761D", "#44AA99", "#882255", "#DDCC77", "#4A5568")
 
