@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from medtune.cli import cli
 from medtune.config import (
+    DeidentifySection,
     DocumentSection,
     EndpointSection,
     JudgeSection,
@@ -22,6 +23,7 @@ from medtune.config import (
 PAGE = Path(__file__).with_name("reference.md")
 NESTED: dict[str, type[BaseModel]] = {
     "data.sources[]": SourceSection,
+    "data.deidentify": DeidentifySection,
     "task": TaskSection,
     "decide.documents[]": DocumentSection,
     "decide.endpoint": EndpointSection,

@@ -26,6 +26,9 @@ GOLDEN = [
     # house style guide, section 4.5: 87 years, 48 kg, 1.4 mg/dL
     ("creatinine_clearance",
      {"age_years": 87, "female": False, "weight_kg": 48, "creatinine_mg_dl": 1.4}, 25.238, 0.001),
+    # the same for a woman: 0.85 times (Cockcroft and Gault 1976)
+    ("creatinine_clearance",
+     {"age_years": 87, "female": True, "weight_kg": 48, "creatinine_mg_dl": 1.4}, 21.452, 0.001),
     # creatinineclearancecalculator.net/equations/ckd-epi: a woman of 55 with 0.9 mg/dL, "about 76"
     ("egfr_ckd_epi_2021", {"age_years": 55, "female": True, "creatinine_mg_dl": 0.9}, 76, 1),
     # at creatinine = kappa the equation is 142 * 0.9938^age (* 1.012)
@@ -68,6 +71,36 @@ GOLDEN = [
 @pytest.mark.parametrize(("name", "inputs", "expected", "slack"), GOLDEN)
 def test_a_published_example_comes_out(name, inputs, expected, slack):
     assert calculate(name, inputs).value == pytest.approx(expected, abs=slack)
+
+
+def egfr(creatinine_mg_dl: float, *, female: bool, age_years: float = 50) -> float:
+    inputs = {"age_years": age_years, "female": female, "creatinine_mg_dl": creatinine_mg_dl}
+    return calculate("egfr_ckd_epi_2021", inputs).value
+
+
+def test_ckd_epi_has_the_published_slopes():
+    # kidney.org, CKD-EPI creatinine equation (2021): exponents, age term and factor for women
+    assert egfr(9.0, female=False) / egfr(0.9, female=False) == pytest.approx(10**-1.2)
+    assert egfr(7.0, female=True) / egfr(0.7, female=True) == pytest.approx(10**-1.2)
+    assert egfr(0.45, female=False) / egfr(0.9, female=False) == pytest.approx(0.5**-0.302)
+    assert egfr(0.35, female=True) / egfr(0.7, female=True) == pytest.approx(0.5**-0.241)
+    assert egfr(0.7, female=True) / egfr(0.9, female=False) == pytest.approx(1.012)
+    assert egfr(0.9, female=False, age_years=60) / egfr(0.9, female=False) == pytest.approx(
+        0.9938**10
+    )
+
+
+def test_meld_3_adds_every_published_term():
+    # 4.56 ln 2.5 + 0.82 * 2 - 0.24 * 2 ln 2.5 + 9.09 ln 1.5 + 11.14 ln 1.2 + 1.85 * 0.5
+    # - 1.83 * 0.5 ln 1.2 + 6 = 17.85; a sodium of 125 adds 0.82 * 10 - 0.24 * 10 ln 2.5 = 6.0
+    middle = LIVER | {
+        "bilirubin_mg_dl": 2.5, "inr": 1.5, "creatinine_mg_dl": 1.2, "sodium_mmol_l": 135,
+        "albumin_g_dl": 3.0, "female": False,
+    }  # fmt: skip
+    assert calculate("meld_3", middle).value == 18
+    assert calculate("meld_3", middle | {"sodium_mmol_l": 120}).value == 24
+    assert calculate("meld_3", middle | {"albumin_g_dl": 1.0, "creatinine_mg_dl": 3.0}).value == 27
+    assert calculate("meld_3", middle | {"inr": 20.0, "bilirubin_mg_dl": 60.0}).value == 40
 
 
 def test_dialysis_sets_creatinine_to_its_cap():

@@ -21,6 +21,7 @@ SMALL = {
     "data.max_validation": 96,
     "data.max_test": 240,
     "decide.tune_examples": 64,
+    "decide.prompt_budget": 1,
     "tune.validate_every": 14,
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from medtune.apps import (
     chatbot,
     custom,
+    decision_support,
     documentation,
     drug_discovery,
     mental_health,
@@ -21,6 +22,7 @@ from medtune.records import Application
 __all__ = ["APPS", "NOT_BUILT", "find_app"]
 
 APPS: dict[str, Application] = {
+    "decision_support": decision_support.APP,
     "drug_discovery": drug_discovery.APP,
     "personalized_medicine": personalized_medicine.APP,
     "chatbot": chatbot.APP,
@@ -36,7 +38,6 @@ PLACED: dict[str, Callable[[Run], Application]] = {
 """Applications that tell the numbers of a place: what makes them for a run."""
 
 NOT_BUILT: dict[str, str] = {
-    "decision_support": "findings, history and labs to a ranked differential",
     "imaging": "X-ray, CT and MRI to findings with their place",
 }
 """The other applications of the design, with what they will do."""

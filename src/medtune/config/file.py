@@ -8,11 +8,13 @@ from pydantic import BaseModel, ValidationError
 
 from medtune.config.data import SourceSection
 from medtune.config.decide import DocumentSection, EndpointSection
+from medtune.config.deidentify import DeidentifySection
 from medtune.config.evaluate import JudgeSection, SwapSection
 from medtune.config.sections import Run, TaskSection
 from medtune.errors import ConfigError, did_you_mean
 
 INSIDE: dict[str, type[BaseModel]] = {
+    "deidentify": DeidentifySection,
     "sources": SourceSection,
     "retention": SourceSection,
     "transfer": SourceSection,

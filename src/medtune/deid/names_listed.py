@@ -31,13 +31,16 @@ SURE_CUES = frozenset({"name is", "name was", "names is", "daughter named", "son
 
 def find_listed(document: Document) -> Iterator[Span]:
     """Yield names that the tables know, or that stand where names stand."""
-    i = 0
+    i, mixed = 0, document.case == "mixed"
     while i < len(document.words):
-        run = run_from(document, i) if document.case == "mixed" else _caseless_at(document, i)
+        if mixed and not is_capital(document, i):
+            i += 1
+            continue
+        run = run_from(document, i) if mixed else _caseless_at(document, i)
         if run is None:
             i += 1
             continue
-        parts = _names_in(document, run) if document.case == "mixed" else [run]
+        parts = _names_in(document, run) if mixed else [run]
         for part in parts:
             if not is_eponym(document, part):
                 kind: Kind = "clinician" if _has_credentials(document, part) else "person"

@@ -37,7 +37,11 @@ class Place(NamedTuple):
 def find_places(document: Document) -> Iterator[Span]:
     """Yield cities, states and countries."""
     i, n = 0, len(document.words)
+    mixed = document.case == "mixed"
     while i < n:
+        if mixed and not document.words[i][0].isupper():
+            i += 1
+            continue
         place = _long(document, i) or _short(document, i)
         if place is None:
             i += 1

@@ -25,9 +25,9 @@ from medtune.deid.tagger.features import Hashes, features, lines, tokens_of
 from medtune.deid.tagger.model import FORBIDDEN, TrainedTagger
 from medtune.errors import DataError
 
-EPOCHS = 12
-RATE = 0.3
-TRANSITION_RATE = 0.1
+EPOCHS = 10
+RATE = 0.1
+TRANSITION_RATE = 0.05
 DROP = 0.2
 LEAST_NOTES = 2
 TOKENS_PER_BATCH = 2000
