@@ -56,7 +56,7 @@ def test_a_record_without_the_attribute_stays_once_and_one_value_is_refused():
         [*named([("a", "y")] * 3 + [("b", "n")]), Member("x", None, "y")], "balance", "sex", 0
     )
     assert copies["x"] == 1
-    with pytest.raises(ConfigError, match="data.remedy_by: 3 of 4 training records"):
+    with pytest.raises(ConfigError, match=r"data\.remedy_by: 3 of 4 training records"):
         times([*named([("a", "y")] * 3), Member("x", None, "y")], "balance", "sex", 0)
 
 
