@@ -18,7 +18,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from medtune.apps import chatbot_talk as talk
@@ -126,11 +126,17 @@ def nearest_rouge_l(predictions: Sequence[Prediction]) -> float:
     """
     if not predictions:
         raise DataError("a metric needs at least one prediction that did not fail, and there is 0")
-    best = [
-        max(rouge_l([replace(p, target=wording)]) for wording in _wordings(p.target))
-        for p in predictions
-    ]
+    best = [_nearest(tuple(_wordings(p.target)), _given(p)) for p in predictions]
     return sum(best) / len(best)
+
+
+def _given(prediction: Prediction) -> str:
+    return "" if prediction.abstained else str(prediction.answer or "")
+
+
+@lru_cache(maxsize=2**14)  # a bootstrap asks for the same pairs thousands of times
+def _nearest(wordings: tuple[str, ...], answer: str) -> float:
+    return max(rouge_l([Prediction("", "", wording, answer)]) for wording in wordings)
 
 
 def word_for_word(predictions: Sequence[Prediction]) -> float:
@@ -142,9 +148,7 @@ def word_for_word(predictions: Sequence[Prediction]) -> float:
     if not predictions:
         raise DataError("a metric needs at least one prediction that did not fail, and there is 0")
     same = [
-        not p.abstained
-        and str(p.answer or "").casefold() in {one.casefold() for one in _wordings(p.target)}
-        for p in predictions
+        _given(p).casefold() in {one.casefold() for one in _wordings(p.target)} for p in predictions
     ]
     return sum(same) / len(same)
 
