@@ -118,7 +118,9 @@ def bundle() -> dict:
         "address": [{"line": ["48 Juniper Street"], "city": "Worcester", "state": "MA",
                      "postalCode": "01608", "country": "US"}],
         "photo": [{"contentType": "image/png", "data": "aGVsbG8="}],
-        "contact": [{"name": {"family": "Tremblethwaite", "given": ["Susan"]}}],
+        "communication": [{"language": {"text": "English"}}],
+        "contact": [{"name": {"family": "Tremblethwaite", "given": ["Susan"]}},
+                    {"name": {"text": "Ottoline Grubbfield"}}],
         "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName",
                        "valueString": "Quellmalz"}],
     }  # fmt: skip
@@ -137,7 +139,10 @@ def bundle() -> dict:
         "resourceType": "DocumentReference",
         "status": "current",
         "subject": {"reference": "Patient/pat-oakenfold"},
-        "content": [{"attachment": {"contentType": "text/plain", "data": note}}],
+        "content": [
+            {"attachment": {"contentType": "text/plain", "data": note}},
+            {"attachment": {"contentType": "text/plain", "url": "http://x.org/d/448"}},
+        ],
     }
     entries = [{"fullUrl": f"http://x.org/fhir/{r['resourceType']}/{r['id']}", "resource": r}
                for r in (patient, observation)]  # fmt: skip
@@ -151,7 +156,7 @@ def bundle() -> dict:
 FHIR_SECRETS = [
     "Oakenfold", "Harriet", "44821907", "617-555-0142", "1931", "Juniper", "Worcester", "01608",
     "aGVsbG8", "Tremblethwaite", "Susan", "Quellmalz", "2023-03-02", "2023-03-05", "93 years",
-    "pat-oakenfold", "obs1", "x.org",
+    "pat-oakenfold", "obs1", "x.org", "Ottoline", "Grubbfield",
 ]  # fmt: skip
 
 

@@ -30,9 +30,9 @@ def medtune(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
 def annotated(path: Path, n: int = 8) -> Path:
     rows = []
     for i in range(n):
-        text = f"Mr. Oakenfold{'' if i else ' went to Qqxrbay'} came, MRN: 44821{i}07."
+        text = f"Mr. Oakenfold{'' if i else ' went to qqxrbay'} came, MRN: 44821{i}07."
         spans = [(4, 13, "person"), (text.index("4482"), text.index("4482") + 8, "mrn")]
-        spans += [] if i else [(text.index("Qq"), text.index("Qq") + 7, "city")]
+        spans += [] if i else [(text.index("qq"), text.index("qq") + 7, "city")]
         marks = [{"start": a, "end": b, "kind": k} for a, b, k in spans]
         rows.append({"id": str(i), "text": text, "spans": marks})
     path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")

@@ -1,5 +1,6 @@
 """Places of the tables: cities, states, countries, where the words around them allow it."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from medtune.deid.lexicon import (
     long_places,
     regions,
 )
+from medtune.deid.runs import Run, is_eponym, is_no_name, is_particle
 from medtune.deid.span import Span
 from medtune.deid.vocabulary import VOCABULARIES
 
@@ -24,6 +26,14 @@ LONG = 62
 CUED = 61
 PLAIN = 45
 SHORT = 3
+MOST = 4
+"""Words of a place that no table knows."""
+DRUG = re.compile(
+    r"(?:one|pril|statin|sartan|cillin|mycin|micin|azole|mab|nib|vir|olol|pam|idine|amide|oxacin"
+    r"|caine|phil|zide|cycline|triptan|setron|parin|gliptin|flozin|glutide)$"
+)
+"""How names of drugs end: the stems of the WHO's International Nonproprietary Names (2018)."""
+PREPOSITIONS = frozenset({"in", "near", "at", "to", "from", "en", "de", "a"})
 
 
 class Place(NamedTuple):
@@ -42,7 +52,7 @@ def find_places(document: Document) -> Iterator[Span]:
         if mixed and not document.words[i][0].isupper():
             i += 1
             continue
-        place = _long(document, i) or _short(document, i)
+        place = _long(document, i) or _short(document, i) or _unknown(document, i)
         if place is None:
             i += 1
             continue
@@ -97,6 +107,32 @@ def _is_written_as_place(document: Document, i: int) -> bool:
     written = word.istitle() or (word.isupper() and len(word) > SHORT)
     known = document.bits(word) & (CITY | STATE | COUNTRY)
     return bool(known) and (written or document.case != "mixed")
+
+
+def _unknown(document: Document, i: int) -> Place | None:
+    """A place that no table knows: capitalized, after `in`, or where somebody goes or lives."""
+    before = document.low[max(0, i - 3) : i]
+    if document.case != "mixed" or not before or before[-1] not in PREPOSITIONS:
+        return None
+    goes = bool(VOCABULARIES[document.language].moves.intersection(before[:-1]))
+    if not (goes or before[-1] in ("in", "near")):
+        return None
+    last = i
+    while last < min(len(document.words), i + MOST) and _may_be_place(document, i, last):
+        last += 1
+    while last > i and is_particle(document, last - 1):
+        last -= 1
+    is_term = last > i and (is_eponym(document, Run(i, last)) or DRUG.search(document.low[i]))
+    return Place(i, last, "city") if last > i and not is_term else None
+
+
+def _may_be_place(document: Document, first: int, i: int) -> bool:
+    word, what = document.words[i], document.bits(document.words[i])
+    if i > first:
+        small = is_particle(document, i) and document.gap(i) == " "
+        return small or (word.istitle() and document.gap(i) == " " and not is_no_name(document, i))
+    known = what & (WORD | KNOWN) or is_no_name(document, i)
+    return word.istitle() and len(word) > SHORT and not known
 
 
 def is_cued(document: Document, i: int) -> bool:

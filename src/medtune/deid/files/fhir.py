@@ -26,6 +26,7 @@ from medtune.deid.surrogate.choose import Method
 from medtune.deid.surrogate.key import Key
 from medtune.records import Json
 
+HUMAN_NAME = re.compile(r"(?:^|\.)(?:name|valueHumanName)(?:\.\d+)?\.text$")
 ISO_DATE = re.compile(r"\d{4}-\d\d(?:-\d\d(?:T\d\d:\d\d.*)?)?")
 REMOVED: dict[str, Kind] = {
     "photo": "photo", "position": "street", "carrierHRF": "device", "carrierAIDC": "device",
@@ -72,10 +73,10 @@ def names_in(value: Json) -> Iterator[str]:
         for part in value:
             yield from names_in(part)
     elif isinstance(value, dict):
-        if _is_name(value):
-            for part in (value.get("family"), value.get("text"), *_list(value.get("given"))):
-                if isinstance(part, str):
-                    yield part
+        whole = [one.get("text") for one in _list(value.get("name")) if isinstance(one, dict)]
+        for part in (value.get("family"), *_list(value.get("given")), *whole):
+            if isinstance(part, str):
+                yield part
         for part in value.values():
             yield from names_in(part)
 
@@ -189,7 +190,7 @@ def _string(
 
 def _named(text: str, name: str, parent: Element, path: str, of: Of, found: list[Located]) -> str:
     """A text element that is an identifier, a narrative, free text, or a code that stays."""
-    kind = _kind(name, parent, of)
+    kind = "person" if HUMAN_NAME.search(path) else _kind(name, parent, of)
     if name == "div":
         return narrative(text, path, of, found)
     if kind is not None:
@@ -201,6 +202,7 @@ def _named(text: str, name: str, parent: Element, path: str, of: Of, found: list
 def _kind(name: str, parent: Element, of: Of) -> Kind | None:
     """The kind of identifier that a text element is, or None."""
     is_name = name in ("family", "given") or (name == "text" and _is_name(parent))
+    is_file = name == "url" and "contentType" in parent
     is_maiden = str(parent.get("url", "")).endswith("mothersMaidenName")
     kinds: tuple[Kind | None, ...] = (
         PEOPLE.get(of.resource, "person") if is_name else None,
@@ -209,6 +211,7 @@ def _kind(name: str, parent: Element, of: Of) -> Kind | None:
         ADDRESS.get(name) if {"city", "postalCode", "line"} & parent.keys() else None,
         _referred(parent) if name == "display" else None,
         "person" if name == "valueString" and is_maiden else None,
+        "url" if is_file or (name == "address" and of.resource == "Endpoint") else None,
         CODES.get(name),
     )
     return next((kind for kind in kinds if kind is not None), None)

@@ -24,7 +24,7 @@ from safetensors.numpy import save
 
 from medtune.artifacts import atomic
 from medtune.deid.document import Document
-from medtune.deid.kinds import KINDS, Kind, Language
+from medtune.deid.kinds import Kind, Language
 from medtune.deid.span import Span
 from medtune.deid.tagger.features import Hashes, features, lines
 from medtune.errors import DataError
@@ -32,8 +32,9 @@ from medtune.errors import DataError
 FORMAT = "medtune deid tagger 1"
 FORBIDDEN = -1e4
 """Score of a transition that cannot be, such as from outside into the middle of a name."""
-TAGGED = 95
-"""Weight of what a tagger finds: above every rule, for it has seen what the rules say."""
+TAGGED = 88
+"""Weight of what a tagger finds: above every rule that goes by words, for it has seen what they
+say, and below those that go by a form of its own or by a label and a number."""
 Floats = NDArray[np.float32]
 
 
@@ -52,12 +53,6 @@ class TrainedTagger:
     """From label to label, of shape (L, L); the last row of `starts` is the first token's."""
     starts: Floats = field(repr=False)
     """Of a sequence's first token, of shape (L,)."""
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        """The kinds it can find."""
-        named = {label[2:] for label in self.labels[1:]}
-        return frozenset(kind for kind in KINDS if kind in named)
 
     def tag(self, document: Document, proposed: Sequence[Span]) -> list[Span]:
         """Spans in order of place, none overlapping."""

@@ -43,11 +43,6 @@ class OutsideTagger:
     run: Callable[[str], Iterable[Labelled]]
     labels: Mapping[str, Kind]
 
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        """None: the rules keep their say in everything."""
-        return frozenset()
-
     def tag(self, document: Document, proposed: Sequence[Span]) -> list[Span]:
         """Spans with a label that is known, whatever was proposed."""
         del proposed

@@ -23,8 +23,8 @@ FIELDS = (
     Field("id", r"accession|case|visit|encounter|csn|specimen|study id|order|reference|ref|claim"
           r"|episode|report|confirmation|tracking|employee id|student id|badge|record", "code"),
     Field("fax", r"fax|facsimile|f:", "digits"),
-    Field("phone", r"phone|telephone|tel|mobile|cell(?: ?phone)?|pager|beeper|call(?:ing|ed)?"
-          r"|callback|contact|reach(?:ed)?|text(?: me)?|dial|ring|extension|ext", "digits"),
+    Field("phone", r"phone|telephone|tel|mobile|cell(?: ?phone)?|pager|beeper|call(?:ing|ed)?|ext"
+          r"|callback|answering|contact|reach(?:ed)?|text(?: me)?|dial|ring|extension", "digits"),
     Field("zip", r"zip(?: ?code)?|postal code|postcode", "code"),
     Field("patient", r"(?:patient|pt|client|resident|full|legal|first|last|maiden|preferred"
           r"|given|family|middle)?\.?'?s? ?(?:sur|sir)?name", "name", colon=True),
@@ -129,6 +129,12 @@ ENGLISH = Vocabulary(
     place_cues=_words(
         "in from at near to lives living moved born visited visiting via outside of toward "
         "arrived flew travelled traveled travelling traveling resident residing situated"
+    ),
+    moves=_words(
+        "arrived arrives arriving moved moves moving live lives lived living born reside resides "
+        "resident residing returned returns returning flew travel travels travelled traveled trip "
+        "visit visits visited visiting grew raised located based situated transferred native drove "
+        "went go going back home"
     ),
     particles=_words(
         "de la del los las van von der den di da do dos du le el al bin ibn ben ter ten st y e "

@@ -41,6 +41,8 @@ class Vocabulary(NamedTuple):
     """What a person has, after the genitive: `Jesenko's mother`."""
     place_cues: frozenset[str]
     """Words after which a place is likely."""
+    moves: frozenset[str]
+    """Words for coming, going and living: what follows their preposition is a place."""
     particles: frozenset[str]
     """Words within a name."""
     not_names: frozenset[str]

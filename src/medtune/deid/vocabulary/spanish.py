@@ -81,6 +81,10 @@ SPANISH = Vocabulary(
     place_cues=_words(
         "en natural residente reside procedente localidad pueblo municipio"
     ),
+    moves=_words(
+        "vive vivia vivio reside residente residia nacido nacida natural procedente procede viaje "
+        "viajo trasladado trasladada oriundo oriunda"
+    ),
     particles=_words(
         "de la del los las y e i da do dos van von der san santa al ben el"
     ),
