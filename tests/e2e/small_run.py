@@ -48,7 +48,7 @@ def finish(words: list[str]) -> str:
         words, capture_output=True, text=True, check=False, timeout=1500, env=ENVIRONMENT
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "warn" not in (done.stdout + done.stderr).lower()
+    assert "warning" not in (done.stdout + done.stderr).lower()
     return done.stdout
 
 

@@ -52,7 +52,7 @@ def _checks(card: DataCard) -> str:
     counts = Counter(check.outcome for check in card.checks)
     if not card.checks:
         return ""
-    return f"; {counts['pass']} checks pass, {counts['warn']} warn, {counts['fail']} fail"
+    return f"; checks: {counts['pass']} pass, {counts['warn']} to look at, {counts['fail']} fail"
 
 
 def _evaluation(found: Evaluation) -> str:
