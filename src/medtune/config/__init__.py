@@ -24,6 +24,7 @@ from medtune.config.sections import (
     ServeSection,
     TaskSection,
     TuneSection,
+    VisionSection,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "SwapSection",
     "TaskSection",
     "TuneSection",
+    "VisionSection",
     "dump_run",
     "load_run",
 ]
