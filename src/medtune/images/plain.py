@@ -1,4 +1,7 @@
-"""PNG and JPEG to numbers. They state no spacing, view or side, so none is known."""
+"""PNG and JPEG to numbers. They state no spacing, view or side, so none is known.
+
+What has 8 bits was made to be looked at, and is shown as it is.
+"""
 
 import warnings
 from io import BytesIO
@@ -9,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from medtune.errors import DataError
-from medtune.images.picture import Picture, checked
+from medtune.images.picture import Picture, Window, checked
 
 FORMATS: Final = ("PNG", "JPEG")
 MOST_PIXELS: Final = 64_000_000
@@ -44,4 +47,5 @@ def read_plain(source: Path | bytes) -> Picture:
         ValueError,
     ):
         raise DataError(f"{name}: not a PNG or JPEG file, or damaged") from None
-    return Picture(checked(values_RC[None], name), "", None)
+    whole = None if grey.mode in DEEP else Window(127.5, 255.0)
+    return Picture(checked(values_RC[None], name), "", None, whole)

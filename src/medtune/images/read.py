@@ -40,6 +40,12 @@ def read_bytes(content: bytes) -> Picture:
     return _by_head(content[:HEAD], content)
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, by its content."""
+    with path.open("rb") as file:
+        return file.read(HEAD)[PREAMBLE : PREAMBLE + 4] == b"DICM"
+
+
 def _by_head(head: bytes, source: Path | bytes) -> Picture:
     if head.startswith((PNG, JPEG)):
         return read_plain(source)

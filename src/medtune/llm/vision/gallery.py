@@ -16,11 +16,13 @@ from torch import Tensor
 
 from medtune.errors import DataError
 from medtune.images.store import image_id
-from medtune.images.view import N_CELLS
+from medtune.images.view import GRID, N_CELLS
 from medtune.llm.vision.encoder import Encoder
 
 GUESTS: Final = 32
 """Uploaded images that are held at once; the oldest is forgotten, and none is ever written."""
+THIRDS: Final = (slice(0, 3), slice(2, 5), slice(4, 7))
+"""Rows, or columns, of the cells of a region."""
 DIGITS: Final = 12
 """Hexadecimal digits of an image's hash that its ids are made of."""
 
@@ -77,15 +79,11 @@ class Gallery:
         return rows_UNW[which_T, ids_T % N_CELLS].float()
 
     def pooled(self, name: str) -> NDArray[np.float32]:
-        """Mean and maximum over the cells of an image: what a classical learner reads."""
+        """What a classical learner reads: the mean, and the maxima of three by three regions."""
         self.ids(name)
-        features_NW = self._features[_number(name)].astype(np.float32)
-        return np.concatenate([features_NW.mean(axis=0), features_NW.max(axis=0)])
-
-    def cells(self, name: str) -> NDArray[np.float32]:
-        """The features of an image, cell by cell: N x W."""
-        self.ids(name)
-        return self._features[_number(name)].astype(np.float32)
+        grid_GGW = self._features[_number(name)].reshape(GRID, GRID, -1).astype(np.float32)
+        parts = [grid_GGW[rows, columns].max(axis=(0, 1)) for rows in THIRDS for columns in THIRDS]
+        return np.concatenate([grid_GGW.mean(axis=(0, 1)), *parts])
 
     def _has(self, name: str) -> bool:
         there = self._names.get(_number(name))
