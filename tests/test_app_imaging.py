@@ -134,7 +134,7 @@ def folder(tmp_path: Path, *rows: dict) -> Path:
 def test_own_rows_are_read_with_place_view_and_patient(tmp_path: Path):
     path = folder(
         tmp_path,
-        {"image": "a.dcm", "finding": "mass", "box": [30, 50, 38, 58], "patient": "p1", "sex": "F"},
+        {"image": "a.dcm", "finding": "mass", "box": [26, 50, 30, 58], "patient": "p1", "sex": "F"},
         {"image": "b.png", "finding": None, "patient": "p2", "view": "PA"},
     )
     first, second = read_rows(path)

@@ -37,6 +37,7 @@ from medtune.llm.predict import predict
 from medtune.llm.score import score_replies
 from medtune.llm.vision.encoder import Encoder
 from medtune.llm.vision.gallery import GUESTS, Gallery
+from medtune.llm.vision.heat import heat_map, unlearnt
 from medtune.llm.vision.network import EfficientNetLite0
 from medtune.llm.vision.projector import sight_of
 from medtune.metrics import accuracy
@@ -328,3 +329,59 @@ def test_an_uploaded_image_is_seen_and_forgotten_and_never_written():
     assert set(place("x", "npy").parent.iterdir()) == before
     with pytest.raises(DataError, match="not in the cache"):
         gallery.ids(first)
+
+
+def log_p(lm: LanguageModel, messages: list[Message], reply: str, scaled: tuple[int, float]):
+    """The reply's log-probability with the vector of one cell scaled."""
+    rendered = lm.renderer.training(messages, reply)
+    ids = torch.tensor(rendered.ids)
+    vectors = sight(lm)(ids)
+    cell = int((ids >= sight(lm).n_words).nonzero()[0]) + scaled[0]
+    vectors[cell] *= scaled[1]
+    shares = lm.model(inputs_embeds=vectors[None]).logits[0].double().log_softmax(-1)
+    steps = [i for i, is_reply in enumerate(rendered.supervised) if is_reply]
+    return sum(float(shares[i - 1, rendered.ids[i]]) for i in steps)
+
+
+def test_a_heat_map_says_how_the_reply_moves_with_each_cell(tuned, weights, monkeypatch):
+    home, done, _ = tuned
+    monkeypatch.setenv("MEDTUNE_CACHE", str(home / "cache"))
+    lm = sees(weights, done.adapter)
+    messages = talk(keep_image(spot(1, 4)))
+    heat = heat_map(lm, messages, *LABELS)
+    assert heat.shape == (7, 7)
+    step = 0.02
+    with torch.no_grad():
+        for cell in (0, 11, 30):
+            moved = [
+                sign * sign_of * log_p(lm, messages, reply, (cell, 1 + sign * step))
+                for sign in (1, -1)
+                for reply, sign_of in zip(LABELS, (1, -1), strict=True)
+            ]
+            slope = abs(sum(moved)) / (2 * step)
+            assert heat.ravel()[cell] == pytest.approx(slope, rel=0.05, abs=1e-3)
+
+
+def test_a_model_is_as_it_was_after_it_was_made_to_forget(tuned, weights, monkeypatch):
+    home, done, _ = tuned
+    monkeypatch.setenv("MEDTUNE_CACHE", str(home / "cache"))
+    lm = sees(weights, done.adapter)
+    items = [(talk(keep_image(spot(1, 4))), LABELS)]
+
+    def scores():
+        return score_replies(lm, items, batch_tokens=4096, advance=lambda _: None)
+
+    before = scores()
+    with unlearnt(lm, seed=3):
+        assert scores() != before
+    assert scores() == before
+
+
+def test_a_heat_map_needs_one_image_and_eyes(weights: Path):
+    lm = sees(weights)
+    with pytest.raises(DataError, match="messages have 0"):
+        heat_map(lm, [Message("user", "Spot?")], *LABELS)
+    folder = find_model(ModelSection(source=f"path:{weights}"), offline=True)
+    blind = load_model(folder, Numerics("float32", None, "the tests", None), context_tokens=512)
+    with pytest.raises(ConfigError, match="sees no images"):
+        heat_map(blind, [Message("user", "Spot?")], *LABELS)

@@ -3,8 +3,8 @@
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -90,9 +90,12 @@ def load_model(
     model = _base(folder)
     if numerics.dtype == "bfloat16":
         halve(model)
+    renderer = load_renderer(folder)
     if gallery is not None:
         words = cast("nn.Embedding", model.get_input_embeddings())
-        model.set_input_embeddings(Sight(words, gallery))
+        sight = Sight(words, gallery, renderer.encode)
+        model.set_input_embeddings(sight)
+        renderer = replace(renderer, images=sight.ids)
     # `generate` would merge in the sampling settings that some models ship.
     model.generation_config = GenerationConfig()
     positions = getattr(model.config, "max_position_embeddings", context_tokens)
@@ -105,17 +108,8 @@ def load_model(
         model = _with_adapter(model, adapter)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
-    renderer = load_renderer(folder, image_ids(model))
     n = _processes(processes, device)
     return LanguageModel(model, renderer, folder, numerics, context_tokens, n, gallery)
-
-
-def image_ids(model: nn.Module) -> Callable[[str], Sequence[int]] | None:
-    """What gives a renderer the ids of images; None for a model that sees none."""
-    sight = sight_of(model)
-    if sight is None:
-        return None
-    return lambda name: [sight.n_words + place for place in sight.gallery.ids(name)]
 
 
 def _processes(asked: int | None, device: torch.device) -> int:

@@ -51,7 +51,7 @@ class Renderer:
         Raises:
             DataError: The messages cannot be written with this template.
         """
-        return self._encode(self._written(messages))
+        return self.encode(self._written(messages))
 
     def training(self, messages: Sequence[Message], reply: str) -> Rendered:
         """The ids of the prompt and the reply, up to the end-of-turn token.
@@ -78,11 +78,11 @@ class Renderer:
         # A tokenizer first cuts at its control tokens, so what follows the last one stands alone.
         cut = max((written.rfind(token) for token in self._control_tokens), default=0)
         cut = max(cut, 0)
-        opening = self._encode(written[cut:])
+        opening = self.encode(written[cut:])
         tails: list[list[int]] = []
         for reply in replies:
             whole = self._written([*messages, Message("assistant", reply)], open_turn=False)
-            ids = self._encode(whole[cut:])
+            ids = self.encode(whole[cut:])
             if not whole.startswith(written) or ids[: len(opening)] != opening:
                 raise DataError(
                     "a reply changes how the prompt before it is written or cut into tokens, so "
@@ -92,7 +92,7 @@ class Renderer:
                 )
             end = ids.index(self.end_of_turn, len(opening))
             tails.append(ids[len(opening) : end + 1])
-        return Candidates(self._encode(written[:cut]) + opening, tails)
+        return Candidates(self.encode(written[:cut]) + opening, tails)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, without control tokens."""
@@ -112,7 +112,7 @@ class Renderer:
         open_turn = self._text([user], open_turn=True)
         whole = self._text([user, Message("assistant", _PROBE)], open_turn=False)
         after = whole[len(open_turn) :].removeprefix(_PROBE)
-        ids = self._encode(after)
+        ids = self.encode(after)
         control = [i for i in ids if i in self.tokenizer.added_tokens_decoder]
         if not control:
             raise ConfigError(
@@ -185,7 +185,7 @@ class Renderer:
             ) from None
         return cast("str", text)
 
-    def _encode(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         """The ids of a text, those of an image in the place of its mark."""
         ids: list[int] = []
         for number, piece in enumerate(MARK.split(text)):
