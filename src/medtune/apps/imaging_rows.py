@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from medtune.artifacts import read_jsonl
+from medtune.artifacts import iter_examples, read_jsonl
 from medtune.clinical.imaging.places import place_of
 from medtune.errors import DataError
 from medtune.images.picture import Picture
@@ -52,6 +52,34 @@ def read_rows(path: Path) -> Iterator[Example]:
     placed = any(row.values.get("box") for row in rows)
     for number, row in enumerate(rows, start=1):
         yield _example(row, path, number, (findings, placed))
+
+
+def learnt_task(out: Path) -> dict[str, str]:
+    """What the model of a run was taught to look for: the fields of its records but the image."""
+    return {k: v for k, v in _first(out / "validation.jsonl").items() if k != "image"}
+
+
+def _first(path: Path) -> Mapping[str, str]:
+    for example in iter_examples(path):
+        return example.fields
+    raise DataError(f"{path}: no records; run medtune data first")
+
+
+def unlabelled_image(
+    row: Mapping[str, Json], name: str, path: Path, task: Mapping[str, str]
+) -> Example:
+    """A record to read: its image goes to the store.
+
+    Raises:
+        DataError: There is no `image`, or it cannot be read.
+    """
+    found = _Row(f"{path.name}: record {name!r}", row)
+    if not found.text("image"):
+        raise DataError(f"{found.where}: no `image`; name the file of the image")
+    picture = read_image(path.parent / found.text("image"))
+    values_RC = picture.frame(int(found.text("frame") or 0))
+    image = keep_image(square(values_RC, picture.window))
+    return Example(id=name, group=name, fields={**task, "image": image}, target=None)
 
 
 def _example(row: _Row, path: Path, number: int, known: tuple[Sequence[str], bool]) -> Example:
