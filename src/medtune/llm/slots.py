@@ -85,6 +85,8 @@ class Write(NamedTuple):
     """Where the token goes: how many its slot holds."""
     width: int
     """W: the longest slot, with this token."""
+    hidden: Tensor
+    """True where a row may not look, because it is after its token; n x (P + W)."""
 
 
 def beginning_of(model: PreTrainedModel, ids: Sequence[int]) -> Beginning:
@@ -156,13 +158,15 @@ def write(
         tokens: One for each row.
         held: How many tokens each slot holds before.
     """
-    places_n = torch.tensor(held, device=model.device)
+    places_n, width = torch.tensor(held, device=model.device), max(held) + 1
+    at = torch.arange(slots.n_beginning + width, device=model.device)
+    hidden = at > places_n[:, None] + slots.n_beginning
     output = model(
         input_ids=torch.tensor(tokens, device=model.device)[:, None],
         position_ids=places_n[:, None] + slots.n_beginning,
         use_cache=False,
         logits_to_keep=1,
-        step=Write(slots, places_n, max(held) + 1),
+        step=Write(slots, places_n, width, hidden),
     )
     return cast("Tensor", output.logits)[:, -1]
 
@@ -271,7 +275,11 @@ def _written(
         query_KND = query_nKGD.transpose(0, 1).flatten(1, 2)
         first_KNP = query_KND @ slots.beginning[layer].keys[0].transpose(1, 2)
         scores = torch.cat([first_KNP.unflatten(1, (n, -1)).transpose(0, 1), scores], dim=-1)
-    scores.masked_fill_(_hidden(step, begin, window), float("-inf"))
+    hidden = step.hidden
+    if window is not None:
+        at = torch.arange(hidden.shape[1], device=hidden.device)
+        hidden = hidden | (at <= step.places_n[:, None] + begin - window)
+    scores.masked_fill_(hidden[:, None, None], float("-inf"))
     share = scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32))
     share = share.to(values.dtype)
     output_nKGD = share[..., begin:] @ values[:n, :, : step.width]
@@ -280,13 +288,3 @@ def _written(
         first_KND = share_KNP @ slots.beginning[layer].values[0]
         output_nKGD = output_nKGD + first_KND.unflatten(1, (n, -1)).transpose(0, 1)
     return output_nKGD.flatten(1, 2)[:, None]
-
-
-def _hidden(step: Write, begin: int, window: int | None) -> Tensor:
-    """True where a row may not look: after its token, or out of the window; n x 1 x 1 x (P + W)."""
-    at = torch.arange(begin + step.width, device=step.places_n.device)
-    own_n1 = step.places_n[:, None] + begin
-    hidden = at > own_n1
-    if window is not None:
-        hidden = hidden | (at <= own_n1 - window)
-    return hidden[:, None, None]
