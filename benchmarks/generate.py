@@ -13,6 +13,7 @@ Prompts are questions of MedQA-US, as a chat, found in MEDTUNE_SHARED or ../shar
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from answering.referee import (
     seconds,
     speedup,
 )
-from train import embedded_model
+from train import Contestant, embedded_model
 
 from medtune.llm.render import Renderer, load_renderer
 from medtune.llm.source import ModelFolder
@@ -53,46 +54,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6, help="the first warms up")
     parser.add_argument("--items", type=int, default=32, help="prompts of a round")
     parser.add_argument("--new", type=int, default=96, help="most new tokens of a reply")
-    parser.add_argument("--python", default="", help="of transformers; else this one")
+    parser.add_argument("--python", default=sys.executable, help="of the peers; else this one")
+    parser.add_argument("--only", nargs="*", help=f"names of the contestants, {OURS} among them")
     asked = parser.parse_args()
     model = asked.model or embedded_model()
     renderer = load_renderer(ModelFolder(model, "benchmark", "0" * 64, "benchmark"))
     todo = rounds(renderer, asked.rounds, asked.items)
     print(f"{machine()}; {asked.items} prompts a round, {asked.rounds - 1} rounds counted\n")
-    new = ("--new", str(asked.new))
-    written = play(
-        [
-            contestant(OURS, "medtune, float32", "ours.py", "--what", "generate", *new),
-            contestant(
-                OURS_HALF,
-                "medtune, bfloat16 products",
-                "ours.py",
-                *("--what", "generate", "--dtype", "bfloat16", *new),
-            ),
-            contestant("generate-8", "", "peer.py", "--what", "generate", "--batch", "8", *new),
-            contestant(
-                "generate-32-by-length",
-                "",
-                "peer.py",
-                *("--what", "generate", "--batch", "32", "--by-length", *new),
-            ),
-            contestant("continuous-batching", "", "peer.py", "--what", "continuous", *new),
-        ],
-        asked.python,
-        model,
-        todo,
-    )
-    scored = play(
-        [
-            contestant(OURS, "medtune, float32", "ours.py", "--what", "score"),
-            contestant(OURS_HALF, "", "ours.py", "--what", "score", "--dtype", "bfloat16"),
-            contestant("forward-16", "", "peer.py", "--what", "score", "--by-length"),
-            contestant("forward-1", "", "peer.py", "--what", "score", "--batch", "1"),
-        ],
-        asked.python,
-        model,
-        todo,
-    )
+    writers, scorers = contestants(asked)
+    written = play(writers, asked.python, model, todo)
+    scored = play(scorers, asked.python, model, todo)
     same, gap = agreement(renderer, model, todo[1:], written)
     print("Replies written\n")
     table(written, renderer)
@@ -101,6 +72,31 @@ def main() -> None:
     table(scored, None)
     print()
     print(json.dumps(summary(written, scored, same, gap)))
+
+
+def contestants(asked: argparse.Namespace) -> tuple[list[Contestant], list[Contestant]]:
+    """Those who write, and those who score: ours in both types, and the peers asked for."""
+    new, write, score = ("--new", str(asked.new)), ("--what", "generate"), ("--what", "score")
+    half = ("--dtype", "bfloat16")
+    by_length = ("--batch", "32", "--by-length")
+    writers = [
+        contestant(OURS, "", "ours.py", *write, *new),
+        contestant(OURS_HALF, "", "ours.py", *write, *half, *new),
+        contestant("generate-8", "", "peer.py", *write, "--batch", "8", *new),
+        contestant("generate-32-by-length", "", "peer.py", *write, *by_length, *new),
+        contestant("continuous-batching", "", "peer.py", "--what", "continuous", *new),
+    ]
+    scorers = [
+        contestant(OURS, "", "ours.py", *score),
+        contestant(OURS_HALF, "", "ours.py", *score, *half),
+        contestant("forward-16", "", "peer.py", *score, "--by-length"),
+        contestant("forward-1", "", "peer.py", *score, "--batch", "1"),
+    ]
+    both = [
+        [one for one in some if asked.only is None or one.name in asked.only]
+        for some in (writers, scorers)
+    ]
+    return both[0], both[1]
 
 
 def table(turns: dict[str, list[Turn]], renderer: Renderer | None) -> None:
@@ -165,7 +161,9 @@ def summary(
         result[what] = {
             "best_peer": best,
             "float32_speed_vs_best_peer": speedup(turns, OURS, best),
-            "bfloat16_speed_vs_best_peer": speedup(turns, OURS_HALF, best),
+            "bfloat16_speed_vs_best_peer": (
+                speedup(turns, OURS_HALF, best) if OURS_HALF in turns else None
+            ),
             "speed_vs_each": {name: speedup(turns, OURS, name) for name in peers},
             "memory_vs_best_peer": memory(turns[OURS]) / memory(turns[best]),
         }

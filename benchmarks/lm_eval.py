@@ -4,8 +4,8 @@ Both get the same token ids of the same questions of MedQA-US and score the same
 same model in float32: once the texts of the options (several tokens), once their letters (one
 token, with the options in the prompt). They take their turns round by round, so that other work on
 the machine slows both alike; the first round warms up. The harness is run with batches of 16 and
-of 1, and how far these two differ is its own numeric noise. Both are run in bfloat16 as well, where
-the harness's difference from its own float32 is the noise. Prints medians, ratios, memory and
+of 1, and how far these two differ is its own numeric noise. With --half both run in bfloat16 too,
+where the harness's difference from its own float32 is the noise. Prints medians, ratios, memory and
 differences of the scores. The last line is one JSON object. The data is found in MEDTUNE_SHARED or
 ../shared/data; PYTHON is one that has lm_eval.
 """
@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a model folder; else the embedded model")
     parser.add_argument("--rounds", type=int, default=6, help="the first warms up")
     parser.add_argument("--items", type=int, default=20, help="questions of a round")
+    parser.add_argument("--half", action="store_true", help="run both in bfloat16 too")
     parser.add_argument("--shots", type=int, default=0, help="worked examples in every prompt")
     asked = parser.parse_args()
     model = asked.model or embedded_model()
@@ -86,11 +87,13 @@ def main() -> None:
     for kind in GOALS:
         group = [
             contestant(OURS, "", "ours.py", "--what", "score"),
-            contestant(OURS_HALF, "", "ours.py", "--what", "score", "--dtype", "bfloat16"),
             contestant(HARNESS[0], "", "peer.py", "--what", "harness", "--batch", "16"),
             contestant(HARNESS[1], "", "peer.py", "--what", "harness", "--batch", "1"),
-            contestant(HARNESS_HALF, "", "peer.py", "--what", "harness", "--dtype", "bfloat16"),
         ]
+        if asked.half:
+            half = ("--dtype", "bfloat16")
+            group.append(contestant(OURS_HALF, "", "ours.py", "--what", "score", *half))
+            group.append(contestant(HARNESS_HALF, "", "peer.py", "--what", "harness", *half))
         todo = rounds(model, kind, asked.rounds, asked.items, asked.shots)
         turns = play(group, asked.peer_python, model, todo)
         for name, some in turns.items():
@@ -130,7 +133,7 @@ def summary(turns: dict[str, list[Turn]], goal: float) -> dict[str, Any]:
     best = min(HARNESS, key=lambda name: seconds(turns[name]))
     ratio = speedup(turns, OURS, best)
     apart = differences(turns[OURS], turns[best])
-    return {
+    result: dict[str, Any] = {
         "best_harness": best,
         "speed_vs_best_harness": ratio,
         "speed_vs_each": {name: speedup(turns, OURS, name) for name in HARNESS},
@@ -141,15 +144,16 @@ def summary(turns: dict[str, list[Turn]], goal: float) -> dict[str, Any]:
         "largest_difference": max(apart),
         "harness_own_noise": max(differences(turns[HARNESS[0]], turns[HARNESS[1]])),
         "same_answers": same_answers(turns[OURS], turns[best]),
-        "bfloat16": {
-            "speed_vs_best_harness": min(
-                speedup(turns, OURS_HALF, name) for name in (*HARNESS, HARNESS_HALF)
-            ),
+    }
+    if OURS_HALF in turns:
+        every = (*HARNESS, HARNESS_HALF)
+        result["bfloat16"] = {
+            "speed_vs_best_harness": min(speedup(turns, OURS_HALF, name) for name in every),
             "mean_difference": mean(differences(turns[OURS_HALF], turns[best])),
             "harness_mean_noise": mean(differences(turns[HARNESS_HALF], turns[best])),
             "same_answers": same_answers(turns[OURS_HALF], turns[best]),
-        },
-    }
+        }
+    return result
 
 
 if __name__ == "__main__":
