@@ -102,6 +102,34 @@ def release(run_file: RunFile, overrides: Set = None, offline: Offline = False) 
 
 
 @cli.command()
+def export(
+    run_file: RunFile,
+    form: Annotated[
+        Literal["safetensors", "gguf"], typer.Option("--format", help="Of the written weights.")
+    ] = "safetensors",
+    kind: Annotated[
+        Literal["float32", "bfloat16", "float16", "q8_0"] | None,
+        typer.Option(
+            "--type", help="Of the matrices; else as trained, in a GGUF file float16. q8_0: GGUF."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; else export/FORMAT of the run.")] = None,
+    overrides: Set = None,
+    offline: Offline = False,
+) -> None:
+    """Write the release as merged weights, scored again; refuse with code 5 if they differ."""
+    from medtune.pipeline import export as write
+
+    job = _job(run_file, overrides, offline=offline)
+    found = write(job, form, kind, out)
+    print(
+        f"export: {found.format}, {found.type}: differs from the served model by "
+        f"{found.parity.tuned:.2g} nats per token (limit {found.parity.limit:.2g}, effect of the "
+        f"tuning {found.parity.effect:.2g})"
+    )
+
+
+@cli.command()
 def run(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
     """Run the chain from data to release; skip what is unchanged."""
     from medtune.pipeline import CHAIN
