@@ -136,6 +136,21 @@ Metric = Callable[[Sequence[Prediction]], float]
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What a picture is drawn from."""
+
+    record: Example
+    """The one to draw."""
+    records: Sequence[Example] = field(repr=False)
+    """All that may be looked at, for what stands beside the drawn one: the visits of a person, the
+    other sentences on an entity."""
+    answers: Mapping[str, Json] = field(repr=False)
+    """What the tuned model answered, by record id; empty if it was not asked."""
+    sources: Callable[[], Sequence[Path]] = field(repr=False)
+    """Fetches the files of the run's sources."""
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """One medical task, as plain functions. Each application is a value in a file of its own."""
 
@@ -178,3 +193,5 @@ class Application:
     after: Callable[[Sequence[Message], str], str] | None = None
     """What the server tells instead of the model's reply to a conversation: the reply with what
     must stand in it, or another one. Nothing is told before it has judged the whole reply."""
+    picture: Callable[[View], str] | None = None
+    """What a person would look at, as one HTML page that loads nothing from elsewhere."""
