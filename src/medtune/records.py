@@ -151,6 +151,18 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """A CDS Hooks service of an application: computed advice inside of a clinical record."""
+
+    service: Mapping[str, Json]
+    """Its entry in the discovery, in the standard's names."""
+    advise: Callable[[Mapping[str, Json]], str]
+    """The cards (JSON) for the prefetched FHIR resources by key; None stands for no such data."""
+    prepare: Callable[[], object]
+    """Loads what the first call needs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """One medical task, as plain functions. Each application is a value in a file of its own."""
 
@@ -195,3 +207,5 @@ class Application:
     must stand in it, or another one. Nothing is told before it has judged the whole reply."""
     picture: Callable[[View], str] | None = None
     """What a person would look at, as one HTML page that loads nothing from elsewhere."""
+    hooks: tuple[Hook, ...] = ()
+    """What the server offers to a clinical record beside the chat."""

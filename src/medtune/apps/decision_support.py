@@ -20,6 +20,7 @@ How well the ranking itself finds diseases is no measure here: `benchmarks/decis
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -27,7 +28,9 @@ from medtune.apps.decision_support_measures import DROPPED, INVENTED, first_dise
 from medtune.apps.decision_support_picture import picture as matrix
 from medtune.artifacts import read_jsonl
 from medtune.clinical.hpo import Knowledge, knowledge, patients, read_wheel, without
+from medtune.clinical.hpo.card import SERVICE, cards
 from medtune.clinical.hpo.case import FIELDS, case_facts, objects, strings
+from medtune.clinical.hpo.fhir import request_facts
 from medtune.clinical.hpo.simulate import simulated
 from medtune.errors import DataError
 from medtune.fetch import fetch_wheel
@@ -37,6 +40,7 @@ from medtune.records import (
     Example,
     Finding,
     Gate,
+    Hook,
     Json,
     Message,
     Severity,
@@ -240,6 +244,12 @@ def picture(view: View) -> str:
     return matrix(computed, said, statement(_target(computed)).splitlines())
 
 
+def advise(prefetch: Mapping[str, Json]) -> str:
+    """The CDS Hooks cards for a patient's resources; the model is not asked."""
+    resources = {key: one if isinstance(one, dict) else None for key, one in prefetch.items()}
+    return cards(request_facts(_pinned(), resources, today=date.today())).as_json()
+
+
 APP = Application(
     name="decision_support",
     intended_use=(
@@ -268,4 +278,5 @@ APP = Application(
     facts=facts,
     check=check,
     picture=picture,
+    hooks=(Hook(json.loads(SERVICE.as_json()), advise, _pinned),),
 )
