@@ -71,6 +71,8 @@ def load(paths: Sequence[Path]) -> Iterator[Example]:
 def left_out(paths: Sequence[Path]) -> Mapping[str, Mapping[str, int]]:
     """Relations of retracted articles, by file."""
     retracted = _retracted(paths)
+    if not retracted:
+        return {}
     counts = Counter(one.source for one in _every(paths) if one.group in retracted)
     return {source: {"article retracted": n} for source, n in counts.items()}
 

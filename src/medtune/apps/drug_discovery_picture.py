@@ -256,8 +256,8 @@ def _gaps(found: Sequence[Gap]) -> str:
     return (
         f"<h2>Gaps in knowledge, {min(len(found), MOST_ROWS)} of {len(found)}</h2>"
         '<p class="note">Linked to the disease only through other terms (Swanson 1986). A gap is a '
-        "question, not a result; these articles are not all articles. The order is by linking terms "
-        "and no forecast: it did no better than how well known a candidate is "
+        "question, not a result; these articles are not all articles. The order is by linking "
+        "terms and no forecast: it did no better than how well known a candidate is "
         "(docs/drug_discovery.md).</p>"
         f"{_table(heads, rows)}"
     )
