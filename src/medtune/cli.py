@@ -171,6 +171,24 @@ def predict(
 
 
 @cli.command()
+def picture(
+    run_file: RunFile,
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")],
+    record: Annotated[str | None, typer.Option(help="Id of the record; None takes one.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Your own records (JSONL), instead of the run's.")
+    ] = None,
+    overrides: Set = None,
+    offline: Offline = False,
+) -> None:
+    """Draw what a person would look at of one record: one HTML page that loads nothing."""
+    from medtune.pipeline.picture import draw
+
+    drawn = draw(_job(run_file, overrides, offline=offline), out, record=record, own=records)
+    print(f"{out}: record {drawn}")
+
+
+@cli.command()
 def deid(  # noqa: PLR0913, PLR0917  a command's arguments are its options
     source: Annotated[Path, typer.Argument(metavar="IN", help="A file, or a folder of files.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where it goes, de-identified.")],
