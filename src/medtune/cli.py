@@ -84,9 +84,18 @@ def decide(run_file: RunFile, overrides: Set = None, offline: Offline = False) -
 
 
 @cli.command()
-def tune(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
-    """Tune the model; go on where an interrupted run stopped."""
-    _stages(_job(run_file, overrides, offline=offline), "tune")
+def tune(
+    run_file: RunFile,
+    overrides: Set = None,
+    offline: Offline = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Share the work among so many workers of Ray.")
+    ] = None,
+) -> None:
+    """Tune the model; go on where an interrupted run stopped. Runs under torchrun, too."""
+    from medtune.pipeline.cluster import tune as start
+
+    start(_job(run_file, overrides, offline=offline), workers, print)
 
 
 @cli.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
+import torch.distributed as dist
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.utils import logging
@@ -47,6 +48,7 @@ def load_model(
     context_tokens: int,
     adapter: Path | None = None,
     processes: int | None = 1,
+    to_divide: bool = False,
 ) -> LanguageModel:
     """Load onto the GPU if there is one.
 
@@ -57,6 +59,8 @@ def load_model(
         adapter: Folder of a LoRA adapter that `tune` wrote.
         processes: How many copies of this process share a long computation; None is one for each
             processor core, where processes can share the weights.
+        to_divide: Stay in main memory if this is one of several processes, which will divide the
+            weights among their GPUs.
 
     Raises:
         ConfigError: The model has fewer positions than `context_tokens`, or is of an unknown kind.
@@ -78,7 +82,8 @@ def load_model(
         )
     if adapter is not None:
         model = _with_adapter(model, adapter)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    stays = to_divide and dist.is_initialized()
+    device = torch.device("cuda" if torch.cuda.is_available() and not stays else "cpu")
     model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
     renderer = load_renderer(folder)
     n = _processes(processes, device)
