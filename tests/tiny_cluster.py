@@ -1,7 +1,6 @@
-"""A run of a tiny model on disk that is ready to tune, for tests that start processes of medtune."""
+"""A run of a tiny model on disk that is ready to tune, for tests that start other processes."""
 
 import json
-import sys
 from pathlib import Path
 
 import yaml
@@ -15,7 +14,9 @@ from medtune.pipeline import CHAIN, Job
 
 def ready_to_tune(folder: Path, **compute: object) -> Path:
     """Write a run file whose data are prepared and whose decision is to tune."""
-    rows = [{"note": f"patient {n} takes {n} mg", "label": "yes" if n % 3 else "no"} for n in range(120)]
+    rows = [
+        {"note": f"patient {n} takes {n} mg", "label": "yes" if n % 3 else "no"} for n in range(120)
+    ]
     (folder / "notes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     write_model(folder / "model")
     run = {
@@ -49,7 +50,3 @@ def ready_to_tune(folder: Path, **compute: object) -> Path:
     splits = {name: card.outputs[f"{name}.jsonl"] for name in ("train", "validation")}
     decision(inputs=splits | {"model": job.folder.sha256}).signed().save(job.run.out)
     return path
-
-
-if __name__ == "__main__":
-    print(ready_to_tune(Path(sys.argv[1])))

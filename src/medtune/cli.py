@@ -64,8 +64,22 @@ def guards(as_json: AsJson = False) -> None:
 
 
 @cli.command()
-def plan(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+def plan(
+    run_file: RunFile,
+    overrides: Set = None,
+    offline: Offline = False,
+    without_weights: Annotated[
+        bool,
+        typer.Option("--without-weights", help="Foresee memory and time on GPUs; fetch nothing."),
+    ] = False,
+) -> None:
     """Check everything before anything is spent: config, data, model, memory, saving, time."""
+    if without_weights:
+        from medtune.config import load_run
+        from medtune.foresee import foresee
+
+        print("\n".join(foresee(load_run(run_file, overrides))))
+        return
     from medtune.plan import plan as pre_flight
 
     raise typer.Exit(pre_flight(_job(run_file, overrides, offline=offline), print))

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from medtune.config.section import Count, Section
 
-GpuName = Literal["A100-80GB", "H100-80GB", "H200-141GB"]
+GpuName = Literal["H100-80GB", "H200-141GB"]
 
 
 class ExpectSection(Section):
@@ -38,5 +38,8 @@ class ComputeSection(Section):
     shard: bool = False
     """Divide the layers' weights among the processes of torchrun or Ray (FSDP2), for a model that
     does not fit one GPU. Alone, a process has nothing to divide."""
+    recompute: bool = False
+    """Keep of each layer its input only, and compute the rest again in the backward pass: a
+    fraction of the memory of a pass, a third more work, the same result."""
     expect: ExpectSection | None = None
     """Read by `medtune plan --without-weights` only."""

@@ -23,6 +23,7 @@ from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
 from medtune.tune.objective import objective
 from medtune.tune.ranks import Ranks, ranks
+from medtune.tune.recompute import recomputed
 
 WORTH_IT = 4
 """Examples of a step for each process: fewer share less of what they begin with."""
@@ -114,6 +115,7 @@ def at_work(job: Job) -> Generator[Ready]:
         torch.random.fork_rng(),
         attached(job.lm, run.tune, run.seed) as attached_whole,
         lean(model),
+        recomputed(model, on=run.compute.recompute),
     ):
         adapter = attached_whole
         if run.compute.shard and control.is_shared():

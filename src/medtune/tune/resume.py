@@ -84,7 +84,9 @@ def _save(folder: Path, now: Checkpoint, identity: Mapping[str, str]) -> int:
     tensors = divided.Tensors(now.weights, now.best, now.moments)
 
     def together(part: Path | None) -> None:
-        divided.write(agreed(part), tensors)
+        folder = agreed(part)
+        assert folder is not None, "the leader made one"
+        divided.write(folder, tensors)
 
     if leads():
         size = _size(save_whole(folder, now.state, identity, together))

@@ -5,14 +5,17 @@ checkpoint, so they may be read by another number of processes, or by one. All p
 the same folder.
 """
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from medtune.errors import MachineError
 from medtune.tune.distributed import control
@@ -37,7 +40,7 @@ def write(folder: Path, tensors: Tensors) -> None:
         MachineError: A process could not write.
     """
     try:
-        dcp.save(_named(tensors), checkpoint_id=folder, no_dist=not control.is_shared())
+        save(_named(tensors), checkpoint_id=folder)
     except CheckpointException as error:
         raise MachineError(
             f"{folder.parent}: a process could not write its part of the checkpoint: "
@@ -48,7 +51,7 @@ def write(folder: Path, tensors: Tensors) -> None:
 
 def read(folder: Path, adapter: Adapter) -> Tensors:
     """Read the tensors, divided as the adapter's weights are now."""
-    reader = dcp.FileSystemReader(folder)
+    reader = FileSystemReader(folder)
     by_index = [str(index) for index in range(len(adapter.weights))]
     patterns = dict(zip(by_index, adapter.weights.values(), strict=True)) | adapter.weights
     found: dict[str, Tensor] = {}
@@ -57,7 +60,9 @@ def read(folder: Path, adapter: Adapter) -> Tensors:
         pattern = patterns[_pattern(key)]
         scalar = about.size == torch.Size()
         found[key] = torch.zeros(()) if scalar else torch.empty_like(pattern, requires_grad=False)
-    dcp.load(found, storage_reader=reader, no_dist=not control.is_shared())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+        load(found, storage_reader=reader, no_dist=not control.is_shared())
     parts: dict[str, dict[str, Tensor]] = {name: {} for name in Tensors._fields}
     for key, tensor in found.items():
         part, _, name = key.partition("/")
