@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from medtune.config.compute import ComputeSection
 from medtune.config.data import DataSection
 from medtune.config.decide import DecideSection
 from medtune.config.evaluate import EthicsSection, EvaluateSection
@@ -183,6 +184,7 @@ class Run(Section):
     task: TaskSection | None = None
     decide: DecideSection = DecideSection()
     tune: TuneSection = TuneSection()
+    compute: ComputeSection = ComputeSection()
     evaluate: EvaluateSection = EvaluateSection()
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
