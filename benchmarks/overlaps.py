@@ -69,8 +69,9 @@ def liveqa(folder: Path) -> Texts:
     """The answers of LiveQA, one item each."""
 
     def read() -> Iterator[tuple[str, str]]:
-        for one in ElementTree.parse(folder / LIVEQA).iter("RefAnswer"):
-            yield str(one.get("aid")), " ".join(one.findtext("ANSWER", "").split())
+        for one in ElementTree.parse(folder / LIVEQA).iter():
+            if one.tag in ("RefAnswer", "ReferenceAnswer"):
+                yield str(one.get("aid")), " ".join(one.findtext("ANSWER", "").split())
 
     return read
 
