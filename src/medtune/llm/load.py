@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
+import torch.distributed as dist
 from peft import PeftModel
 from safetensors.torch import load_file
 from torch import nn
@@ -17,7 +18,7 @@ from transformers.utils import logging
 
 from medtune.errors import ConfigError, DataError
 from medtune.images.mark import image_names
-from medtune.llm.half import halve
+from medtune.llm.half import HalfLinear, halve
 from medtune.llm.numerics import Numerics
 from medtune.llm.render import Renderer, load_renderer
 from medtune.llm.source import MARK, ModelFolder
@@ -59,13 +60,14 @@ class LanguageModel:
         return self.model.device
 
 
-def load_model(
+def load_model(  # noqa: PLR0913  each says what is loaded, or where to
     folder: ModelFolder,
     numerics: Numerics,
     *,
     context_tokens: int,
     adapter: Path | None = None,
     processes: int | None = 1,
+    to_divide: bool = False,
     gallery: Gallery | None = None,
 ) -> LanguageModel:
     """Load onto the GPU if there is one.
@@ -77,6 +79,8 @@ def load_model(
         adapter: Folder of a LoRA adapter that `tune` wrote.
         processes: How many copies of this process share a long computation; None is one for each
             processor core, where processes can share the weights.
+        to_divide: Stay in main memory if this is one of several processes, which will divide the
+            weights among their GPUs.
         gallery: The images that the model is to see; None for a model of text.
 
     Raises:
@@ -87,9 +91,12 @@ def load_model(
     if adapter is not None:
         _refuse_other_base(adapter, folder)
         _refuse_other_encoder(adapter, gallery)
-    model = _base(folder)
+    stays = to_divide and dist.is_initialized()
+    model = _base(folder, "auto" if stays else torch.float32)
     if numerics.dtype == "bfloat16":
         halve(model)
+    if stays:
+        _widen(model)
     renderer = load_renderer(folder)
     if gallery is not None:
         words = cast("nn.Embedding", model.get_input_embeddings())
@@ -106,7 +113,7 @@ def load_model(
         )
     if adapter is not None:
         model = _with_adapter(model, adapter)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if torch.cuda.is_available() and not stays else "cpu")
     model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
     n = _processes(processes, device)
     return LanguageModel(model, renderer, folder, numerics, context_tokens, n, gallery)
@@ -118,11 +125,19 @@ def _processes(asked: int | None, device: torch.device) -> int:
     return cores() if asked is None else asked
 
 
-def _base(folder: ModelFolder) -> PreTrainedModel:
+def _widen(model: PreTrainedModel) -> None:
+    """Let all but halved layers be float32, as they are where the model was loaded so."""
+    for module in model.modules():
+        if not isinstance(module, HalfLinear):
+            for weight in module.parameters(recurse=False):
+                weight.data = weight.data.float()
+
+
+def _base(folder: ModelFolder, dtype: torch.dtype | str) -> PreTrainedModel:
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder.path,
-            dtype=torch.float32,
+            dtype=dtype,
             attn_implementation="sdpa",
             local_files_only=True,
             use_safetensors=True,

@@ -30,6 +30,8 @@ class Job:
 
     run: Run
     offline: bool = False
+    chosen: Numerics | None = None
+    """Numerics that another process chose; None chooses here."""
 
     @cached_property
     def app(self) -> Application:
@@ -63,7 +65,7 @@ class Job:
     @cached_property
     def numerics(self) -> Numerics:
         """The numerics chosen for this machine, applied to this process."""
-        chosen = choose_numerics(self.run.model, self.folder)
+        chosen = self.chosen or choose_numerics(self.run.model, self.folder)
         apply_numerics(chosen)
         return chosen
 
@@ -100,6 +102,7 @@ class Job:
             context_tokens=asked.context_tokens,
             adapter=adapter,
             processes=None if asked.processes == "auto" else asked.processes,
+            to_divide=self.run.compute.shard and adapter is None,
             gallery=self.gallery,
         )
 

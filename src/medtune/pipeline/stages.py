@@ -107,7 +107,7 @@ def tune(job: Job) -> Step:
         model = job.load()
         return import_module("medtune.tune").tune(run, job.app, model, key=key, inputs=inputs)
 
-    settings = _settings(run, run.tune) | {"numerics": job.numerics.dtype}
+    settings = _settings(run, run.tune, run.compute) | {"numerics": job.numerics.dtype}
     return _step(job, TuneRecord, settings, inputs, make)
 
 

@@ -21,6 +21,7 @@ from medtune.config import TuneSection
 from medtune.llm.load import LanguageModel
 from medtune.llm.vision.projector import FILE, sight_of
 from medtune.tune.disk import whole_folder
+from medtune.tune.distributed.parts import copy_of, like
 from medtune.tune.linear import fused
 
 PREFIX = "base_model.model."
@@ -85,15 +86,15 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
 
 
 def snapshot(adapter: Adapter) -> dict[str, Tensor]:
-    """A copy of the trained weights, on the CPU."""
-    return {name: weight.detach().cpu().clone() for name, weight in adapter.weights.items()}
+    """A copy of the trained weights, on the CPU; of divided ones, of this process's parts."""
+    return {name: copy_of(weight) for name, weight in adapter.weights.items()}
 
 
 @torch.no_grad()
 def restore(adapter: Adapter, tensors: Mapping[str, Tensor]) -> None:
     """Put a snapshot back."""
     for name, weight in adapter.weights.items():
-        weight.copy_(tensors[name])
+        weight.copy_(like(weight, tensors[name]))
 
 
 def read_adapter(folder: Path, adapter: Adapter) -> dict[str, Tensor]:
