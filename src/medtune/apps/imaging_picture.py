@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medtune.apps.imaging_rows import learnt_task
+from medtune.apps.imaging_sanity import Sanity
 from medtune.artifacts import read_examples, write_text
 from medtune.clinical.imaging.dicom_out import segmentation, structured_report
 from medtune.clinical.imaging.findings import draft
 from medtune.clinical.imaging.overlay import overlay
-from medtune.clinical.imaging.sanity import Sanity
 from medtune.config import Run, load_run
 from medtune.errors import ConfigError, DataError
 from medtune.images.dicom import dataset_of

@@ -13,11 +13,11 @@ from PIL import Image
 
 from medtune.apps.imaging import APP, choices, finding_of, prompt
 from medtune.apps.imaging_lidc import FIELD, SPACING_MM
+from medtune.apps.imaging_operating import finding_score
+from medtune.apps.imaging_sanity import Sanity, randomisation
 from medtune.clinical.imaging.agreement import box_iou
 from medtune.clinical.imaging.findings import Mark
-from medtune.clinical.imaging.operating import finding_score
 from medtune.clinical.imaging.places import NAMES, box_of
-from medtune.clinical.imaging.sanity import Sanity, randomisation
 from medtune.config import EvaluateSection
 from medtune.images.picture import LUNG, Picture, Window
 from medtune.images.store import image_id

@@ -122,6 +122,11 @@ def export(run: Run, app: Application, tuned: Tuned, ask: Ask) -> Export:
         GateError: The written model is not the released one; `export.json` says why.
         MachineError: The disk is full.
     """
+    if run.model.vision is not None:
+        raise ConfigError(
+            "model.vision: no format here holds an image encoder and its projector, so a model "
+            "that sees is not exported; medtune serve serves it"
+        )
     way = _way(run, app, tuned, ask)
     check_type(way.form, way.kind)
     _refuse_foreign(ask.folder)
