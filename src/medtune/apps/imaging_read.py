@@ -181,7 +181,7 @@ def _mark(view: View, answer: Prediction, task: Mapping[str, str], limit: float)
 def _merged(marks: Sequence[Mark]) -> list[Mark]:
     """The marks without those that share much with a more probable one."""
     kept: list[Mark] = []
-    for mark in sorted(marks, key=lambda one: -one.probability):
+    for mark in sorted(marks, key=lambda one: -(one.probability or 0.0)):
         if all(box_iou(mark.box, other.box) < SAME_AREA for other in kept):
             kept.append(mark)
     return kept
