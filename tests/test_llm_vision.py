@@ -298,7 +298,9 @@ def test_the_network_has_the_shapes_and_padding_of_the_published_one():
     network = EfficientNetLite0().eval()
     assert sum(weight.numel() for weight in network.parameters()) == 4_652_008
     with torch.no_grad():
-        assert network.features(torch.zeros(1, 3, 224, 224)).shape == (1, 1280, 7, 7)
+        fine, last = network.maps(torch.zeros(1, 3, 224, 224))
+        assert (fine.shape, last.shape) == ((1, 112, 14, 14), (1, 1280, 7, 7))
+        assert network.cells(torch.zeros(1, 3, 224, 224)).shape == (1, 1504, 7, 7)
 
 
 def test_features_are_computed_once_and_kept_under_names_that_tell_nothing():

@@ -1,6 +1,6 @@
 """Read a whole image with a tuned model: field by field where it learnt from fields, else at once.
 
-A CT slice is cut into overlapping fields of 90 mm, as large as those that were learnt from; a field
+A CT slice is cut into overlapping fields of 45 mm, as large as those that were learnt from; a field
 with hardly any lung is not read. Every other image is one view.
 """
 

@@ -8,7 +8,6 @@ have `box` (top, left, bottom, right in pixels of the image), `frame` (from 0), 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from medtune.artifacts import iter_examples, read_jsonl
 from medtune.clinical.imaging.places import place_of
@@ -117,8 +116,10 @@ def _box(row: _Row, shape: tuple[int, ...], *, needed: bool) -> Box | None:
         if needed:
             raise DataError(f"{row.where}: a finding without a `box`, and other rows have one")
         return None
-    sides = cast("list[float]", found) if isinstance(found, list) else []
-    if len(sides) != SIDES or not all(isinstance(side, int | float) for side in sides):
+    sides = (
+        [side for side in found if isinstance(side, int | float)] if isinstance(found, list) else []
+    )
+    if len(sides) != SIDES:
         raise DataError(f"{row.where}: `box` is [top, left, bottom, right] in pixels")
     box = Box(*sides)
     inside = 0 <= box.top < box.bottom <= shape[0] and 0 <= box.left < box.right <= shape[1]
