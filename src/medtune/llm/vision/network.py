@@ -16,7 +16,9 @@ from torch.nn import functional as F
 LAST: Final = 1280
 """Features of a cell of the last map: what is in it and around it."""
 FINE: Final = 2 * 112
-"""Features of a cell of the fifth stage, their maxima and means: small things, where they are."""
+"""Features of a cell of the fifth stage, their maxima and means: small things, where they are. With
+a logistic regression of each cell, learned from 180 fields of `imaging`, the right cell of 49 was
+named in 58 of 80 nodules by these, and in 26 by those of the last map (one run)."""
 WIDTH: Final = LAST + FINE
 FINE_BLOCK: Final = 10
 """The last block of the fifth stage, from 0."""

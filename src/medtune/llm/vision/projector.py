@@ -2,9 +2,9 @@
 
 A network of two layers for each cell, and a vector for each row and column of the grid, so that the
 model can tell where it looks (Liu et al. 2023, arXiv:2310.03744, for the two layers). Each kind of
-feature is normalised by its own mean and spread. The last layer begins so that the tokens have the size
-of the model's own word vectors, and the vectors of rows and columns begin as those of the words for
-them: what a model of words can already say of a place, it need not learn.
+feature is normalised by its own mean and spread. The last layer begins so that the tokens have the
+size of the model's own word vectors, and the vectors of rows and columns begin as those of the
+words for them: what a model of words can already say of a place, it need not learn.
 
 Shapes: T image tokens, W features, D size of the model's vectors.
 """
