@@ -18,7 +18,7 @@ class TuneRecord(Artifact):
     steps: int
     best_step: int
     stopped: str
-    """Why it ended: "all epochs", or "no improvement"."""
+    """Why it ended: "all epochs", "no improvement" or "budget"."""
     trainable_parameters: int
     train_loss: float
     """Mean over the last looks, in nats per supervised token."""
@@ -31,6 +31,20 @@ class TuneRecord(Artifact):
     peak_memory_gb: float
     resumed: int
     """How often the run was taken up again after an interruption."""
+    energy_kwh: float | None = None
+    """Of the whole machine during the training, estimated; None where it was not asked for."""
+    co2_kg: float | None = None
+    """CO2 equivalents of that energy, estimated."""
+
+    @property
+    def used(self) -> str | None:
+        """Energy and CO2 in words; None where they were not estimated."""
+        if self.energy_kwh is None or self.co2_kg is None:
+            return None
+        return (
+            f"{self.energy_kwh:.3g} kWh and {self.co2_kg:.3g} kg CO2 equivalents, the whole "
+            "machine's, from its power and the country's electricity (codecarbon)"
+        )
 
 
 PARITY_NOISE = 1e-3

@@ -41,6 +41,8 @@ CLOCK = frozenset(
         "seconds",
         "seconds_per_example",
         "peak_memory_gb",
+        "energy_kwh",
+        "co2_kg",
         "resumed",
         "reasons",
     }

@@ -103,6 +103,7 @@ def _development(evidence: Evidence, app: Application, base: "ModelFolder | None
             f"- Base model: {weights}",
             f"- Method: {plain(tune.method)}; {tune.trainable_parameters} trained parameters, "
             f"{tune.steps} steps, best step {tune.best_step} ({plain(tune.stopped)})",
+            f"- Energy of the tuning, estimated: {plain(tune.used or UNKNOWN)}",
             f"- Attributes of people in the data: {plain(people)}",
             f"- Exact duplicates dropped: {data.exact_duplicates}; near-duplicate pairs kept in "
             f"one split: {data.near_duplicate_pairs}; conflicting records: {len(data.conflicts)}; "
