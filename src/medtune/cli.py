@@ -125,6 +125,34 @@ def release(run_file: RunFile, overrides: Set = None, offline: Offline = False) 
 
 
 @cli.command()
+def export(
+    run_file: RunFile,
+    form: Annotated[
+        Literal["safetensors", "gguf"], typer.Option("--format", help="Of the written weights.")
+    ] = "safetensors",
+    kind: Annotated[
+        Literal["float32", "bfloat16", "float16", "q8_0"] | None,
+        typer.Option(
+            "--type", help="Of the matrices; else as trained, in a GGUF file float16. q8_0: GGUF."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; else export/FORMAT of the run.")] = None,
+    overrides: Set = None,
+    offline: Offline = False,
+) -> None:
+    """Write the release as merged weights, scored again; refuse with code 5 if they differ."""
+    from medtune.pipeline import export as write
+
+    job = _job(run_file, overrides, offline=offline)
+    found = write(job, form, kind, out)
+    print(
+        f"export: {found.format}, {found.type}: differs from the served model by "
+        f"{found.parity.tuned:.2g} nats per token (limit {found.parity.limit:.2g}, effect of the "
+        f"tuning {found.parity.effect:.2g})"
+    )
+
+
+@cli.command()
 def run(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
     """Run the chain from data to release; skip what is unchanged."""
     from medtune.pipeline import CHAIN
@@ -163,6 +191,24 @@ def predict(
 
     n = answer(_job(run_file, overrides, offline=offline), source, target)
     print(f"{target}: {n} answers")
+
+
+@cli.command()
+def picture(
+    run_file: RunFile,
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")],
+    record: Annotated[str | None, typer.Option(help="Id of the record; None takes one.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Your own records (JSONL), instead of the run's.")
+    ] = None,
+    overrides: Set = None,
+    offline: Offline = False,
+) -> None:
+    """Draw what a person would look at of one record: one HTML page that loads nothing."""
+    from medtune.pipeline.picture import draw
+
+    drawn = draw(_job(run_file, overrides, offline=offline), out, record=record, own=records)
+    print(f"{out}: record {drawn}")
 
 
 @cli.command()

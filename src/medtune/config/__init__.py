@@ -25,6 +25,7 @@ from medtune.config.sections import (
     ServeSection,
     TaskSection,
     TuneSection,
+    VisionSection,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "SwapSection",
     "TaskSection",
     "TuneSection",
+    "VisionSection",
     "dump_run",
     "load_run",
 ]

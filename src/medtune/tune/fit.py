@@ -205,6 +205,8 @@ def _identity(job: Job) -> dict[str, str]:
     after running out of memory they are what one lowers.
     """
     settings = job.run.tune.model_dump(mode="json", exclude={"micro_batch_tokens"})
+    gallery = job.lm.gallery
+    eyes = {} if gallery is None else {"encoder": gallery.encoder.sha256}
     return {f"tune.{name}": str(value) for name, value in settings.items()} | {
         "seed": str(job.run.seed),
         "base weights": job.lm.folder.sha256,
@@ -212,6 +214,7 @@ def _identity(job: Job) -> dict[str, str]:
         "train": job.train.sha256,
         "validation": job.validation.sha256,
         "medtune": __version__,
+        **eyes,
     }
 
 
