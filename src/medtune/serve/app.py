@@ -166,12 +166,21 @@ async def _admit(service: Service, ask: Ask, request_id: str, started: float) ->
     if isinstance(judged, str):
         return Job(ask, (), 0, 0, head, started, fixed=judged)
     heard = instructed(judged, service.instruction)
+    if ask.images:
+        await _look(service, ask)
     n_prompt = await _in_turn(service, partial(service.voice.count, heard))
     room = service.run.model.context_tokens - n_prompt
     limit = ask.max_tokens or min(service.run.evaluate.max_new_tokens, max(room, 1))
     if limit > room:
         raise too_long(n_prompt, limit, service.run.model.context_tokens)
     return Job(ask, heard, n_prompt, limit, head, started)
+
+
+async def _look(service: Service, ask: Ask) -> None:
+    """Show the images of a request to the model."""
+    if service.voice.look is None:
+        raise Refusal(400, "messages: this model sees no images; send text", "invalid_request")
+    await _in_turn(service, partial(service.voice.look, ask.images))
 
 
 async def _spoken(service: Service, job: Job) -> Spoken:
