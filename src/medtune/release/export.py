@@ -124,8 +124,8 @@ def export(run: Run, app: Application, tuned: Tuned, ask: Ask) -> Export:
     """
     if run.model.vision is not None:
         raise ConfigError(
-            "model.vision: no format here holds an image encoder and its projector, so a model "
-            "that sees is not exported; medtune serve serves it"
+            "export: a model that sees has an image encoder and a projector, which neither format "
+            "holds; serve the release with medtune serve"
         )
     way = _way(run, app, tuned, ask)
     check_type(way.form, way.kind)
