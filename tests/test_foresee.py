@@ -16,7 +16,13 @@ from medtune.tune.job import at_work, job
 from medtune.tune.objective import objective
 
 GPU_RUNS = sorted((Path(__file__).parents[1] / "configs" / "gpu").glob("*.yaml"))
-KINDS = {"Qwen/Qwen2": "qwen2", "Qwen/Qwen3": "qwen3", "mistralai": "mistral", "swiss-ai": "apertus", "HuggingFaceTB": "llama"}
+KINDS = {
+    "Qwen/Qwen2": "qwen2",
+    "Qwen/Qwen3": "qwen3",
+    "mistralai": "mistral",
+    "swiss-ai": "apertus",
+    "HuggingFaceTB": "llama",
+}
 
 
 @pytest.mark.parametrize("name", architectures())
