@@ -26,7 +26,7 @@ from medtune.clinical.imaging.places import NAMES
 from medtune.errors import DataError, UndefinedMetric
 from medtune.images.mark import image_mark, image_names
 from medtune.metrics import accuracy
-from medtune.records import Application, Example, Json, Message, Prediction
+from medtune.records import Application, Example, Json, Message, Prediction, View
 
 INSTRUCTION = "Say what is found in the image, and where: left is the left of the image."
 NO_IMAGE = (
@@ -112,7 +112,7 @@ def finding_f1(predictions: Sequence[Prediction]) -> float:
         targets[wanted] += n
         answers[told] += n
         hits[wanted] += n * (wanted == told)
-    named = {*targets, *answers} - {None}
+    named = (targets.keys() | answers.keys()) - {None}
     return sum(2 * hits[one] / (targets[one] + answers[one]) for one in named) / len(named)
 
 
@@ -141,6 +141,13 @@ def after(messages: Sequence[Message], text: str) -> str:  # noqa: ARG001  told 
     return f"{text.strip()}\n\n{DRAFT}"
 
 
+def picture(view: View) -> str:
+    """The image of a record with the place that the model, or the reference, names."""
+    from medtune.apps.imaging_record import draw_record  # matplotlib is slow to load
+
+    return draw_record(view)
+
+
 APP = Application(
     name="imaging",
     intended_use="drafting the finding and its place in an image, for a radiologist who reads the "
@@ -155,6 +162,7 @@ APP = Application(
     primary="finding_f1",
     before=before,
     after=after,
+    picture=picture,
     data_note=(
         "Semi-synthetic: real slices of one chest CT (patient LIDC-IDRI-0001) with nodules put in, "
         "whose outlines, sizes and texture ratings are those of other LIDC-IDRI patients; density "

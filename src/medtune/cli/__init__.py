@@ -1,8 +1,6 @@
 """The command line: one verb per stage, each taking the same run file. No logic lives here."""
 
-import errno
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +8,7 @@ import typer
 
 from medtune import __version__
 from medtune.cli.deid import deid, deid_score, deid_train
-from medtune.errors import MachineError, MedtuneError
+from medtune.errors import told
 
 if TYPE_CHECKING:
     from medtune.pipeline import Job
@@ -135,8 +133,7 @@ def export(
     """Write the release as merged weights, scored again; refuse with code 5 if they differ."""
     from medtune.pipeline import export as write
 
-    job = _job(run_file, overrides, offline=offline)
-    found = write(job, form, kind, out)
+    found = write(_job(run_file, overrides, offline=offline), form, kind, out)
     print(
         f"export: {found.format}, {found.type}: differs from the served model by "
         f"{found.parity.tuned:.2g} nats per token (limit {found.parity.limit:.2g}, effect of the "
@@ -165,8 +162,7 @@ def monitor(run_file: RunFile, overrides: Set = None, offline: Offline = False) 
     """Compare the journal with the release's reference: has the use drifted?"""
     from medtune.pipeline import monitor as look
 
-    job = _job(run_file, overrides, offline=offline)
-    found = look(job)
+    found = look(_job(run_file, overrides, offline=offline))
     print(f"monitor: drifted: {found.drifted} ({found.requests} requests). {found.proposal}")
 
 
@@ -190,9 +186,7 @@ def picture(
     run_file: RunFile,
     out: Annotated[Path, typer.Option(help="The HTML page to write.")],
     record: Annotated[str | None, typer.Option(help="Id of the record; None takes one.")] = None,
-    records: Annotated[
-        Path | None, typer.Option(help="Your own records (JSONL), instead of the run's.")
-    ] = None,
+    records: Annotated[Path | None, typer.Option(help="Your own JSONL, not the run's.")] = None,
     overrides: Set = None,
     offline: Offline = False,
 ) -> None:
@@ -239,16 +233,4 @@ def _stages(job: "Job", *names: str) -> None:
 
 def main() -> None:
     """Run the command line; show a user's mistake as one message, a bug of ours as a traceback."""
-    try:
-        cli()
-    except MedtuneError as error:
-        _leave(error)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        _leave(MachineError(f"the disk is full ({error.filename}); free some space, run again"))
-
-
-def _leave(error: MedtuneError) -> None:
-    print(f"medtune: {error}", file=sys.stderr)
-    raise SystemExit(error.exit_code) from None
+    told(cli)
