@@ -164,7 +164,7 @@ def main() -> None:
     if given.answers is None:
         print("MedQuAD against LiveQA and MedicationQA: skipped, --answers names no folder\n")
     print(
-        "| learns from | is tested on | items | held | at least a fifth | by records | known | seconds |"
+        "| learns from | is tested on | items | held | a fifth or more | by records | known | s |"
     )
     print("|---|---|---|---|---|---|---|---|")
     result: dict[str, dict[str, int | None]] = {}

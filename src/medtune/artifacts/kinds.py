@@ -18,7 +18,7 @@ class TuneRecord(Artifact):
     steps: int
     best_step: int
     stopped: str
-    """Why it ended: "all epochs", or "no improvement"."""
+    """Why it ended: "all epochs", "no improvement" or "budget"."""
     trainable_parameters: int
     train_loss: float
     """Mean over the last looks, in nats per supervised token."""
@@ -31,12 +31,31 @@ class TuneRecord(Artifact):
     peak_memory_gb: float
     resumed: int
     """How often the run was taken up again after an interruption."""
+    energy_kwh: float | None = None
+    """Of the whole machine during the training, estimated; None where it was not asked for."""
+    co2_kg: float | None = None
+    """CO2 equivalents of that energy, estimated."""
+
+    @property
+    def used(self) -> str | None:
+        """Energy and CO2 in words; None where they were not estimated."""
+        if self.energy_kwh is None or self.co2_kg is None:
+            return None
+        return (
+            f"{self.energy_kwh:.3g} kWh and {self.co2_kg:.3g} kg CO2 equivalents, the whole "
+            "machine's, from its power and the country's electricity (codecarbon)"
+        )
+
+
+PARITY_NOISE = 1e-3
+"""Nats per token: two stacks that differ by less give the same answers."""
 
 
 class Parity(BaseModel):
-    """How far training's probabilities are from those of evaluation and serving.
+    """How far a model's probabilities in one stack are from those in another.
 
-    Mean absolute differences in nats per supervised token, on the same validation replies.
+    Mean absolute differences in nats per supervised token, on the same validation replies. The
+    stacks are training and serving at a release, serving and an exported file at an export.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,9 +63,24 @@ class Parity(BaseModel):
     base: float
     """Between the two stacks on the base model: their own noise."""
     tuned: float
-    """Between the two stacks with the adapter."""
+    """Between the two stacks on the tuned model."""
     effect: float
-    """Between the tuned and the base model as served."""
+    """Between the tuned and the base model in the second stack."""
+
+    @property
+    def limit(self) -> float:
+        """How far the tuned model may differ: twice what the base model does."""
+        return max(2 * self.base, PARITY_NOISE)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the tuned model differs by no more than that."""
+        return self.tuned <= self.limit
+
+    @property
+    def shows(self) -> bool:
+        """Whether the tuning makes more of a difference than that."""
+        return self.effect > self.limit
 
 
 class Release(Artifact):
@@ -69,6 +103,28 @@ class Release(Artifact):
     """None where it was not measured."""
     intended_use: str
     not_for: str
+
+
+class Export(Artifact):
+    """A release written as one set of plain weights, read back and scored again.
+
+    `outputs` are the files beside it, relative to the export's folder.
+    """
+
+    file: ClassVar[str] = "export.json"
+
+    release_id: str
+    format: str
+    type: str
+    """Of the matrices in the file."""
+    merged: str
+    """How the adapter got into the weights."""
+    stacks: tuple[str, str]
+    """What was compared: the model as it is evaluated and served, and the file as read back."""
+    parity: Parity
+    exported: bool
+    reasons: list[str]
+    """Why not; empty when it was."""
 
 
 class DriftTest(BaseModel):

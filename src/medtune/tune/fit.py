@@ -24,6 +24,10 @@ from medtune.errors import TuneError
 from medtune.llm.load import LanguageModel
 from medtune.progress import progress
 from medtune.records import Application, Example
+from medtune.tune.budget import is_spent
+from medtune.tune.distributed.control import agreed, any_of, leads, on_lead
+from medtune.tune.distributed.parts import whole
+from medtune.tune.energy import energy
 from medtune.tune.job import Job, Ready, at_work, job
 from medtune.tune.journal import append
 from medtune.tune.loop import train as loop
@@ -32,6 +36,8 @@ from medtune.tune.outcome import (
     ADAPTER,
     CHECKPOINTS,
     JOURNAL,
+    OUTCOME,
+    SPENT,
     Fit,
     finished,
     forget,
@@ -40,7 +46,7 @@ from medtune.tune.outcome import (
 from medtune.tune.ranks import Ranks
 from medtune.tune.resume import put_down, take_up
 from medtune.tune.schedule import learning_rate
-from medtune.tune.state import State, after_look, after_step
+from medtune.tune.state import State, after_look, after_step, after_use
 from medtune.tune.stop import stop_requested
 
 _ADAPTERS = {"lora": "LoRA", "rslora": "rank-stabilised LoRA", "dora": "DoRA"}
@@ -89,19 +95,31 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
     """
     asked = job(run, app, model, train, validation)
     place = _Place(folder, what, _identity(asked) | dict(identity))
-    done = finished(folder, place.identity)
+    done = on_lead(lambda: _done(asked, place))
     if done is not None:
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         return done
-    forget(folder)
     with stop_requested() as stop, at_work(asked) as ready:
         end = _train(asked, place, ready, stop)
-        save_adapter(folder / ADAPTER, ready.adapter, end.best, model)
+        best = {name: whole(tensor) for name, tensor in end.best.items()}
+        on_lead(lambda: save_adapter(folder / ADAPTER, ready.adapter, best, model))
         n_parameters = sum(weight.numel() for weight in ready.adapter.weights.values())
         peak = ready.team.peak()
     result = _result(asked, place, end.state, n_parameters, peak)
-    record(folder, result, place.identity)
+    on_lead(lambda: record(folder, result, place.identity))
     return result
+
+
+def _done(job: Job, place: _Place) -> Fit | None:
+    """The fit, if it is finished; else what is left of others is cleared away."""
+    done = finished(place.folder, place.identity)
+    if done is None:
+        forget(place.folder)
+    elif done.stopped != SPENT:
+        shutil.rmtree(place.folder / CHECKPOINTS, ignore_errors=True)
+    elif not is_spent(job, done.steps, done.tokens_seen, done.seconds):
+        (place.folder / OUTCOME).unlink()
+        done = None
+    return done
 
 
 class _End(NamedTuple):
@@ -120,18 +138,20 @@ def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool]) -> _
     ahead = range(state.step + 1, len(job.steps) + 1)
     rate = partial(learning_rate, steps=len(job.steps), peak=tune.learning_rate, warmup=tune.warmup)
     logs = loop(weights, optimizer, ahead, team.gradient, rate, max_grad_norm=tune.max_grad_norm)
-    with progress(place.what, sum(map(job.n_tokens, ahead)), "tokens") as advance:
+    left = sum(map(job.n_tokens, ahead))
+    with progress(place.what, left, "tokens") as advance, energy(_country(job)) as used:
         while not _ended(job, state):
             log = next(logs)
             state = after_step(state, log)
             advance(log.n_tokens)
             is_look = log.step % tune.validate_every == 0 or log.step == len(job.steps)
-            append(place.folder / JOURNAL, asdict(log))
+            _write(place, asdict(log))
             if is_look:
                 state = _look(place, team, state)
                 best = snapshot(adapter) if state.best_step == state.step else best
-            stopping = stop()
+            stopping = any_of(stop())
             if is_look or stopping:
+                state = agreed(after_use(state, used()))
                 put_down(place.folder, place.identity, state, adapter, optimizer, best)
             if stopping and not _ended(job, state):
                 raise TuneError("stopped by signal; run the same command to go on")
@@ -149,12 +169,33 @@ def _look(place: _Place, team: Ranks, state: State) -> State:
         )
     seconds = time.perf_counter() - started
     row = {"step": state.step, "validation_loss": loss, "seconds": seconds}
-    append(place.folder / JOURNAL, row)
+    _write(place, row)
     return after_look(state, loss, seconds)
 
 
+def _write(place: _Place, row: Mapping[str, float]) -> None:
+    if leads():
+        append(place.folder / JOURNAL, row)
+
+
+def _country(job: Job) -> str | None:
+    """Where energy is estimated: in the leading process, whose machine is measured."""
+    return job.run.compute.country if leads() else None
+
+
 def _ended(job: Job, state: State) -> bool:
-    return state.step >= len(job.steps) or state.looks_without_gain >= job.run.tune.patience
+    return _why(job, state) is not None
+
+
+def _why(job: Job, state: State) -> str | None:
+    """Why the training ends here; None if it goes on."""
+    if state.step >= len(job.steps):
+        return "all epochs"
+    if state.looks_without_gain >= job.run.tune.patience:
+        return "no improvement"
+    is_look = state.step > 0 and state.summed_tokens == 0
+    spent = is_look and is_spent(job, state.step, state.n_tokens, state.seconds)
+    return SPENT if spent else None
 
 
 def _identity(job: Job) -> dict[str, str]:
@@ -164,6 +205,8 @@ def _identity(job: Job) -> dict[str, str]:
     after running out of memory they are what one lowers.
     """
     settings = job.run.tune.model_dump(mode="json", exclude={"micro_batch_tokens"})
+    gallery = job.lm.gallery
+    eyes = {} if gallery is None else {"encoder": gallery.encoder.sha256}
     return {f"tune.{name}": str(value) for name, value in settings.items()} | {
         "seed": str(job.run.seed),
         "base weights": job.lm.folder.sha256,
@@ -171,13 +214,16 @@ def _identity(job: Job) -> dict[str, str]:
         "train": job.train.sha256,
         "validation": job.validation.sha256,
         "medtune": __version__,
+        **eyes,
     }
 
 
 def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int) -> Fit:
     assert state.best_loss is not None, "the last step is followed by a look"
     assert state.train_loss is not None, "the last step is followed by a look"
-    tune, all_done = job.run.tune, state.step == len(job.steps)
+    why = _why(job, state)
+    assert why is not None, "only then is there a result"
+    tune, estimated = job.run.tune, job.run.compute.country is not None
     return Fit(
         adapter=place.folder / ADAPTER,
         method=(
@@ -187,7 +233,7 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
         numerics=job.lm.numerics.dtype,
         steps=state.step,
         best_step=state.best_step,
-        stopped="all epochs" if all_done else "no improvement",
+        stopped=why,
         trainable_parameters=n_parameters,
         train_loss=state.train_loss,
         validation_loss=state.best_loss,
@@ -196,4 +242,6 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
         seconds=state.seconds,
         peak_memory_gb=peak / 1e9,
         resumed=state.resumed,
+        energy_kwh=state.kwh if estimated else None,
+        co2_kg=state.co2_kg if estimated else None,
     )

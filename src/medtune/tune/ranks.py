@@ -104,13 +104,14 @@ def ranks(  # noqa: PLR0913
             peak_memory(),
         )
 
-    before, own = psutil.Process().memory_info().rss, dict[int, int]()
+    before, own, held = _memory(), dict[int, int](), [0]
     with workers(work, n) as ask:
 
         def together(step: int | None) -> Share:
             found = dict(ask([_Request(rank, step) for rank in range(n)]))
             parts = [found[rank] for rank in range(n)]
             own.update({rank: part.peak - before for rank, part in found.items()})
+            held[0] = max(held[0], _memory())
             n_units = sum(part.n_units for part in parts)
             assert n_units > 0, "fit refuses examples with nothing to learn"
             return Share(
@@ -127,9 +128,15 @@ def ranks(  # noqa: PLR0913
             return share
 
         def peak() -> int:
-            return peak_memory() if n == 1 else before + sum(own.values())
+            # This process holds the optimizer, and what it saves; the others only their share.
+            return peak_memory() if n == 1 else max(held[0], _memory()) + sum(own.values())
 
         yield Ranks(gradient, lambda: together(None), peak)
+
+
+def _memory() -> int:
+    """Main memory that this process holds now, in bytes."""
+    return psutil.Process().memory_info().rss
 
 
 def _accumulate(loss: Tensor, n_units: int) -> float:

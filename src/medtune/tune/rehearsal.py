@@ -28,7 +28,10 @@ class Rehearsal(NamedTuple):
     """Tokens per second forward and backward, slowest first."""
     forward_rate: float
     """Tokens per second without gradients."""
+    weights_gb: float
+    """Of the base model."""
     peak_memory_gb: float
+    """Of all processes, what they have in common once."""
     adapter_bytes: int
 
 
@@ -56,6 +59,7 @@ def rehearse(
         longest_tokens=max(len(one.ids) for lesson in asked.train.rendered for one in lesson),
         train_rates=rates,
         forward_rate=forward,
+        weights_gb=model.model.get_memory_footprint() / 1e9,
         peak_memory_gb=peak / 1e9,
         adapter_bytes=sum(path.stat().st_size for path in (folder / ADAPTER).iterdir()),
     )

@@ -9,6 +9,7 @@ from medtune.canary import plant_canaries, with_canaries
 from medtune.config import Run
 from medtune.llm.load import LanguageModel
 from medtune.records import Application
+from medtune.tune.distributed.control import leads
 from medtune.tune.fit import fit
 from medtune.tune.outcome import hashes
 
@@ -42,5 +43,6 @@ def tune(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         **numbers,
     )
-    record.save(run.out)
+    if leads():
+        record.save(run.out)
     return record
