@@ -63,7 +63,7 @@ def test_dpo_is_the_published_formula_and_starts_at_log_2() -> None:
         with torch.no_grad():
             for weight in ready.adapter.weights.values():
                 weight.add_(0.05)
-            ours = objective(tune).loss(lm.model, batch).item()
+            ours = objective(tune, ready.adapter.as_base).loss(lm.model, batch).item()
             tuned = [
                 -float(part.sum())
                 for one in (sequence for lesson in PAIRS for sequence in lesson)

@@ -139,8 +139,13 @@ def without_seconds(folder: Path) -> list[dict[str, float]]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in rows(folder)]
 
 
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    (path,) = (folder / "adapter").glob("*.safetensors")
+    return load_file(path)
+
+
 def assert_same_fit(folder: Path, reference: Path) -> None:
-    ours, theirs = (load_file(f / "adapter/adapter_model.safetensors") for f in (folder, reference))
+    ours, theirs = (weights_of(f) for f in (folder, reference))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert without_seconds(folder) == without_seconds(reference)

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from medtune.tune import Rehearsal
 
 SHOWN_TOKENS = 400
-CHECKPOINT_COPIES = 8
-"""Adapter sizes on disk at once: two checkpoints with two optimizer moments, the best weights and
-the adapter itself."""
+CHECKPOINT_COPIES = 13
+"""Sizes of the trained weights on disk at once: two checkpoints and a third that is being written,
+each with the weights, the best weights and the optimizer's two moments; and the result."""
 CURVE = 1.65
 """All tunes of the learning curve, in multiples of the largest."""
 ITEM_TOKENS = 45
@@ -72,7 +72,10 @@ class _Check:
 
 def plan(job: Job, show: Callable[[str], None]) -> int:
     """Go through the checks; return 0, or the exit code of the first that failed."""
-    with working_in(job.run), tempfile.TemporaryDirectory(prefix="medtune-plan-") as folder:
+    with (
+        working_in(job.run),
+        tempfile.TemporaryDirectory(prefix=".plan-", dir=job.run.out) as folder,
+    ):
         flight = _Flight(job, Path(folder))
         for number, check in enumerate(CHECKS, start=1):
             head = f"[{number}/{len(CHECKS)}]"

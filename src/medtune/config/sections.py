@@ -105,9 +105,10 @@ class TuneSection(Section):
     """How sharp the preference is; some 0.1 for `dpo`, 2 for `simpo`."""
     preference_margin: Annotated[float, Field(ge=0)] = 0.5
     """By how much `simpo` wants a better reply preferred, times the worse one's odds, in nats."""
-    adapter: Literal["lora", "rslora", "dora"] = "lora"
+    adapter: Literal["lora", "rslora", "dora", "full"] = "lora"
     """`rslora` scales by alpha over the root of the rank; `dora` also learns the size of each
-    output's weights, and is slower."""
+    output's weights, and is slower. `full` learns all weights of the model themselves, without an
+    adapter: it takes some ten times the memory, and a learning rate of about a tenth."""
     rank: Count = 16
     """Rank of the LoRA adapter, on all linear layers of the decoder."""
     alpha: float = 32.0

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AttentionInterface, PreTrainedModel
 
+from medtune.llm.half import HalfLinear
+
 FLAT = "medtune_flat"
 """The name of the attention function, in transformers' table of them."""
 TOLERANCE = {torch.bfloat16: 0.05, torch.float32: 1e-3, torch.float64: 1e-9}
@@ -128,6 +130,8 @@ def is_exact(model: PreTrainedModel, tokens: Row) -> bool:
         return False
     difference = float((ours - plain).abs().max()) / float(plain.abs().max())
     types = {weight.dtype for weight in model.parameters()}
+    if any(isinstance(module, HalfLinear) for module in model.modules()):
+        types.add(torch.bfloat16)
     return difference <= max(TOLERANCE[one] for one in types)
 
 

@@ -9,6 +9,7 @@ from typing import cast
 
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.utils import logging
 
@@ -18,6 +19,9 @@ from medtune.llm.numerics import Numerics
 from medtune.llm.render import Renderer, load_renderer
 from medtune.llm.source import MARK, ModelFolder
 from medtune.llm.workers import cores
+
+WEIGHTS = "model.safetensors"
+"""Where all weights were tuned, their file in the adapter's folder."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def load_model(
         folder: The base model.
         numerics: In which type to compute.
         context_tokens: Longest prompt and reply together.
-        adapter: Folder of a LoRA adapter that `tune` wrote.
+        adapter: Folder of an adapter, or of all weights, that `tune` wrote.
         processes: How many copies of this process share a long computation; None is one for each
             processor core, where processes can share the weights.
 
@@ -66,6 +70,10 @@ def load_model(
     if adapter is not None:
         _refuse_other_base(adapter, folder)
     model = _base(folder)
+    weights = None if adapter is None else adapter / WEIGHTS
+    if weights is not None and weights.is_file():
+        _put_in(model, weights)
+        adapter = None
     if numerics.dtype == "bfloat16":
         halve(model)
     # `generate` would merge in the sampling settings that some models ship.
@@ -106,6 +114,18 @@ def _base(folder: ModelFolder) -> PreTrainedModel:
             f"{error}"
         ) from None
     return cast("PreTrainedModel", model)
+
+
+def _put_in(model: PreTrainedModel, weights: Path) -> None:
+    """Replace all weights of the base model by those of a full tuning."""
+    own, tuned = dict(model.named_parameters()), load_file(weights)
+    if {name: weight.shape for name, weight in own.items()} != {
+        name: weight.shape for name, weight in tuned.items()
+    }:
+        raise DataError(f"{weights}: its weights are not those of the model; train again")
+    with torch.no_grad():
+        for name, weight in own.items():
+            weight.copy_(tuned[name])
 
 
 def _with_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 
 from medtune import __version__
-from medtune.config import Run
+from medtune.config import Run, TuneSection
 from medtune.errors import TuneError
 from medtune.llm.load import LanguageModel
 from medtune.progress import progress
@@ -44,6 +44,7 @@ from medtune.tune.state import State, after_look, after_step
 from medtune.tune.stop import stop_requested
 
 _ADAPTERS = {"lora": "LoRA", "rslora": "rank-stabilised LoRA", "dora": "DoRA"}
+"""Those of `tune.adapter` that have a rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
     what: str,
     identity: Mapping[str, str],
 ) -> Fit:
-    """Tune a LoRA adapter into `folder`/adapter; `model` itself is left as it was.
+    """Tune an adapter, or all weights, into `folder`/adapter; `model` is left as it was.
 
     Called again after an interruption it goes on from the newest checkpoint; called again after
     the end it returns at once.
@@ -174,16 +175,22 @@ def _identity(job: Job) -> dict[str, str]:
     }
 
 
+def _what_learns(tune: TuneSection) -> str:
+    if tune.adapter == "full":
+        return "all weights of the model"
+    return (
+        f"{_ADAPTERS[tune.adapter]}, rank {tune.rank}, alpha {tune.alpha:g}, all linear layers of "
+        "the decoder"
+    )
+
+
 def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int) -> Fit:
     assert state.best_loss is not None, "the last step is followed by a look"
     assert state.train_loss is not None, "the last step is followed by a look"
     tune, all_done = job.run.tune, state.step == len(job.steps)
     return Fit(
         adapter=place.folder / ADAPTER,
-        method=(
-            f"{_ADAPTERS[tune.adapter]}, rank {tune.rank}, alpha {tune.alpha:g}, all linear layers "
-            f"of the decoder; {tune.objective.upper()}"
-        ),
+        method=f"{_what_learns(tune)}; {tune.objective.upper()}",
         numerics=job.lm.numerics.dtype,
         steps=state.step,
         best_step=state.best_step,

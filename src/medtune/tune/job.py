@@ -110,7 +110,7 @@ def at_work(job: Job) -> Generator[Ready]:
         ranks(
             model,
             list(adapter.weights.values()),
-            objective(run.tune),
+            objective(run.tune, adapter.as_base),
             job.step,
             job.look(),
             n=job.processes,

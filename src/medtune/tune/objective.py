@@ -4,6 +4,7 @@ Shapes: S supervised tokens, P pairs.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +15,6 @@ from transformers import PreTrainedModel
 
 from medtune.config import TuneSection
 from medtune.tune.batch import Batch
-from medtune.tune.linear import without_adapter
 from medtune.tune.loss import token_losses
 
 
@@ -27,12 +27,21 @@ class Objective(NamedTuple):
     """A step's loss is divided by the units of all its passes together."""
 
 
-def objective(tune: TuneSection) -> Objective:
-    """The objective that `tune.objective` names."""
+def objective(
+    tune: TuneSection, as_base: Callable[[], AbstractContextManager[None]] | None = None
+) -> Objective:
+    """The objective that `tune.objective` names.
+
+    Args:
+        tune: The settings.
+        as_base: Lets the model compute as the base model does; `dpo` needs it.
+    """
     if tune.objective == "sft":
         return Objective(_cross_entropy, _n_supervised)
-    score = _dpo if tune.objective == "dpo" else _simpo
-    return Objective(partial(_preference, partial(score, tune)), _n_pairs)
+    if tune.objective == "simpo":
+        return Objective(partial(_preference, partial(_simpo, tune)), _n_pairs)
+    assert as_base is not None, "dpo compares with the base model"
+    return Objective(partial(_preference, partial(_dpo, tune, as_base)), _n_pairs)
 
 
 def _n_supervised(batch: Batch) -> int:
@@ -55,14 +64,19 @@ def _preference(
     return -F.logsigmoid(score(model, batch)).sum()
 
 
-def _dpo(tune: TuneSection, model: PreTrainedModel, batch: Batch) -> Tensor:
+def _dpo(
+    tune: TuneSection,
+    as_base: Callable[[], AbstractContextManager[None]],
+    model: PreTrainedModel,
+    batch: Batch,
+) -> Tensor:
     """How much more than the base model the model prefers the better reply: P numbers.
 
     Source: Rafailov et al. 2023, arXiv:2305.18290, equation 7.
     """
-    better_P, worse_P = _log_p(model, batch).view(-1, 2).unbind(1)
-    with torch.no_grad(), without_adapter(model):
+    with torch.no_grad(), as_base():
         base_better_P, base_worse_P = _log_p(model, batch).view(-1, 2).unbind(1)
+    better_P, worse_P = _log_p(model, batch).view(-1, 2).unbind(1)
     return tune.beta * ((better_P - worse_P) - (base_better_P - base_worse_P))
 
 

@@ -49,7 +49,7 @@ def parity(
     plain, plain_tuned = _losses(base.model, batches), _losses(served.model, batches)
     with attached(base, run.tune, run.seed) as fresh, fastest(base.model, batches[0]):
         ours = _losses(base.model, batches)
-        restore(fresh, load_file(adapter / "adapter_model.safetensors"))
+        restore(fresh, load_file(adapter / fresh.file))
         ours_tuned = _losses(base.model, batches)
     return Parity(
         tokens=len(plain),

@@ -1,9 +1,12 @@
 """A rehearsal of the training: the largest step forward and backward, a save, and the speed."""
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import torch
 
 from medtune.config import Run
 from medtune.llm.load import LanguageModel
@@ -11,7 +14,9 @@ from medtune.records import Application, Example
 from medtune.tune.job import at_work, job
 from medtune.tune.loop import Share
 from medtune.tune.lora import save_adapter, snapshot
-from medtune.tune.outcome import ADAPTER
+from medtune.tune.outcome import ADAPTER, CHECKPOINTS
+from medtune.tune.resume import put_down
+from medtune.tune.state import State
 
 N_TIMED = 3
 """Steps that are timed: the one with the fewest tokens, the median, the one with the most."""
@@ -35,7 +40,7 @@ class Rehearsal(NamedTuple):
 def rehearse(
     run: Run, app: Application, model: LanguageModel, train: Sequence[Example], folder: Path
 ) -> Rehearsal:
-    """Try what training will do, and leave an adapter in `folder`/adapter.
+    """Try what training will do, a step and a checkpoint included; leave `folder`/adapter.
 
     Raises:
         DataError: An example cannot be trained on.
@@ -50,7 +55,14 @@ def rehearse(
         ready.team.gradient(timed[-1])  # the first pass of a process is slower
         rates = sorted(_rate(lambda number=number: ready.team.gradient(number)) for number in timed)
         forward = _rate(ready.team.look)
-        save_adapter(folder / ADAPTER, ready.adapter, snapshot(ready.adapter), model)
+        # A step without an effect: it makes the optimizer's moments, which a checkpoint holds.
+        weights = ready.adapter.weights.values()
+        optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=0.0, fused=True)
+        optimizer.step()
+        best = snapshot(ready.adapter)
+        put_down(folder, {}, State(), ready.adapter, optimizer, best)
+        shutil.rmtree(folder / CHECKPOINTS)
+        save_adapter(folder / ADAPTER, ready.adapter, best, model)
         peak = ready.team.peak()
     return Rehearsal(
         longest_tokens=max(len(one.ids) for lesson in asked.train.rendered for one in lesson),

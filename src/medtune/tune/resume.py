@@ -82,7 +82,7 @@ def _rehearse(folder: Path, adapter: Adapter) -> None:
 
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
-        f"{index}.{name}": tensor.detach().cpu().clone()
+        f"{index}.{name}": tensor.detach().cpu()
         for index, moment in optimizer.state_dict()["state"].items()
         for name, tensor in moment.items()
     }
