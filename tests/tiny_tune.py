@@ -27,6 +27,16 @@ class ByteRenderer:
     """Letters become ids below 64; the reply and the end of turn are supervised."""
 
     pad_id = 0
+    stop_ids = (END,)
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        return [2 + ord(letter) % 60 for message in messages for letter in message.content]
+
+    def document(self, text: str) -> list[int]:
+        return [END, *(2 + ord(letter) % 60 for letter in text), END]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(chr(60 + token) for token in ids)
 
     def training(self, messages: Sequence[Message], reply: str) -> Rendered:
         prompt = [2 + ord(letter) % 60 for message in messages for letter in message.content]

@@ -239,7 +239,7 @@ def _disk(flight: _Flight) -> str:
 
 def _time(flight: _Flight) -> str:
     run, seen, splits = flight.job.run, flight.rehearsal, flight.card.splits
-    tokens = run.tune.epochs * splits["train"].tokens
+    tokens = seen.tokens
     small = min(1.0, run.decide.tune_examples / max(1, splits["train"].kept)) * tokens
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens

@@ -134,6 +134,11 @@ def _anchored(run: Run, folder: Path) -> Run:
         labels = None if judge.labels is None else (folder / judge.labels).resolve()
         files = {"rubric": (folder / judge.rubric).resolve(), "labels": labels}
         judge = judge.model_copy(update=files)
+    replay, texts = run.tune.replay_file, run.tune.texts
+    tune = {
+        "replay_file": None if replay is None else (folder / replay.expanduser()).resolve(),
+        "texts": tuple((folder / path.expanduser()).resolve() for path in texts),
+    }
     suites = {
         "retention": anchored(evaluate.retention),
         "transfer": anchored(evaluate.transfer),
@@ -144,6 +149,7 @@ def _anchored(run: Run, folder: Path) -> Run:
         update={
             "model": run.model.model_copy(update={"source": anchor(run.model.source)}),
             "data": run.data.model_copy(update=data),
+            "tune": run.tune.model_copy(update=tune),
             "evaluate": evaluate.model_copy(update=suites),
             "decide": run.decide.model_copy(update={"documents": documents}),
         }

@@ -98,9 +98,19 @@ class TaskSection(Section):
 class TuneSection(Section):
     """The training itself."""
 
-    objective: Literal["sft", "dpo", "simpo"] = "sft"
-    """`sft` learns the replies. `dpo` and `simpo` learn to prefer them to the worse replies of
-    `task.rejected`: with the base model as reference, and without one."""
+    objective: Literal["sft", "cpt", "dpo", "simpo"] = "sft"
+    """`sft` learns the replies. `cpt` goes on with pre-training: it learns every token of the
+    records' text and of `texts`. `dpo` and `simpo` learn to prefer the replies to the worse ones
+    of `task.rejected`: with the base model as reference, and without one."""
+    texts: tuple[Path, ...] = ()
+    """Documents to learn from, for `cpt`: JSONL with a `text` in each row, or one text file each.
+    Long ones are cut into pieces; no token is lost or learnt twice."""
+    replay: Fraction = 0.0
+    """Share of each step's loss that is replayed general text or instructions, against forgetting;
+    some 0.1 to 0.3. The step's own examples are as many as without."""
+    replay_file: Path | None = None
+    """What to replay: JSONL with `prompt` and, if you like, `reply`; for `cpt` with `text`. None
+    takes prompts of medtune's own. Replies that are missing are the base model's."""
     beta: Annotated[float, Field(gt=0)] = 0.1
     """How sharp the preference is; some 0.1 for `dpo`, 2 for `simpo`."""
     preference_margin: Annotated[float, Field(ge=0)] = 0.5
@@ -131,6 +141,12 @@ class TuneSection(Section):
     """Stop after this many looks without improvement."""
     canaries: Annotated[int, Field(ge=0, le=64)] = 0
     """Made-up secrets to learn beside the records, to measure what the model gives away."""
+
+    @model_validator(mode="after")
+    def _texts_are_learnt(self) -> Self:
+        if self.texts and self.objective != "cpt":
+            raise ValueError("tune.texts are learnt by tune.objective: cpt only; set it")
+        return self
 
 
 class ServeSection(Section):

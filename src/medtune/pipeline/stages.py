@@ -32,6 +32,8 @@ from medtune.errors import DataError
 from medtune.pipeline.handed import (
     asked_of_small_tunes,
     evaluation_setup,
+    learnt_hashes,
+    refuse_held_texts,
     retention_of,
     suite_hashes,
     tune_small,
@@ -75,8 +77,10 @@ def decide(job: Job) -> Step:
     inputs = _splits(job, "train", "validation") | {
         f"document {path.name}": sha256_file(path) for path in documents
     }
+    inputs |= learnt_hashes(run)
 
     def make(key: str) -> Decision:
+        refuse_held_texts(run)
         model = job.load()
         stage = import_module("medtune.decide")
         handed = stage.Handed(
@@ -100,8 +104,10 @@ def tune(job: Job) -> Step:
     run = job.run
     decision = Decision.load(run.out).verified(run.out)
     inputs = _splits(job, "train", "validation") | {"decision": decision.signature}
+    inputs |= learnt_hashes(run)
 
     def make(key: str) -> TuneRecord:
+        refuse_held_texts(run)
         model = job.load()
         return import_module("medtune.tune").tune(run, job.app, model, key=key, inputs=inputs)
 

@@ -127,7 +127,7 @@ def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool]) -> _
             state = after_step(state, log)
             advance(log.n_tokens)
             is_look = log.step % tune.validate_every == 0 or log.step == len(job.steps)
-            append(place.folder / JOURNAL, asdict(log))
+            append(place.folder / JOURNAL, {k: v for k, v in asdict(log).items() if v is not None})
             if is_look:
                 state = _look(place, team, state)
                 best = snapshot(adapter) if state.best_step == state.step else best
@@ -171,6 +171,7 @@ def _identity(job: Job) -> dict[str, str]:
         "numerics": job.lm.numerics.dtype,
         "train": job.train.sha256,
         "validation": job.validation.sha256,
+        "replay": job.replay.sha256,
         "medtune": __version__,
     }
 

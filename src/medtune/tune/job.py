@@ -20,6 +20,8 @@ from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
 from medtune.tune.objective import objective
 from medtune.tune.ranks import Ranks, ranks
+from medtune.tune.replay import drawn, replay_lessons
+from medtune.tune.text import render_split
 
 WORTH_IT = 4
 """Examples of a step for each process: fewer share less of what they begin with."""
@@ -35,6 +37,10 @@ class Job:
     validation: Lessons
     steps: list[list[int]]
     """For each optimizer step, the indices of its examples in `train`."""
+    replay: Lessons
+    """General text or instructions against forgetting; may be none."""
+    replayed: list[list[int]]
+    """For each optimizer step, the indices of what it replays in `replay`."""
 
     @property
     def processes(self) -> int:
@@ -43,7 +49,9 @@ class Job:
 
     def step(self, number: int) -> list[Batch]:
         """The passes of an optimizer step, by its number, from 1."""
-        return self._passes([self.train.rendered[index] for index in self.steps[number - 1]])
+        own = self._passes([self.train.rendered[index] for index in self.steps[number - 1]])
+        again = [self.replay.rendered[index] for index in self.replayed[number - 1]]
+        return own + [batch._replace(is_replay=True) for batch in self._passes(again)]
 
     def look(self) -> list[Batch]:
         """The passes of a look at the validation loss."""
@@ -51,9 +59,13 @@ class Job:
 
     def n_tokens(self, number: int) -> int:
         """Tokens of an optimizer step."""
-        return sum(n_tokens(self.train.rendered[index]) for index in self.steps[number - 1])
+        own = [self.train.rendered[index] for index in self.steps[number - 1]]
+        again = [self.replay.rendered[index] for index in self.replayed[number - 1]]
+        return sum(map(n_tokens, own + again))
 
     def _passes(self, lessons: Sequence[Lesson]) -> list[Batch]:
+        if not lessons:
+            return []
         return micro_batches(
             lessons,
             budget=self.run.tune.micro_batch_tokens,
@@ -83,16 +95,22 @@ def job(
         DataError: No examples, or some that are too long or have nothing to learn.
     """
     tune = run.tune
-    pairs = tune.objective != "sft"
-    lessons = render_lessons(app, lm, train, "train", pairs=pairs)
-    checks = render_lessons(app, lm, validation, "validation", pairs=pairs)
+    if tune.objective == "cpt":
+        lessons = render_split(app, lm, train, "train", tune.texts)
+        checks = render_split(app, lm, validation, "validation")
+    else:
+        pairs = tune.objective in ("dpo", "simpo")
+        lessons = render_lessons(app, lm, train, "train", pairs=pairs)
+        checks = render_lessons(app, lm, validation, "validation", pairs=pairs)
+    replay = replay_lessons(run, lm)
     steps = plan(
         lessons.ids,
         seed=run.seed,
         epochs=tune.epochs,
         examples_per_step=tune.examples_per_step,
     )
-    return Job(run, lm, lessons, checks, steps)
+    again = drawn(replay.ids, list(map(len, steps)), share=tune.replay, seed=run.seed)
+    return Job(run, lm, lessons, checks, steps, replay, again)
 
 
 @contextmanager

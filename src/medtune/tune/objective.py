@@ -3,7 +3,7 @@
 Shapes: S supervised tokens, P pairs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
@@ -19,12 +19,30 @@ from medtune.tune.loss import token_losses
 
 
 class Objective(NamedTuple):
-    """A sum over a batch, and what it is divided by."""
+    """A sum over a batch, and what it is divided by.
+
+    Of a step that replays, the loss is (1 - `replay`) times the mean over its own units plus
+    `replay` times the mean cross-entropy over the replayed tokens.
+    """
 
     loss: Callable[[PreTrainedModel, Batch], Tensor]
     """Summed over the batch's units."""
     units: Callable[[Batch], int]
     """A step's loss is divided by the units of all its passes together."""
+    replay: float = 0.0
+    """Share of a step's loss that is replay, in [0, 1)."""
+
+    def losses(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """The loss summed over the batch, which may be replay."""
+        return _cross_entropy(model, batch) if batch.is_replay else self.loss(model, batch)
+
+    def factors(self, batches: Sequence[Batch]) -> tuple[float, float]:
+        """By what the summed loss of an own pass of a step is multiplied, and of a replayed one."""
+        n_units = sum(self.units(batch) for batch in batches if not batch.is_replay)
+        n_replayed = sum(batch.n_supervised for batch in batches if batch.is_replay)
+        if not n_replayed:
+            return 1 / n_units, 0.0
+        return (1 - self.replay) / n_units, self.replay / n_replayed
 
 
 def objective(
@@ -36,12 +54,13 @@ def objective(
         tune: The settings.
         as_base: Lets the model compute as the base model does; `dpo` needs it.
     """
-    if tune.objective == "sft":
-        return Objective(_cross_entropy, _n_supervised)
+    if tune.objective in ("sft", "cpt"):
+        return Objective(_cross_entropy, _n_supervised, tune.replay)
     if tune.objective == "simpo":
-        return Objective(partial(_preference, partial(_simpo, tune)), _n_pairs)
+        return Objective(partial(_preference, partial(_simpo, tune)), _n_pairs, tune.replay)
     assert as_base is not None, "dpo compares with the base model"
-    return Objective(partial(_preference, partial(_dpo, tune, as_base)), _n_pairs)
+    score = partial(_dpo, tune, as_base)
+    return Objective(partial(_preference, score), _n_pairs, tune.replay)
 
 
 def _n_supervised(batch: Batch) -> int:

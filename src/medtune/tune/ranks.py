@@ -40,10 +40,14 @@ class _Part(NamedTuple):
     """What a process found in its share."""
 
     loss: float
-    """Summed over its units."""
+    """Summed over its units; of its own, not of what is replayed."""
     n_units: int
+    replay_loss: float
+    """Summed over the replayed tokens."""
+    n_replayed: int
     n_tokens: int
     n_supervised: int
+    """Of its own."""
     peak: int
     """Most bytes that this process has held at once."""
 
@@ -90,19 +94,16 @@ def ranks(  # noqa: PLR0913
         mine = batches[request.rank :: n]
         if request.step is None:
             with torch.no_grad():
-                loss = sum(objective.loss(model, batch).item() for batch in mine)
+                losses = [objective.losses(model, batch).item() for batch in mine]
         else:
             torch.manual_seed((seed * STEPS_PER_SEED + request.step) * n + request.rank)
             _aim(weights, gradients_nP[request.rank].zero_())
-            n_units = sum(map(objective.units, batches))
-            loss = sum(_accumulate(objective.loss(model, batch), n_units) for batch in mine)
-        return _Part(
-            loss,
-            sum(map(objective.units, mine)),
-            sum(batch.n_tokens for batch in mine),
-            sum(batch.n_supervised for batch in mine),
-            peak_memory(),
-        )
+            factors = objective.factors(batches)
+            losses = [
+                _accumulate(objective.losses(model, batch), factors[batch.is_replay])
+                for batch in mine
+            ]
+        return _part(objective, mine, losses)
 
     before, own = psutil.Process().memory_info().rss, dict[int, int]()
     with workers(work, n) as ask:
@@ -112,11 +113,13 @@ def ranks(  # noqa: PLR0913
             parts = [found[rank] for rank in range(n)]
             own.update({rank: part.peak - before for rank, part in found.items()})
             n_units = sum(part.n_units for part in parts)
+            n_replayed = sum(part.n_replayed for part in parts)
             assert n_units > 0, "fit refuses examples with nothing to learn"
             return Share(
                 sum(part.loss for part in parts) / n_units,
                 sum(part.n_tokens for part in parts),
                 sum(part.n_supervised for part in parts),
+                sum(part.replay_loss for part in parts) / n_replayed if n_replayed else None,
             )
 
         def gradient(step: int) -> Share:
@@ -132,9 +135,22 @@ def ranks(  # noqa: PLR0913
         yield Ranks(gradient, lambda: together(None), peak)
 
 
-def _accumulate(loss: Tensor, n_units: int) -> float:
+def _part(objective: Objective, mine: Sequence[Batch], losses: Sequence[float]) -> _Part:
+    both = list(zip(mine, losses, strict=True))
+    return _Part(
+        sum(loss for batch, loss in both if not batch.is_replay),
+        sum(objective.units(batch) for batch in mine if not batch.is_replay),
+        sum(loss for batch, loss in both if batch.is_replay),
+        sum(batch.n_supervised for batch in mine if batch.is_replay),
+        sum(batch.n_tokens for batch in mine),
+        sum(batch.n_supervised for batch in mine if not batch.is_replay),
+        peak_memory(),
+    )
+
+
+def _accumulate(loss: Tensor, factor: float) -> float:
     """Add a pass's share to the gradient; its summed loss."""
-    (loss / n_units).backward()
+    (loss * factor).backward()
     return loss.item()
 
 

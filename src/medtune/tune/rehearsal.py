@@ -27,6 +27,8 @@ N_LOOK = 16
 class Rehearsal(NamedTuple):
     """What one process saw of the training to come."""
 
+    tokens: int
+    """Of the whole training: all epochs, replayed text and documents among them."""
     longest_tokens: int
     """Of the longest example, prompt and reply."""
     train_rates: list[float]
@@ -65,6 +67,7 @@ def rehearse(
         save_adapter(folder / ADAPTER, ready.adapter, best, model)
         peak = ready.team.peak()
     return Rehearsal(
+        tokens=sum(tokens),
         longest_tokens=max(len(one.ids) for lesson in asked.train.rendered for one in lesson),
         train_rates=rates,
         forward_rate=forward,
