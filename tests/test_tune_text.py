@@ -83,7 +83,7 @@ def test_the_loss_is_that_of_the_whole_texts(out: Path) -> None:
         total -= sum(float(logits[at - 1, ids[at]]) for at in range(1, len(ids)))
         n += len(ids) - 1
     with at_work(asked) as ready:
-        assert ready.team.look().loss == pytest.approx(total / n, rel=1e-5)
+        assert ready.team.look()["validation"].loss == pytest.approx(total / n, rel=1e-5)
 
 
 def test_a_record_is_what_is_asked_and_answered_without_the_instruction() -> None:

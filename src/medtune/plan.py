@@ -248,6 +248,7 @@ def _time(flight: _Flight) -> str:
     scored = (9 + prompts) * splits["validation"].tokens + (3 + prompts) * splits["test"].tokens
     scored += looks + _beside(flight)
     small *= CURVE
+    tokens += seen.searched_tokens
     fast = (tokens + small) / seen.train_rates[-1] + scored / seen.forward_rate
     slow = SLOWER * ((tokens + small) / seen.train_rates[0] + scored / seen.forward_rate)
     return f"{duration(fast)} to {duration(slow)} for the whole chain on this machine as it is now"

@@ -64,7 +64,10 @@ from medtune.artifacts.kinds import (
     Monitor,
     Parity,
     Release,
+    SeedFit,
+    Tried,
     TuneRecord,
+    Watched,
 )
 
 __all__ = [
@@ -98,13 +101,16 @@ __all__ = [
     "Recipe",
     "Release",
     "Retained",
+    "SeedFit",
     "Selection",
     "SetResult",
     "SubgroupRow",
     "SwapResult",
     "TokenCount",
     "Topic",
+    "Tried",
     "TuneRecord",
+    "Watched",
     "atomic",
     "canonical_sha256",
     "iter_examples",

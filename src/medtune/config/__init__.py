@@ -22,6 +22,7 @@ from medtune.config.sections import (
     MonitorSection,
     Run,
     ServeSection,
+    SweepSection,
     TaskSection,
     TuneSection,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "SourceFormat",
     "SourceSection",
     "SwapSection",
+    "SweepSection",
     "TaskSection",
     "TuneSection",
     "dump_run",

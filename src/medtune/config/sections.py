@@ -1,5 +1,6 @@
 """The sections of a run file: frozen, strict models. The text under a field documents it."""
 
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -20,6 +21,7 @@ GoalName = Literal[
     "freshness",
     "efficiency",
 ]
+FEWEST_TRIED = 2
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
 
 
@@ -95,6 +97,39 @@ class TaskSection(Section):
         return self
 
 
+class SweepSection(Section):
+    """Settings to try against each other by successive halving: every combination of those named.
+
+    Each round trains those that are left for as many steps more, and leaves out the worse half.
+    """
+
+    learning_rate: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    rank: tuple[Count, ...] = ()
+    """`alpha` stays as it is, so an adapter of a higher rank is scaled down."""
+    alpha: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    weight_decay: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    towards_start: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    replay: tuple[Fraction, ...] = ()
+    steps: Count = 200
+    """Optimizer steps for all of them together; the winner then goes on to its end."""
+
+    @property
+    def combinations(self) -> list[dict[str, int | float]]:
+        """Each combination, by the names of the settings, in the order given."""
+        named = {
+            name: values
+            for name in type(self).model_fields
+            if isinstance(values := getattr(self, name), tuple) and values
+        }
+        return [dict(zip(named, one, strict=True)) for one in product(*named.values())]
+
+    @model_validator(mode="after")
+    def _is_a_choice(self) -> Self:
+        if len(self.combinations) < FEWEST_TRIED:
+            raise ValueError("tune.sweep: name at least two values of a setting")
+        return self
+
+
 class TuneSection(Section):
     """The training itself."""
 
@@ -135,12 +170,47 @@ class TuneSection(Section):
     """Most tokens in one forward and backward pass; changes memory and speed, not the result."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    towards_start: Annotated[float, Field(ge=0)] = 0.0
+    """Decay towards the base model: after each step, this times the learning rate of the way that
+    each weight has gone is taken back; some 0.1 to 10, where `weight_decay` pulls to zero."""
+    average: Fraction = 0.0
+    """Decay of a running mean of the weights, such as 0.9 for about the last ten steps. The mean
+    is what is looked at and kept; 0 keeps the weights of a step."""
+    interpolate: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the way from the base to the tuned model at which the kept model lies."""
     validate_every: Count = 20
     """Optimizer steps between two looks at the validation loss, and between two checkpoints."""
     patience: Count = 3
     """Stop after this many looks without improvement."""
+    stop_on: Literal["loss", "metric"] = "loss"
+    """What a look goes by, to keep a step and to stop: the validation loss, or the metric that
+    decides, by answering validation examples as the evaluation does."""
+    metric_examples: Count = 64
+    """Validation examples that each look answers, for `stop_on: metric`; the same each time."""
+    probe_examples: Annotated[int, Field(ge=0)] = 32
+    """Training examples whose loss each look compares with validation's, to see learning by heart;
+    0 leaves that out."""
     canaries: Annotated[int, Field(ge=0, le=64)] = 0
     """Made-up secrets to learn beside the records, to measure what the model gives away."""
+    seeds: Annotated[int, Field(ge=1, le=10)] = 1
+    """Tunings that differ in the seed only, from `seed` on; the best by validation is kept, and
+    the spread is reported."""
+    sweep: SweepSection | None = None
+    """Settings to choose by validation before the tuning; None takes those given here."""
+
+    @model_validator(mode="after")
+    def _the_way_back_is_straight(self) -> Self:
+        if self.interpolate < 1 and self.adapter == "dora":
+            raise ValueError(
+                "tune.interpolate: a DoRA adapter cannot be scaled; choose lora, rslora or full"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _full_tuning_has_no_rank(self) -> Self:
+        if self.adapter == "full" and self.sweep and (self.sweep.rank or self.sweep.alpha):
+            raise ValueError("tune.sweep: full tuning has no rank and no alpha; leave them out")
+        return self
 
     @model_validator(mode="after")
     def _texts_are_learnt(self) -> Self:

@@ -27,6 +27,8 @@ from medtune.llm.half import HalfLinear
 
 FLAT = "medtune_flat"
 """The name of the attention function, in transformers' table of them."""
+PLAIN = "sdpa"
+"""transformers' own, with which models are loaded."""
 TOLERANCE = {torch.bfloat16: 0.05, torch.float32: 1e-3, torch.float64: 1e-9}
 """Largest difference between flat and plain hidden states, as a share of the largest value."""
 
@@ -109,6 +111,17 @@ def flat(model: PreTrainedModel) -> Generator[None]:
     before = _implementation(model)
     AttentionInterface.register(FLAT, _attention)
     model.set_attn_implementation(FLAT)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+@contextmanager
+def plain(model: PreTrainedModel) -> Generator[None]:
+    """Attend as transformers does while the block runs, within `flat` too."""
+    before = _implementation(model)
+    model.set_attn_implementation(PLAIN if before == FLAT else before)
     try:
         yield
     finally:

@@ -151,8 +151,13 @@ def release(job: Job) -> Step:
 
     def make(key: str) -> Release:
         import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
+        chosen = run.tune.model_copy(update=TuneRecord.load(run.out).chosen)
         found = import_module("medtune.tune").parity(
-            run, job.app, job.load(), job.adapter, job.load(job.adapter)
+            run.model_copy(update={"tune": chosen}),
+            job.app,
+            job.load(),
+            job.adapter,
+            job.load(job.adapter),
         )
         stage = import_module("medtune.release")
         return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder, parity=found)

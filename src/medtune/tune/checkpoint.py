@@ -1,9 +1,10 @@
 """Complete checkpoints: everything that the next step depends on, or nothing.
 
 A checkpoint is a folder `step-000040` with the weights, the best weights so far, the optimizer's
-moments, and state.json, which holds the counters, the run's identity and the SHA-256 of the other
-files. There is no generator state in it, because torch is seeded anew for each step. The two
-newest are kept; each holds the best weights, so the best is never lost.
+moments, the running mean of the weights where one is kept, and state.json, which holds the
+counters, the run's identity and the SHA-256 of the other files. There is no generator state in it,
+because torch is seeded anew for each step. The two newest are kept; each holds the best weights, so
+the best is never lost.
 """
 
 import json
@@ -33,6 +34,11 @@ class Checkpoint(NamedTuple):
     """The weights of `state.best_step`; empty before the first look."""
     moments: dict[str, Tensor]
     """The optimizer's state."""
+    mean: dict[str, Tensor]
+    """The running mean of the weights; empty where none is kept."""
+
+
+TENSORS = ("weights", "best", "moments", "mean")
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, identity: Mapping[str, str]) -> Path:
@@ -43,7 +49,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, identity: Mapping[str,
     """
     target = folder / f"step-{checkpoint.state.step:06d}"
     with whole_folder(target) as part:
-        for name in ("weights", "best", "moments"):
+        for name in TENSORS:
             tensors: dict[str, Tensor] = getattr(checkpoint, name)
             (part / f"{name}.safetensors").write_bytes(save(tensors))
         files = {path.name: sha256_file(path) for path in sorted(part.iterdir())}
@@ -67,10 +73,7 @@ def newest_checkpoint(folder: Path, identity: Mapping[str, str]) -> Checkpoint |
         _check_identity(path, record["identity"], identity)
         return Checkpoint(
             State(**record["state"]),
-            *(
-                load((path / f"{name}.safetensors").read_bytes())
-                for name in ("weights", "best", "moments")
-            ),
+            *(load((path / f"{name}.safetensors").read_bytes()) for name in TENSORS),
         )
     return None
 

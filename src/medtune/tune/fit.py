@@ -7,14 +7,12 @@ and the same log but for the seconds. Work lost between the last checkpoint and 
 again, and its seconds are not counted.
 """
 
-import math
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import torch
 
@@ -25,9 +23,11 @@ from medtune.llm.load import LanguageModel
 from medtune.progress import progress
 from medtune.records import Application, Example
 from medtune.tune.job import Job, Ready, at_work, job
-from medtune.tune.journal import append
+from medtune.tune.journal import append, rows
+from medtune.tune.keep import steer
+from medtune.tune.look import look, watched_before
 from medtune.tune.loop import train as loop
-from medtune.tune.lora import save_adapter, snapshot
+from medtune.tune.lora import save_adapter
 from medtune.tune.outcome import (
     ADAPTER,
     CHECKPOINTS,
@@ -37,12 +37,12 @@ from medtune.tune.outcome import (
     forget,
     record,
 )
-from medtune.tune.ranks import Ranks
-from medtune.tune.resume import put_down, take_up
+from medtune.tune.resume import Tuning, put_down, take_up
 from medtune.tune.schedule import learning_rate
-from medtune.tune.state import State, after_look, after_step
+from medtune.tune.state import State, after_step
 from medtune.tune.stop import stop_requested
 
+NOT_COMPARED = {"micro_batch_tokens", "texts", "replay_file", "seeds", "sweep"}
 _ADAPTERS = {"lora": "LoRA", "rslora": "rank-stabilised LoRA", "dora": "DoRA"}
 """Those of `tune.adapter` that have a rank."""
 
@@ -89,69 +89,71 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
         MachineError: The disk is full, which is tried before anything is computed.
     """
     asked = job(run, app, model, train, validation)
-    place = _Place(folder, what, _identity(asked) | dict(identity))
+    done = fit_until(asked, folder, what, identity, len(asked.steps))
+    assert isinstance(done, Fit), "the last step ends a fit"
+    return done
+
+
+def fit_until(
+    job: Job, folder: Path, what: str, identity: Mapping[str, str], step: int
+) -> Fit | State:
+    """As `fit`, but only up to a step: then the state, and a checkpoint from which to go on.
+
+    A fit that paused at looks, and went on to its end, is the same as one that never did.
+
+    Args:
+        job: What to learn.
+        folder: Where everything is written.
+        what: A name for the progress line.
+        identity: As in `fit`.
+        step: A multiple of `tune.validate_every`, or the last step.
+    """
+    place = _Place(folder, what, _identity(job) | dict(identity))
     done = finished(folder, place.identity)
     if done is not None:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         return done
     forget(folder)
-    with stop_requested() as stop, at_work(asked) as ready:
-        end = _train(asked, place, ready, stop)
-        save_adapter(folder / ADAPTER, ready.adapter, end.best, model)
+    with stop_requested() as stop, at_work(job) as ready:
+        end = _train(job, place, ready, stop, step)
+        if not _ended(job, end.state):
+            return end.state
+        save_adapter(folder / ADAPTER, ready.adapter, end.best, job.lm)
         n_parameters = sum(weight.numel() for weight in ready.adapter.weights.values())
         peak = ready.team.peak()
-    result = _result(asked, place, end.state, n_parameters, peak)
+    result = _result(job, place, end.state, n_parameters, peak)
     record(folder, result, place.identity)
     return result
 
 
-class _End(NamedTuple):
-    """Where a training ended."""
-
-    state: State
-    best: dict[str, torch.Tensor]
-
-
-def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool]) -> _End:
-    """Run the loop from wherever it was to its end."""
+def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool], until: int) -> Tuning:
+    """Run the loop from wherever it was to its end, or to a step."""
     tune, (adapter, team) = job.run.tune, ready
-    weights = list(adapter.weights.values())
+    weights, journal = list(adapter.weights.values()), place.folder / JOURNAL
     optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=tune.weight_decay, fused=True)
-    state, best = take_up(place.folder, place.identity, adapter, optimizer)
-    ahead = range(state.step + 1, len(job.steps) + 1)
+    now = take_up(place.folder, place.identity, adapter, optimizer, averages=bool(tune.average))
+    watched = watched_before(rows(journal))
+    ahead = range(now.state.step + 1, until + 1)
     rate = partial(learning_rate, steps=len(job.steps), peak=tune.learning_rate, warmup=tune.warmup)
     logs = loop(weights, optimizer, ahead, team.gradient, rate, max_grad_norm=tune.max_grad_norm)
     with progress(place.what, sum(map(job.n_tokens, ahead)), "tokens") as advance:
-        while not _ended(job, state):
+        while now.state.step < until and not _ended(job, now.state):
             log = next(logs)
-            state = after_step(state, log)
+            steer(adapter, now.mean, tune, log)
+            now = now._replace(state=after_step(now.state, log))
             advance(log.n_tokens)
+            append(journal, {k: v for k, v in asdict(log).items() if v is not None})
             is_look = log.step % tune.validate_every == 0 or log.step == len(job.steps)
-            append(place.folder / JOURNAL, {k: v for k, v in asdict(log).items() if v is not None})
             if is_look:
-                state = _look(place, team, state)
-                best = snapshot(adapter) if state.best_step == state.step else best
+                now, row, found = look(job, team, now, watched)
+                append(journal, row)
+                watched += [] if found is None else [found]
             stopping = stop()
             if is_look or stopping:
-                put_down(place.folder, place.identity, state, adapter, optimizer, best)
-            if stopping and not _ended(job, state):
+                put_down(place.folder, place.identity, now)
+            if stopping and not _ended(job, now.state):
                 raise TuneError("stopped by signal; run the same command to go on")
-    return _End(state, best)
-
-
-def _look(place: _Place, team: Ranks, state: State) -> State:
-    """Measure the validation loss and write it down."""
-    started = time.perf_counter()
-    loss = team.look().loss
-    if not math.isfinite(loss):
-        raise TuneError(
-            f"step {state.step}: the validation loss is {loss}; lower tune.learning_rate, or set "
-            "model.numerics to float32"
-        )
-    seconds = time.perf_counter() - started
-    row = {"step": state.step, "validation_loss": loss, "seconds": seconds}
-    append(place.folder / JOURNAL, row)
-    return after_look(state, loss, seconds)
+    return now
 
 
 def _ended(job: Job, state: State) -> bool:
@@ -162,9 +164,9 @@ def _identity(job: Job) -> dict[str, str]:
     """What must be equal to go on from a checkpoint.
 
     `micro_batch_tokens` and the number of processes are left out: they change rounding only, and
-    after running out of memory they are what one lowers.
+    after running out of memory they are what one lowers. Files count by what was read of them.
     """
-    settings = job.run.tune.model_dump(mode="json", exclude={"micro_batch_tokens"})
+    settings = job.run.tune.model_dump(mode="json", exclude=NOT_COMPARED)
     return {f"tune.{name}": str(value) for name, value in settings.items()} | {
         "seed": str(job.run.seed),
         "base weights": job.lm.folder.sha256,
@@ -204,4 +206,10 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
         seconds=state.seconds,
         peak_memory_gb=peak / 1e9,
         resumed=state.resumed,
+        validation_metric=state.best_metric,
+        watched=next((one for one in _watched(place) if one["step"] == state.best_step), None),
     )
+
+
+def _watched(place: _Place) -> list[dict[str, Any]]:
+    return [one.model_dump() for one in watched_before(rows(place.folder / JOURNAL))]

@@ -1,6 +1,6 @@
 """What a fit has to do, and the model and processes made ready to do it."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,20 +8,24 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedModel
 
+from medtune.canary import FIELD
 from medtune.config import Run
-from medtune.llm.flat import flat, is_exact
+from medtune.llm.flat import flat, is_exact, plain
 from medtune.llm.lean import lean
 from medtune.llm.load import LanguageModel
+from medtune.llm.predict import predict
+from medtune.measure import answered, more_is_better
 from medtune.progress import say
 from medtune.records import Application, Example
 from medtune.tune.batch import Batch, Lesson, micro_batches, n_tokens, plan
-from medtune.tune.lesson import Lessons, render_lessons
+from medtune.tune.lesson import NONE, Lessons, drawn_few, render_lessons
 from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
 from medtune.tune.objective import objective
 from medtune.tune.ranks import Ranks, ranks
 from medtune.tune.replay import drawn, replay_lessons
 from medtune.tune.text import render_split
+from medtune.tune.watch import CANARIES, TRAIN, VALIDATION
 
 WORTH_IT = 4
 """Examples of a step for each process: fewer share less of what they begin with."""
@@ -37,10 +41,17 @@ class Job:
     validation: Lessons
     steps: list[list[int]]
     """For each optimizer step, the indices of its examples in `train`."""
-    replay: Lessons
-    """General text or instructions against forgetting; may be none."""
-    replayed: list[list[int]]
-    """For each optimizer step, the indices of what it replays in `replay`."""
+    replay: Lessons = NONE
+    """General text or instructions against forgetting."""
+    replayed: Sequence[Sequence[int]] = ()
+    """For each optimizer step, the indices of what it replays in `replay`; empty without."""
+    probe: Lessons = NONE
+    """Training examples that a look compares with validation's."""
+    canaries: Lessons = NONE
+    """Planted secrets among `train`."""
+    metric: Callable[[], float] | None = None
+    """Answers validation examples with the model as it is; more is better. None where looks go by
+    the loss."""
 
     @property
     def processes(self) -> int:
@@ -49,19 +60,24 @@ class Job:
 
     def step(self, number: int) -> list[Batch]:
         """The passes of an optimizer step, by its number, from 1."""
-        own = self._passes([self.train.rendered[index] for index in self.steps[number - 1]])
-        again = [self.replay.rendered[index] for index in self.replayed[number - 1]]
-        return own + [batch._replace(is_replay=True) for batch in self._passes(again)]
+        own, again = self._lessons(number)
+        return self._passes(own) + [batch._replace(is_replay=True) for batch in self._passes(again)]
 
-    def look(self) -> list[Batch]:
-        """The passes of a look at the validation loss."""
-        return self._passes(self.validation.rendered)
+    def look(self) -> dict[str, list[Batch]]:
+        """The passes of a look, by the name of what it goes through."""
+        sets = {VALIDATION: self.validation, TRAIN: self.probe, CANARIES: self.canaries}
+        return {name: self._passes(one.rendered) for name, one in sets.items() if one.ids}
 
     def n_tokens(self, number: int) -> int:
         """Tokens of an optimizer step."""
-        own = [self.train.rendered[index] for index in self.steps[number - 1]]
-        again = [self.replay.rendered[index] for index in self.replayed[number - 1]]
+        own, again = self._lessons(number)
         return sum(map(n_tokens, own + again))
+
+    def _lessons(self, number: int) -> tuple[list[Lesson], list[Lesson]]:
+        """The examples of a step, and what it replays."""
+        own = [self.train.rendered[index] for index in self.steps[number - 1]]
+        again = self.replayed[number - 1] if self.replayed else ()
+        return own, [self.replay.rendered[index] for index in again]
 
     def _passes(self, lessons: Sequence[Lesson]) -> list[Batch]:
         if not lessons:
@@ -110,7 +126,36 @@ def job(
         examples_per_step=tune.examples_per_step,
     )
     again = drawn(replay.ids, list(map(len, steps)), share=tune.replay, seed=run.seed)
-    return Job(run, lm, lessons, checks, steps, replay, again)
+    planted = {one.id for one in train if FIELD in one.fields}
+    own = [name for name in lessons.ids if name not in planted]
+    return Job(
+        run,
+        lm,
+        lessons,
+        checks,
+        steps,
+        replay=replay,
+        replayed=again,
+        probe=lessons.only(drawn_few(own, tune.probe_examples)),
+        canaries=lessons.only(planted) if tune.probe_examples else NONE,
+        metric=_metric(run, app, lm, validation) if tune.stop_on == "metric" else None,
+    )
+
+
+def _metric(
+    run: Run, app: Application, lm: LanguageModel, validation: Sequence[Example]
+) -> Callable[[], float]:
+    """The metric that decides, on some validation examples, as the evaluation takes it."""
+    chosen = drawn_few([one.id for one in validation], run.tune.metric_examples)
+    asked = [one for one in validation if one.id in chosen]
+    metric, settings = more_is_better(app), run.evaluate.scoring
+
+    def measured() -> float:
+        with plain(lm.model):
+            result = predict(lm, app, asked, settings=settings, what="validation")
+        return metric(answered(result))
+
+    return measured
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Examples as token ids with their supervision: what a training step reads."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,6 +28,20 @@ class Lessons(NamedTuple):
         for name, lesson in zip(self.ids, self.rendered, strict=True):
             digest.update(repr((name, [tuple(sequence) for sequence in lesson])).encode())
         return digest.hexdigest()
+
+    def only(self, names: Collection[str]) -> "Lessons":
+        """Those of these ids."""
+        both = [pair for pair in zip(self.ids, self.rendered, strict=True) if pair[0] in names]
+        return Lessons([name for name, _ in both], [lesson for _, lesson in both])
+
+
+NONE = Lessons([], [])
+
+
+def drawn_few(ids: Sequence[str], n: int) -> frozenset[str]:
+    """At most `n` of the ids: the same in every run, whatever the order."""
+    keys = {name: hashlib.sha256(f"few/{name}".encode()).digest() for name in ids}
+    return frozenset(sorted(keys, key=keys.__getitem__)[:n])
 
 
 def joined(*some: Lessons) -> Lessons:

@@ -25,16 +25,21 @@ class Objective(NamedTuple):
     `replay` times the mean cross-entropy over the replayed tokens.
     """
 
-    loss: Callable[[PreTrainedModel, Batch], Tensor]
-    """Summed over the batch's units."""
-    units: Callable[[Batch], int]
-    """A step's loss is divided by the units of all its passes together."""
+    each: Callable[[PreTrainedModel, Batch], Tensor]
+    """Of each lesson, summed over its units."""
+    sizes: Callable[[Batch], Tensor]
+    """Units of each lesson. A step's loss is divided by those of all its passes together."""
     replay: float = 0.0
     """Share of a step's loss that is replay, in [0, 1)."""
 
-    def losses(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        """The loss summed over the batch, which may be replay."""
-        return _cross_entropy(model, batch) if batch.is_replay else self.loss(model, batch)
+    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """Summed over the batch, which may be replay."""
+        each = _cross_entropy if batch.is_replay else self.each
+        return each(model, batch).sum()
+
+    def units(self, batch: Batch) -> int:
+        """Units of the batch."""
+        return int(self.sizes(batch).sum())
 
     def factors(self, batches: Sequence[Batch]) -> tuple[float, float]:
         """By what the summed loss of an own pass of a step is multiplied, and of a replayed one."""
@@ -63,24 +68,24 @@ def objective(
     return Objective(partial(_preference, score), _n_pairs, tune.replay)
 
 
-def _n_supervised(batch: Batch) -> int:
-    return batch.n_supervised
+def _n_supervised(batch: Batch) -> Tensor:
+    return torch.bincount(batch.sequences_S, minlength=batch.n_sequences)
 
 
-def _n_pairs(batch: Batch) -> int:
-    return batch.n_sequences // 2
+def _n_pairs(batch: Batch) -> Tensor:
+    return batch.sequences_S.new_ones(batch.n_sequences // 2)
 
 
 def _cross_entropy(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """Next-token cross-entropy in nats, summed over the supervised tokens."""
-    return token_losses(model, batch).sum()
+    """Next-token cross-entropy in nats, summed over the supervised tokens of each sequence."""
+    return -_log_p(model, batch)
 
 
 def _preference(
     score: Callable[[PreTrainedModel, Batch], Tensor], model: PreTrainedModel, batch: Batch
 ) -> Tensor:
-    """Minus the log-probability that the better replies are preferred, summed over the pairs."""
-    return -F.logsigmoid(score(model, batch)).sum()
+    """Minus the log-probability that the better reply is preferred, of each pair."""
+    return -F.logsigmoid(score(model, batch))
 
 
 def _dpo(
@@ -104,8 +109,7 @@ def _simpo(tune: TuneSection, model: PreTrainedModel, batch: Batch) -> Tensor:
 
     Source: Meng et al. 2024, arXiv:2405.14734, equation 6.
     """
-    lengths = torch.bincount(batch.sequences_S, minlength=batch.n_sequences)
-    better_P, worse_P = (_log_p(model, batch) / lengths).view(-1, 2).unbind(1)
+    better_P, worse_P = (_log_p(model, batch) / _n_supervised(batch)).view(-1, 2).unbind(1)
     return tune.beta * (better_P - worse_P) - tune.preference_margin
 
 

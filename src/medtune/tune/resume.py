@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,31 +18,47 @@ from medtune.tune.outcome import CHECKPOINTS, JOURNAL
 from medtune.tune.state import State
 
 
-def put_down(
-    folder: Path,
-    identity: Mapping[str, str],
-    state: State,
-    adapter: Adapter,
-    optimizer: torch.optim.Optimizer,
-    best: dict[str, Tensor],
-) -> None:
+class Tuning(NamedTuple):
+    """All that a training is at one moment."""
+
+    adapter: Adapter
+    optimizer: torch.optim.Optimizer
+    state: State
+    best: dict[str, Tensor]
+    """The weights of `state.best_step`, on the CPU; empty before the first look."""
+    mean: dict[str, Tensor]
+    """The running mean of the weights; empty where none is kept, and before the first step."""
+
+
+def put_down(folder: Path, identity: Mapping[str, str], tuning: Tuning) -> None:
     """Save a checkpoint, and before it the journal up to the same step.
 
     Raises:
         MachineError: The disk is full.
     """
     flush(folder / JOURNAL)
-    now = Checkpoint(state, snapshot(adapter), best, _moments(optimizer))
+    mean = {name: weight.cpu() for name, weight in tuning.mean.items()}
+    moments = _moments(tuning.optimizer)
+    now = Checkpoint(tuning.state, snapshot(tuning.adapter), tuning.best, moments, mean)
     save_checkpoint(folder / CHECKPOINTS, now, identity)
 
 
 def take_up(
-    folder: Path, identity: Mapping[str, str], adapter: Adapter, optimizer: torch.optim.Optimizer
-) -> tuple[State, dict[str, Tensor]]:
+    folder: Path,
+    identity: Mapping[str, str],
+    adapter: Adapter,
+    optimizer: torch.optim.Optimizer,
+    *,
+    averages: bool,
+) -> Tuning:
     """Put weights, optimizer and journal where the newest checkpoint has them.
 
-    Returns:
-        The state, and the best weights so far: a new state and none, if there is no checkpoint.
+    Args:
+        folder: Of the fit.
+        identity: What a checkpoint must agree on.
+        adapter: What is trained.
+        optimizer: Over it.
+        averages: Whether a running mean of the weights is kept.
 
     Raises:
         TuneError: The newest checkpoint is of another run.
@@ -50,24 +67,28 @@ def take_up(
     sweep(folder / CHECKPOINTS)
     sweep(folder)
     found = newest_checkpoint(folder / CHECKPOINTS, identity)
-    _rehearse(folder, adapter)
+    _rehearse(folder, adapter, averages=averages)
     if found is None:
         cut_back(folder / JOURNAL, 0)
-        return State(), {}
+        return Tuning(adapter, optimizer, State(), {}, {})
     restore(adapter, found.weights)
     _set_moments(optimizer, found.moments)
     cut_back(folder / JOURNAL, found.state.step)
-    return replace(found.state, resumed=found.state.resumed + 1), found.best
+    device = adapter.model.device
+    mean = {name: weight.to(device) for name, weight in found.mean.items()}
+    state = replace(found.state, resumed=found.state.resumed + 1)
+    return Tuning(adapter, optimizer, state, found.best, mean)
 
 
-def _rehearse(folder: Path, adapter: Adapter) -> None:
+def _rehearse(folder: Path, adapter: Adapter, *, averages: bool) -> None:
     """Write a checkpoint of full size and delete it: a full disk is found before any compute."""
     rehearsal = folder / "rehearsal"
     shutil.rmtree(rehearsal, ignore_errors=True)
     try:
         now = snapshot(adapter)
         moments = {f"{k}.{name}": now[name].clone() for name in now for k in range(2)}
-        saved = save_checkpoint(rehearsal, Checkpoint(State(), now, now, moments), {})
+        whole = Checkpoint(State(), now, now, moments, now if averages else {})
+        saved = save_checkpoint(rehearsal, whole, {})
         size = sum(path.stat().st_size for path in saved.iterdir())
         # Two checkpoints are kept while a third is written; this one makes room again.
         missing = 2 * size - shutil.disk_usage(folder).free
