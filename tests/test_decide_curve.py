@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tiny_study import APP, answering, examples
 
 from medtune.artifacts import CurvePoint
+from medtune.config import TuneSection
 from medtune.decide.compare import measured_pairs, sheet, useful
 from medtune.decide.curve import draws
 from medtune.decide.goal import Objective
@@ -148,3 +149,18 @@ def test_each_question_is_corrected_for_itself():
     ahead = [one for one in found if one.question == "retrieve"]
     assert all(one.p_adjusted <= 2 * one.p_value + 1e-12 for one in ahead)
     assert all(one.metric == "accuracy" for one in found)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "examples", "expected"),
+    [
+        (1, 8, 4),  # never more than four times the run's passes
+        (1, 128, 4),
+        (1, 200, 3),  # 25 steps a pass, 64 wanted
+        (1, 10_000, 1),  # never fewer than the run's
+        (3, 10_000, 3),
+    ],
+)
+def test_a_small_tune_takes_enough_steps_to_learn_the_labels(epochs, examples, expected):
+    tune = TuneSection(epochs=epochs, examples_per_step=8)
+    assert tune.epochs_of_small(examples) == expected

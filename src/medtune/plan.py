@@ -240,7 +240,9 @@ def _disk(flight: _Flight) -> str:
 def _time(flight: _Flight) -> str:
     run, seen, splits = flight.job.run, flight.rehearsal, flight.card.splits
     tokens = seen.tokens
-    small = min(1.0, run.decide.tune_examples / max(1, splits["train"].kept)) * tokens
+    few = min(run.decide.tune_examples, splits["train"].kept)
+    passes = run.tune.epochs_of_small(few) / run.tune.epochs
+    small = passes * tokens * few / splits["train"].kept
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens
     # Seven tunes and three prompts on validation, one tune and three prompts on the test.

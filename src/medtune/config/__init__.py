@@ -22,10 +22,9 @@ from medtune.config.sections import (
     MonitorSection,
     Run,
     ServeSection,
-    SweepSection,
     TaskSection,
-    TuneSection,
 )
+from medtune.config.tune import SweepSection, TuneSection
 
 __all__ = [
     "AnswerKind",

@@ -10,7 +10,8 @@ from medtune.config.data import SourceSection
 from medtune.config.decide import DocumentSection, EndpointSection
 from medtune.config.deidentify import DeidentifySection
 from medtune.config.evaluate import JudgeSection, SwapSection
-from medtune.config.sections import Run, SweepSection, TaskSection
+from medtune.config.sections import Run, TaskSection
+from medtune.config.tune import SweepSection
 from medtune.errors import ConfigError, did_you_mean
 
 INSIDE: dict[str, type[BaseModel]] = {

@@ -109,8 +109,9 @@ def _ask_all(desk: Desk, validation: list[Example], handed: Handed, key: str) ->
     for name in (name for name in results if name in ARMS):
         hours = 0.0
         if name in by_name:
-            share = by_name[name].examples / len(desk.train)
-            hours = training_seconds(desk, by_name[name], key) / share / HOUR_S
+            n, whole = by_name[name].examples, desk.run.tune
+            passes = len(desk.train) / n * whole.epochs / whole.epochs_of_small(n)
+            hours = training_seconds(desk, by_name[name], key) * passes / HOUR_S
         costs[name] = _cost(desk, plan[name], results[name], some_of(validation), (key, hours))
     after = retained(desk, tunes, trained, handed.retention)
     for name in by_name.keys() - costs.keys():

@@ -36,8 +36,10 @@ def tune_small(
     """
     fit = import_module("medtune.tune").fit
     n_look = max(1, len(few) // 5)
+    tune = job.run.tune
+    passes = {"epochs": tune.epochs_of_small(len(few) - n_look)}
     done = fit(
-        job.run.model_copy(update={"seed": seed}),
+        job.run.model_copy(update={"seed": seed, "tune": tune.model_copy(update=passes)}),
         app,
         base,
         few[n_look:],
