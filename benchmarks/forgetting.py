@@ -1,12 +1,13 @@
 """Accuracy against forgetting: one task, one model, the levers of `tune` one by one.
 
-`benchmarks/forgetting.py RUN.yaml [--out FOLDER] [--examples N] [--items N] [NAME ...]`
+`benchmarks/forgetting.py RUN.yaml [--out FOLDER] [--examples N] [--items N] [--only NAME]`
 
 Each point of the grid is a whole fit of the run file's task on at most N training examples. It is
-asked the validation examples (the metric that decides) and medtune's retention battery (N items of
-each area), which no point has seen; so is the base model. `half` and the like are the plain fit at
-a share of its change. Points that are done are read from their files, so a run may be cut short
-and started again. Writes forgetting.png and forgetting.json; the last line is one JSON object.
+asked the validation examples (the metric that decides; the step is chosen by their loss, so it is a
+little too good for every fit) and medtune's retention battery (N items of each area), which no
+point has seen; so is the base model. Lines are 95 % intervals. `half` and the like are the plain
+fit at a share of its change. Points that are done are read from their files, so a run may be cut
+short and started again. Writes forgetting.png and forgetting.json; the last line is one JSON object.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from medtune import stats
 from medtune.artifacts import canonical_sha256, read_examples, write_text
 from medtune.config import Run, load_run
 from medtune.measure import answered, more_is_better
@@ -45,7 +47,10 @@ class Point(NamedTuple):
     metric: float
     """On validation; more is better."""
     retention: float
-    """Mean of the areas' accuracies."""
+    """Accuracy on the battery, whose areas have as many items each."""
+    metric_interval: tuple[float, float]
+    """95 %."""
+    retention_interval: tuple[float, float]
     areas: Mapping[str, float]
     seconds: float
 
@@ -127,9 +132,18 @@ def measured(asked: Asked, run: Run, adapter: Path | None, seconds: float) -> Po
     validation = read_examples(job.run.out / "validation.jsonl")[: asked.examples]
     result = predict(lm, job.app, validation, settings=run.evaluate, what=run.out.name)
     subject = subject_of(lm, run.out.name, run.evaluate)
-    areas = {name: right(some) for name, some in retention_answers(subject, asked.items).items()}
-    metric = more_is_better(job.app)(answered(result))
-    return Point(metric, sum(areas.values()) / len(areas), areas, seconds)
+    areas = retention_answers(subject, asked.items)
+    every = [one for some in areas.values() for one in some]
+    learnt = stats.bootstrap(more_is_better(job.app), answered(result), resamples=2000, seed=0)
+    kept = stats.bootstrap(right, every, resamples=2000, seed=0)
+    return Point(
+        learnt.value,
+        kept.value,
+        (learnt.low, learnt.high),
+        (kept.low, kept.high),
+        {name: right(some) for name, some in areas.items()},
+        seconds,
+    )
 
 
 def right(predictions: Sequence[Prediction]) -> float:
@@ -158,6 +172,8 @@ def draw(points: Mapping[str, Point], path: Path, metric: str) -> None:
     best = front(points)
     for name, one in points.items():
         colour = "#1F2933" if name == BASE else "#0072B2" if name in best else "#8A8F98"
+        axes.plot(one.retention_interval, [one.metric] * 2, color=colour, alpha=0.3)
+        axes.plot([one.retention] * 2, one.metric_interval, color=colour, alpha=0.3)
         axes.scatter(one.retention, one.metric, color=colour, s=42, zorder=3)
         axes.annotate(
             name, (one.retention, one.metric), (6, 4), textcoords="offset points", fontsize=8
@@ -174,7 +190,9 @@ def options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="a run file")
-    parser.add_argument("names", nargs="*", help="points of the grid; none means all LoRA ones")
+    parser.add_argument(
+        "--only", action="append", default=[], help="a point of the grid; none means all LoRA ones"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/forgetting"))
     parser.add_argument("--examples", type=int, default=400)
     parser.add_argument("--items", type=int, default=60)
@@ -189,7 +207,7 @@ def main() -> None:
     job = Job(run.model_copy(update={"out": given.out / "data"}))
     CHAIN["data"](job)
     asked = Asked(job, given.examples, given.items, given.out)
-    names = given.names or [name for name in GRID if not name.startswith("full")]
+    names = given.only or [name for name in GRID if not name.startswith("full")]
     points = {BASE: point(asked, BASE, {}), PLAIN: point(asked, PLAIN, GRID[PLAIN])}
     points |= {name: point(asked, name, {}) for name in SHARES}
     points |= {name: point(asked, name, GRID[name]) for name in names if name != PLAIN}
