@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +49,15 @@ def questions(*, test: bool) -> Iterator[Row]:
             }
 
 
+def vignettes() -> Iterator[dict[str, object]]:
+    """The questions of MedQA's development part, with their options as a list."""
+    path = SHARED / "medqa-us" / "data_clean" / "questions" / "US" / "dev.jsonl"
+    for line in path.read_text(encoding="utf-8").splitlines():
+        one = json.loads(line)
+        options = list(one["options"].values())
+        yield {"question": one["question"], "options": options, "answer": one["answer"]}
+
+
 def make() -> None:
     """Write the published data as JSON lines."""
     MADE.mkdir(parents=True, exist_ok=True)
@@ -59,9 +68,10 @@ def make() -> None:
     _write("dr-test", posts(imhi / "DR" / "reddit_valid.csv"))
     _write("pubmedqa-train", questions(test=False))
     _write("pubmedqa-test", questions(test=True))
+    _write("medqa", vignettes())
 
 
-def _write(name: str, rows: Iterable[Row]) -> None:
+def _write(name: str, rows: Iterable[Mapping[str, object]]) -> None:
     lines = (json.dumps(row, ensure_ascii=False) for row in rows)
     (MADE / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

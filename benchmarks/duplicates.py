@@ -1,7 +1,7 @@
 """Near duplicates in many notes: time, memory, recall: `benchmarks/duplicates.py [NOTES]`.
 
 Notes of 6 to 14 sentences are put together from the sentences of MedQuAD, found in MEDTUNE_SHARED
-or ../shared/data; without it, from sentences made of invented words. One note in ten is a copy of
+or ../shared; without it, from sentences made of invented words. One note in ten is a copy of
 an earlier one with up to one word in twenty exchanged, so that the similarity of the copies lies on
 both sides of the threshold. The truth is the exact Jaccard similarity of word 5-grams,
 counted with a sparse matrix product for 1,000 notes, half of them copies, against all others. For
@@ -39,7 +39,7 @@ MEDQUAD = "medquad/medquad_answered.jsonl"
 def sentences() -> tuple[list[str], str]:
     """Sentences to make notes of, and where they are from."""
     root = Path(__file__).parents[1]
-    file = Path(os.environ.get("MEDTUNE_SHARED", root / "../shared/data")) / MEDQUAD
+    file = Path(os.environ.get("MEDTUNE_SHARED", root / "../shared")) / "data" / MEDQUAD
     if not file.is_file():
         rng = random.Random(SEED)
         words = [f"word{n}" for n in range(20_000)]

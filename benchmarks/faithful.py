@@ -1,6 +1,6 @@
 """How many planted faults the faithfulness checks find: `python benchmarks/faithful.py [SEED]`.
 
-Two kinds of planting, on real notes in MEDTUNE_SHARED or ../shared/data:
+Two kinds of planting, on real notes in the folder data of MEDTUNE_SHARED or ../shared:
 
 1. Notes of MTS-Dialog (validation and test 1) and ACI-Bench (validation, test 1 and 2), each with
    its dialogue as the source. In each note one thing is changed by seed: a number, a denial, a
@@ -31,7 +31,7 @@ from medtune.clinical.drugs import drug_names
 from medtune.clinical.faithful import Fault, Reading, check, provenance, read_text
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("MEDTUNE_SHARED", ROOT / "../shared/data"))
+SHARED = Path(os.environ.get("MEDTUNE_SHARED", ROOT / "../shared")) / "data"
 NOTES = (
     ("mts-dialog/Main-Dataset/MTS-Dialog-ValidationSet.csv", "section_text"),
     ("mts-dialog/Main-Dataset/MTS-Dialog-TestSet-1-MEDIQA-Chat-2023.csv", "section_text"),

@@ -7,7 +7,8 @@ asked the validation examples (the metric that decides; the step is chosen by th
 little too good for every fit) and medtune's retention battery (N items of each area), which no
 point has seen; so is the base model. Lines are 95 % intervals. `half` and the like are the plain
 fit at a share of its change. Points that are done are read from their files, so a run may be cut
-short and started again. Writes forgetting.png and forgetting.json; the last line is one JSON object.
+short and started again. Writes forgetting.png and forgetting.json; the last line is one JSON
+object.
 """
 
 import argparse

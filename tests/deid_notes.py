@@ -65,4 +65,7 @@ CLEAN_SPANISH = (
     "TAC abdominal sin hallazgos. La TA es de 120/80 y la temperatura de 36,5 ºC.",
     "Linfoma de Hodgkin, sarcoma de Kaposi y síndrome de Guillain-Barré.",
     "La exploración física por vía oral y rectal fue normal. Dolor abdominal leve.",
+    "Temperatura de 36,5 °C. Consciente. Infección de vías urinarias. Tras 24 horas bien.",
+    "Calcio 9 (valor de referencia: 8,5-10,5). La analítica muestra 12 200 leucocitos. DNA normal.",
+    "Malformación de Chiari tipo I, factor V Leiden, saco de Douglas libre, Western Blot negativo.",
 )

@@ -23,6 +23,7 @@ from medtune.artifacts import (
     Judged,
     LeftOut,
     Monitor,
+    Parity,
     Recipe,
     Release,
     Selection,
@@ -394,9 +395,10 @@ def parts() -> dict[str, object]:
     }
 
 
-def save_release(out: Path, *, released: bool = False) -> None:
+def save_release(out: Path, *, released: bool = False, parity: Parity | None = None) -> None:
     Release(
         **head("release", 45),
+        parity=parity,
         id="3f9c2a77d1e0",
         released=released,
         scope="research",

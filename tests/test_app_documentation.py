@@ -15,7 +15,7 @@ from medtune.apps.note_measures import assess
 from medtune.apps.note_rows import DIALOGUES, REPORTS, VISITS, left_out
 from medtune.decide.baselines import majority
 from medtune.errors import DataError
-from medtune.records import Example, Prediction
+from medtune.records import Example, Prediction, View
 
 REPORT = """<e><AbstractText Label="INDICATION">{i}</AbstractText>
 <AbstractText Label="FINDINGS">{f}</AbstractText>
@@ -162,7 +162,10 @@ def test_the_facts_name_what_a_reader_must_find():
 
 
 def test_the_picture_shows_the_fault_beside_the_source():
-    html = documentation.picture(example(), "Left knee pain. Ibuprofen 800 mg three times daily.")
+    one = replace(example(), target=None)
+    drafted = {one.id: {"text": "Left knee pain. Ibuprofen 800 mg three times daily."}}
+    html = documentation.picture(View(one, [one], drafted, sources=list))
+    assert "Written by the tuned model." in html
     assert "block: laterality" in html
     assert "block: dose" in html
     assert "turn-2" in html

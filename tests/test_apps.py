@@ -1,6 +1,7 @@
 """The promises that every application keeps, and what is special to drug discovery."""
 
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from medtune.answers import find_label
 from medtune.apps import APPS, NOT_BUILT, drug_discovery, find_app
-from medtune.config import Run
+from medtune.config import Run, load_run
 from medtune.errors import ConfigError, DataError
 from medtune.measure import summarise
 from medtune.records import Application, ArmResult, Example, Json, Prediction
@@ -74,6 +75,12 @@ FIELDS: dict[str, dict[str, str]] = {
         "term": "Neurogenic bladder",
         "passage": "Bladder dysfunction caused by neurologic damage.",
         "source": "HP:0000011",
+    },
+    "imaging": {
+        "image": "0123456789abcdef" * 4,
+        "negative": "no nodule",
+        "findings": "nodule",
+        "placed": "yes",
     },
     "mental_health": {"checkin": "Most days: sad, lonely. Rarely: hopeful, happy."},
 }
@@ -219,3 +226,15 @@ def test_a_record_shows_no_text_in_its_repr():
     example = examples_of(drug_discovery.APP)[0]
     assert "Rapamycin" not in repr(example)
     assert "Rapamycin" not in repr(replace(example, target="Rapamycin"))
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_an_application_has_a_run_file_for_the_cpu_and_one_for_a_hub_model(name: str):
+    root = Path(__file__).parents[1] / "configs"
+    small, large = (load_run(root / folder / f"{name}.yaml") for folder in ("", "gpu"))
+    assert (small.app, large.app, large.goal) == (name, name, small.goal)
+    assert find_app(large).name == name
+    assert [one.source for one in large.data.sources] == [one.source for one in small.data.sources]
+    assert re.fullmatch(r"hf:[\w./-]+@[0-9a-f]{40}", large.model.source)
+    assert large.out != small.out
+    assert (large.data.max_train, large.data.max_test) == (None, None)

@@ -27,7 +27,7 @@ from medtune.clinical.notes.codes import MEMBER
 from medtune.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("MEDTUNE_SHARED", ROOT / "../shared/data"))
+SHARED = Path(os.environ.get("MEDTUNE_SHARED", ROOT / "../shared")) / "data"
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TALK = """Doctor: What is wrong?
 Patient: My left ear hurts since Monday. I am allergic to penicillin.
@@ -187,7 +187,7 @@ def test_facts_come_out_of_a_bundle_and_errors_are_left_out():
 def test_synthetic_patients_become_summaries_without_a_fault():
     path = SHARED / "synthea-fhir-r4/synthea_r4_120_patients.zip"
     if not path.is_file():
-        pytest.skip("the Synthea patients are not in MEDTUNE_SHARED or ../shared/data")
+        pytest.skip("the Synthea patients are not in data/ of MEDTUNE_SHARED or ../shared")
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist()[:1]:
             facts = facts_from_bundle(json.loads(archive.read(name)), on=date(2021, 1, 1))
@@ -200,8 +200,32 @@ CODES = """<ICD10CM.tabular><chapter><section><diag><name>E11</name><desc>Type 2
 <diag><name>E11.21</name><desc>Type 2 diabetes mellitus with diabetic nephropathy</desc>
 <inclusionTerm><note>Type 2 diabetes with intercapillary glomerulosclerosis</note></inclusionTerm>
 </diag></diag><diag><name>J18.9</name><desc>Pneumonia, unspecified organism</desc></diag>
+<diag><name>T36.0</name><desc>Poisoning by penicillins</desc><sevenChrDef>
+<extension char="A">initial encounter</extension></sevenChrDef>
+<diag><name>T36.0X1</name><desc>Poisoning by penicillins, accidental</desc></diag></diag>
+<diag><name>T15.01</name><desc>Foreign body in cornea, right eye</desc><sevenChrDef>
+<extension char="D">subsequent encounter</extension></sevenChrDef></diag>
 <diag><name>I10</name><desc>Essential (primary) hypertension</desc><inclusionTerm><note>high blood
 pressure</note></inclusionTerm></diag></section></chapter></ICD10CM.tabular>"""
+
+
+def test_a_code_is_looked_up_and_said_to_be_whole_or_not(tmp_path: Path):
+    wheel = tmp_path / "codes.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(MEMBER, CODES)
+    index = read_codes(wheel)
+    assert index.look_up("i10").is_whole
+    assert index.look_up("E1121").title == "Type 2 diabetes mellitus with diabetic nephropathy"
+    assert not index.look_up("E11").is_whole
+    lacking = index.look_up("T36.0X1")
+    assert (lacking.is_whole, dict(lacking.seventh)) == (False, {"A": "initial encounter"})
+    whole = index.look_up("t36.0x1a")
+    assert (whole.code, whole.is_whole) == ("T36.0X1A", True)
+    assert whole.title == "Poisoning by penicillins, accidental, initial encounter"
+    assert index.look_up("T15.01XD").title.endswith("right eye, subsequent encounter")
+    for wrong in ("T36.0X1B", "T15.01D", "I10A", "Z99.9", ""):
+        with pytest.raises(DataError, match="there is no code"):
+            index.look_up(wrong)
 
 
 def test_codes_are_suggested_from_titles_and_inclusion_terms(tmp_path: Path):

@@ -192,10 +192,10 @@ def test_what_is_no_resource_is_refused_and_what_is_odd_in_one_is_left_out(tmp_p
 
 
 def test_real_bundles_give_a_record_for_every_patient(tmp_path):
-    root = Path(os.environ.get("MEDTUNE_SHARED", Path(__file__).parents[1] / "../shared/data"))
+    root = Path(os.environ.get("MEDTUNE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
     archive = root / "synthea-fhir-r4/synthea_r4_120_patients.zip"
     if not archive.is_file():
-        pytest.skip("Synthea bundles are not in MEDTUNE_SHARED or ../shared/data")
+        pytest.skip("Synthea bundles are not in data/ of MEDTUNE_SHARED or ../shared")
     with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as found:
         names = [name for name in found.namelist() if name.endswith(".json")][:4]
         for name in names:

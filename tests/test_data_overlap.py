@@ -11,7 +11,7 @@ from medtune.data import rows
 from medtune.data.overlap import COMMON, HOLDS, Item, find_overlaps, item_of
 from medtune.data.row import Row
 
-SHARED = Path(os.environ.get("MEDTUNE_SHARED", Path(__file__).parents[1] / "../shared/data"))
+SHARED = Path(os.environ.get("MEDTUNE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 
 
 def words(n: int, name: str = "w") -> str:
@@ -72,7 +72,7 @@ def holding(texts: list[tuple[str, str]], items: list[tuple[str, str]]) -> set[t
 
 def column(path: Path, name: str, text: str) -> list[tuple[str, str]]:
     if not path.is_file():
-        pytest.skip(f"{path.name} is not in MEDTUNE_SHARED or ../shared/data")
+        pytest.skip(f"{path.name} is not in data/ of MEDTUNE_SHARED or ../shared")
     kind = "csv" if path.suffix == ".csv" else "jsonl"
     return [(str(row.values[name]), str(row.values[text])) for row in rows(path, kind)]
 

@@ -163,9 +163,9 @@ def test_a_built_in_application_takes_split_and_licence_from_its_only_source(tmp
 
 def test_chemprot_is_split_by_sentence_and_its_sealed_part_is_kept(out):
     root = Path(__file__).parents[1]
-    shared = Path(os.environ.get("MEDTUNE_SHARED", root / "../shared/data")) / CHEMPROT
+    shared = Path(os.environ.get("MEDTUNE_SHARED", root / "../shared")) / "data" / CHEMPROT
     if not shared.is_dir():
-        pytest.skip("ChemProt is not in MEDTUNE_SHARED or ../shared/data")
+        pytest.skip("ChemProt is not in data/ of MEDTUNE_SHARED or ../shared")
     paths = [shared / "train.txt", shared / "dev.txt"]
     lines = [[json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in paths]
     run = make_run(

@@ -50,6 +50,9 @@ def test_every_planted_identifier_is_covered(text, secrets, language):
         ("SSN 219-45-6789", "219-45-6789", "ssn"),
         ("call me at 617-555-0142 x12", "617-555-0142 x12", "phone"),
         ("Fax: 617-555-0142", "617-555-0142", "fax"),
+        ("ring 02.99.00.12.34", "02.99.00.12.34", "phone"),
+        ("the office is 0431 55 51 23", "0431 55 51 23", "phone"),
+        ("she moved to the Netherlands", "Netherlands", "country"),
         ("write to a.b@clinic.org.", "a.b@clinic.org", "email"),
         ("from 192.168.12.77 today", "192.168.12.77", "ip"),
         ("see www.clinic.org/x", "www.clinic.org/x", "url"),
@@ -91,6 +94,10 @@ def test_a_form_is_found_as_its_kind(text, found, kind):
         ("28036 Madrid, España", "Madrid", "city"),
         ("Dra. Leocadia Olmedilla", "Leocadia Olmedilla", "clinician"),
         ("Tel.: 969 555 014", "969 555 014", "phone"),
+        ("Apellidos: De la Encina Olmedilla", "De la Encina Olmedilla", "patient"),
+        ("Fecha de nacimiento: 12/04 /2011", "12/04 /2011", "date"),
+        ("recae en noviembre 06 y", "noviembre 06", "date"),
+        ("vive en C. Alfareros nº 3", "C. Alfareros nº 3", "street"),
     ],
 )
 def test_a_spanish_form_is_found_as_its_kind(text, found, kind):

@@ -13,7 +13,7 @@ from medtune.clinical.pgx import drugs
 from medtune.clinical.pgx.record import read_record
 from medtune.errors import DataError
 from medtune.measure import summarise
-from medtune.records import ArmResult, Example, Prediction
+from medtune.records import ArmResult, Example, Prediction, View
 
 GOLDEN = Path(__file__).parent / "golden" / "prompt_personalized_medicine.txt"
 APP = pm.APP
@@ -260,7 +260,8 @@ def test_another_file_is_refused(tmp_path: Path):
 
 
 def test_the_picture_shows_every_drug_that_the_tested_genes_matter_for(examples):
-    page = pm.picture(of(examples, "codeine", "avoid"))
+    one = of(examples, "codeine", "avoid")
+    page = pm.picture(View(one, examples, {}, sources=list))
     assert page.index("codeine") < page.index("</table>")
     for drug in ("tramadol", "tamoxifen", "amitriptyline"):
         assert f"<td>{drug}</td>" in page

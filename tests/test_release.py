@@ -23,12 +23,13 @@ from planted import (
     write_run,
 )
 
-from medtune.artifacts import Judged, Release, sha256_file, write_text
+from medtune.artifacts import Judged, Parity, Release, sha256_file, write_text
 from medtune.errors import DataError, GateError, MachineError
 from medtune.features import NO_LABEL, Reference
 from medtune.guards import GUARDS
 from medtune.records import Gate
 from medtune.release import release, verify_audit
+from medtune.release.card import same_model
 from medtune.release.gate import judge_gates
 
 
@@ -269,12 +270,34 @@ def test_the_card_states_the_whole_evidence_and_what_was_not_done(out: Path):
         "every subgroup against the rest, corrected for their number; gaps up to 0.05",
         "Counterfactual pairs, sex: 0.000 (0.000 to 0.015) of 200 answers changed",
         "| other site | 0.600 (0.500 to 0.700, n = 100) | 0.800 (0.700 to 0.900, n = 100) | no |",
-        "Parity between this adapter, merged weights and exports was not checked",
+        "Not measured: whether the served model gives the probabilities of the trained one",
         "synthetic \\| made for the tests",
     ):
         assert expected in card
     headings = [line for line in card.splitlines() if line.startswith("## ")]
     assert [line[3] for line in headings[:9]] == list("123456789")
+
+
+AGREE = Parity(tokens=640, base=0.002, tuned=0.0031, effect=0.4)
+OFF = Parity(tokens=640, base=0.002, tuned=0.0041, effect=0.4)
+IDLE = Parity(tokens=640, base=0.002, tuned=0.0001, effect=0.003)
+
+
+def test_the_card_says_how_far_the_served_model_is_from_the_trained_one(out: Path):
+    run = write_run(out)
+    release(run, APP, key="k", inputs={}, base=Base(), parity=AGREE)  # type: ignore[arg-type]
+    card = " ".join((out / "release" / "model_card.md").read_text(encoding="utf-8").split())
+    assert "same probabilities in both, within their own noise, and the tuning shows" in card
+    assert "tuned model 0.003100, at most 0.004000 allowed (twice the base model's 0.002000" in card
+
+
+@pytest.mark.parametrize(("parity", "why"), [(OFF, "differ by 0.0041"), (IDLE, "has no effect")])
+def test_a_served_model_that_is_not_the_trained_one_is_not_released(out: Path, parity, why: str):
+    run = write_run(out)
+    with pytest.raises(GateError, match=why):
+        release(run, APP, key="k", inputs={}, base=Base(), parity=parity)  # type: ignore[arg-type]
+    assert not (out / "release").exists()
+    assert "THE TUN" in same_model(parity)
 
 
 WORDS = [

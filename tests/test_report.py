@@ -16,7 +16,7 @@ from report_artifacts import (
     save_tune,
 )
 
-from medtune.artifacts import DataCard, Decision, Evaluation, write_jsonl, write_text
+from medtune.artifacts import DataCard, Decision, Evaluation, Parity, write_jsonl, write_text
 from medtune.errors import DataError
 from medtune.report import terminal_summary, write_report
 
@@ -311,3 +311,22 @@ def test_a_released_model_says_for_what_only(out: Path) -> None:
     text = page(out).text
     assert "Yes, for research only" in text
     assert "Not for the care of patients" in text
+
+
+@pytest.mark.parametrize(
+    ("parity", "says"),
+    [
+        (None, "Whether the served model is the trained one was not measured"),
+        (Parity(tokens=640, base=2e-3, tuned=3e-3, effect=0.4), "The served model is the trained"),
+        (Parity(tokens=640, base=2e-3, tuned=5e-3, effect=0.4), "The served model is not the tr"),
+        (Parity(tokens=640, base=2e-3, tuned=1e-3, effect=3e-3), "The tuning makes no difference"),
+    ],
+)
+def test_the_report_says_whether_the_served_model_is_the_trained_one(
+    out: Path, parity: Parity | None, says: str
+) -> None:
+    save_release(out, released=True, parity=parity)
+    text = " ".join(page(out).text.split())
+    assert says in text
+    if parity is not None:
+        assert f"{parity.tuned:.2g} nats per token (limit 0.004 nats per token)" in text

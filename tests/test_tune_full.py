@@ -1,6 +1,5 @@
 """Full tuning: all weights learn, the model is saved whole, and every reader of it agrees."""
 
-import errno
 import json
 from pathlib import Path
 
@@ -24,13 +23,13 @@ from tiny_tune import (
 from transformers import AutoModelForCausalLM
 
 from medtune.artifacts import write_examples
-from medtune.errors import DataError, MachineError, TuneError
+from medtune.errors import DataError, TuneError
 from medtune.llm import half
-from medtune.llm.load import LanguageModel, load_model
+from medtune.llm.load import load_model
 from medtune.llm.numerics import Numerics
 from medtune.llm.source import ModelFolder
 from medtune.release.gate import judge_parity
-from medtune.tune import fit, parity, rehearse
+from medtune.tune import fit, parity
 from medtune.tune.batch import lay
 from medtune.tune.job import at_work, job
 from medtune.tune.objective import objective
@@ -211,38 +210,3 @@ def test_weights_of_another_model_are_refused(tuned: tuple[ModelFolder, Path], o
             context_tokens=256,
             adapter=run / "adapter",
         )
-
-
-def test_the_rehearsal_holds_what_a_training_holds(
-    tuned: tuple[ModelFolder, Path], out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base, _ = tuned
-    lm: LanguageModel = load_model(base, FLOAT32, context_tokens=256)
-    run = make_run(out, settings(adapter="full"))
-    written: list[str] = []
-    real = Path.write_bytes
-
-    def noted(path: Path, data: bytes) -> int:
-        written.append(path.name)
-        return real(path, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", noted)
-        seen = rehearse(run, APP, lm, examples(8), out)
-    assert written == [
-        "weights.safetensors",
-        "best.safetensors",
-        "moments.safetensors",
-        "mean.safetensors",
-        "model.safetensors",
-    ]
-    size = sum(4 * weight.numel() for weight in lm.model.parameters())
-    assert seen.adapter_bytes > size
-    assert not (out / "checkpoints").exists()
-
-    def full(path: Path, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(MachineError, match="disk is full"):
-        rehearse(run, APP, lm, examples(8), out)

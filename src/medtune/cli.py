@@ -64,8 +64,22 @@ def guards(as_json: AsJson = False) -> None:
 
 
 @cli.command()
-def plan(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+def plan(
+    run_file: RunFile,
+    overrides: Set = None,
+    offline: Offline = False,
+    without_weights: Annotated[
+        bool,
+        typer.Option("--without-weights", help="Foresee memory and time on GPUs; fetch nothing."),
+    ] = False,
+) -> None:
     """Check everything before anything is spent: config, data, model, memory, saving, time."""
+    if without_weights:
+        from medtune.config import load_run
+        from medtune.foresee import foresee
+
+        print("\n".join(foresee(load_run(run_file, overrides))))
+        return
     from medtune.plan import plan as pre_flight
 
     raise typer.Exit(pre_flight(_job(run_file, overrides, offline=offline), print))
@@ -84,9 +98,18 @@ def decide(run_file: RunFile, overrides: Set = None, offline: Offline = False) -
 
 
 @cli.command()
-def tune(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
-    """Tune the model; go on where an interrupted run stopped."""
-    _stages(_job(run_file, overrides, offline=offline), "tune")
+def tune(
+    run_file: RunFile,
+    overrides: Set = None,
+    offline: Offline = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Share the work among so many workers of Ray.")
+    ] = None,
+) -> None:
+    """Tune the model; go on where an interrupted run stopped. Runs under torchrun, too."""
+    from medtune.pipeline.cluster import tune as start
+
+    start(_job(run_file, overrides, offline=offline), workers, print)
 
 
 @cli.command()
@@ -99,6 +122,34 @@ def evaluate(run_file: RunFile, overrides: Set = None, offline: Offline = False)
 def release(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
     """Judge the evidence; build the bundle, or refuse with exit code 5 and the reasons."""
     _stages(_job(run_file, overrides, offline=offline), "release")
+
+
+@cli.command()
+def export(
+    run_file: RunFile,
+    form: Annotated[
+        Literal["safetensors", "gguf"], typer.Option("--format", help="Of the written weights.")
+    ] = "safetensors",
+    kind: Annotated[
+        Literal["float32", "bfloat16", "float16", "q8_0"] | None,
+        typer.Option(
+            "--type", help="Of the matrices; else as trained, in a GGUF file float16. q8_0: GGUF."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; else export/FORMAT of the run.")] = None,
+    overrides: Set = None,
+    offline: Offline = False,
+) -> None:
+    """Write the release as merged weights, scored again; refuse with code 5 if they differ."""
+    from medtune.pipeline import export as write
+
+    job = _job(run_file, overrides, offline=offline)
+    found = write(job, form, kind, out)
+    print(
+        f"export: {found.format}, {found.type}: differs from the served model by "
+        f"{found.parity.tuned:.2g} nats per token (limit {found.parity.limit:.2g}, effect of the "
+        f"tuning {found.parity.effect:.2g})"
+    )
 
 
 @cli.command()
@@ -140,6 +191,24 @@ def predict(
 
     n = answer(_job(run_file, overrides, offline=offline), source, target)
     print(f"{target}: {n} answers")
+
+
+@cli.command()
+def picture(
+    run_file: RunFile,
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")],
+    record: Annotated[str | None, typer.Option(help="Id of the record; None takes one.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Your own records (JSONL), instead of the run's.")
+    ] = None,
+    overrides: Set = None,
+    offline: Offline = False,
+) -> None:
+    """Draw what a person would look at of one record: one HTML page that loads nothing."""
+    from medtune.pipeline.picture import draw
+
+    drawn = draw(_job(run_file, overrides, offline=offline), out, record=record, own=records)
+    print(f"{out}: record {drawn}")
 
 
 @cli.command()

@@ -34,6 +34,9 @@ CURVE = 1.65
 """All tunes of the learning curve, in multiples of the largest."""
 ITEM_TOKENS = 45
 """Of an item of the battery with its options, about."""
+LATER_COPIES = 8
+"""Adapter sizes in memory that a rehearsal does not see yet: two moments and the best weights, and
+of all these, while a checkpoint is written, a copy, and the moments once more as bytes."""
 SLOWER = 1.5
 """The upper end of the time: other work on the machine, longer batches."""
 
@@ -216,13 +219,19 @@ def _save_load_answer(flight: _Flight) -> str:
 
 
 def _memory(flight: _Flight) -> str:
-    peak, total = flight.rehearsal.peak_memory_gb, psutil.virtual_memory().total / 1e9
+    seen, total = flight.rehearsal, psutil.virtual_memory().total / 1e9
+    later = LATER_COPIES * seen.adapter_bytes / 1e9
+    peak = seen.peak_memory_gb + later
     if peak > 0.9 * total:
         raise MachineError(
             f"{peak:.1f} GB of {total:.1f} GB are used by one batch; lower tune.micro_batch_tokens "
-            "or model.context_tokens"
+            "or model.context_tokens, or set compute.recompute"
         )
-    return f"peak {peak:.1f} GB of {total:.1f} GB"
+    passes = seen.peak_memory_gb - seen.weights_gb
+    return (
+        f"peak {peak:.2f} GB of {total:.1f} GB expected: weights {seen.weights_gb:.2f}, optimizer "
+        f"and copies {later:.2f}, the longest step and the program {passes:.2f}"
+    )
 
 
 def _disk(flight: _Flight) -> str:

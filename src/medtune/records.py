@@ -136,6 +136,33 @@ Metric = Callable[[Sequence[Prediction]], float]
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What a picture is drawn from."""
+
+    record: Example
+    """The one to draw."""
+    records: Sequence[Example] = field(repr=False)
+    """All that may be looked at, for what stands beside the drawn one: the visits of a person, the
+    other sentences on an entity."""
+    answers: Mapping[str, Json] = field(repr=False)
+    """What the tuned model answered, by record id; empty if it was not asked."""
+    sources: Callable[[], Sequence[Path]] = field(repr=False)
+    """Fetches the files of the run's sources."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A CDS Hooks service of an application: computed advice inside of a clinical record."""
+
+    service: Mapping[str, Json]
+    """Its entry in the discovery, in the standard's names."""
+    advise: Callable[[Mapping[str, Json]], str]
+    """The cards (JSON) for the prefetched FHIR resources by key; None stands for no such data."""
+    prepare: Callable[[], object]
+    """Loads what the first call needs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """One medical task, as plain functions. Each application is a value in a file of its own."""
 
@@ -178,3 +205,7 @@ class Application:
     after: Callable[[Sequence[Message], str], str] | None = None
     """What the server tells instead of the model's reply to a conversation: the reply with what
     must stand in it, or another one. Nothing is told before it has judged the whole reply."""
+    picture: Callable[[View], str] | None = None
+    """What a person would look at, as one HTML page that loads nothing from elsewhere."""
+    hooks: tuple[Hook, ...] = ()
+    """What the server offers to a clinical record beside the chat."""

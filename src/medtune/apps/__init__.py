@@ -3,7 +3,7 @@
 `custom` is not one of the eight: it is the user's own task, built from the run file alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from medtune.apps import (
     chatbot,
@@ -11,6 +11,7 @@ from medtune.apps import (
     decision_support,
     documentation,
     drug_discovery,
+    imaging,
     mental_health,
     personalized_medicine,
     public_health,
@@ -29,6 +30,7 @@ APPS: dict[str, Application] = {
     "documentation": documentation.APP,
     "public_health": public_health.APP,
     "mental_health": mental_health.APP,
+    "imaging": imaging.APP,
 }
 
 PLACED: dict[str, Callable[[Run], Application]] = {
@@ -37,9 +39,7 @@ PLACED: dict[str, Callable[[Run], Application]] = {
 }
 """Applications that tell the numbers of a place: what makes them for a run."""
 
-NOT_BUILT: dict[str, str] = {
-    "imaging": "X-ray, CT and MRI to findings with their place",
-}
+NOT_BUILT: Mapping[str, str] = {}
 """The other applications of the design, with what they will do."""
 
 

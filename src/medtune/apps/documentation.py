@@ -35,7 +35,8 @@ from medtune.artifacts import sha256_text
 from medtune.clinical.faithful import as_finding, critical
 from medtune.clinical.notes import Note, assemble, sections
 from medtune.clinical.notes import picture as page
-from medtune.records import Application, Example, Finding, Json, Message
+from medtune.errors import DataError
+from medtune.records import Application, Example, Finding, Json, Message, View
 
 INSTRUCTION = (
     "Write the part of a clinical note that is asked for, from the source alone. "
@@ -106,9 +107,23 @@ def note(example: Example, text: str) -> Note:
     return assemble(document, {name: text}, source_of(example.fields["source"]))
 
 
-def picture(example: Example, text: str) -> str:
-    """The draft beside its source, each sentence with its provenance, as one HTML page."""
-    return page(note(example, text), source_of(example.fields["source"]))
+def picture(view: View) -> str:
+    """The draft beside its source, each sentence with its provenance, as one HTML page.
+
+    The draft is the tuned model's, or the record's own field `draft`, or else the reference.
+    """
+    example = view.record
+    answer = view.answers.get(example.id)
+    if isinstance(answer, dict):
+        draft, by = str(answer["text"]), "the tuned model"
+    elif isinstance(example.target, dict):
+        draft, by = reply(example), "the clinician of the data: the reference"
+    else:
+        draft, by = example.fields.get("draft", ""), "whoever wrote the record's field `draft`"
+    missing = [name for name in ("section", "source") if name not in example.fields]
+    if missing or not draft:
+        raise DataError(f"record {example.id!r}: {', '.join([*missing, 'draft'])}: nothing to draw")
+    return page(note(example, draft), source_of(example.fields["source"]), by)
 
 
 APP = Application(
@@ -136,4 +151,5 @@ APP = Application(
     ),
     facts=facts,
     check=check_reply,
+    picture=picture,
 )

@@ -31,7 +31,7 @@ from medtune.data.readers import rows
 from medtune.errors import DataError
 from medtune.fetch.frame import read_frame
 from medtune.metrics import accuracy, macro_f1
-from medtune.records import Application, Example, Json, Message, Prediction
+from medtune.records import Application, Example, Json, Message, Prediction, View
 
 MEMBER = "_data/mosaicData/HELPfull.pkl.compress"
 LICENCE = "GPL-2.0-or-later (mosaicData)"
@@ -200,6 +200,13 @@ def after(messages: Sequence[Message], text: str, code: str = UNKNOWN) -> str:
     return talk.after(place(code), messages, find_label(text, LABELS))
 
 
+def picture(view: View) -> str:
+    """The course of a person's check-ins, with the days on which safety was to be assessed."""
+    from medtune.apps.mental_health_picture import draw_person  # matplotlib is slow to load
+
+    return draw_person(view)
+
+
 def at(run: Run) -> Application:
     """The application with the lines and the rules of the run's place.
 
@@ -225,6 +232,7 @@ APP = Application(
     check=talk.check,
     before=before,
     after=after,
+    picture=picture,
     data_note=(
         "Real: answers of 470 people in the HELP study (CES-D items, serious thoughts of suicide). "
         "The sentences around the answers are ours. Case-control: two visits without for each with "

@@ -47,6 +47,7 @@ from medtune.records import (
     Message,
     Metric,
     Prediction,
+    View,
 )
 
 INSTRUCTION = (
@@ -209,8 +210,9 @@ def check(facts: Mapping[str, Json], text: str) -> list[Finding]:
     return contradictions(facts, text)
 
 
-def picture(example: Example) -> str:
+def picture(view: View) -> str:
     """The gene-drug table of a person, as HTML: every drug that a tested gene matters for."""
+    example = view.record
     results, medications = _known(example.fields)
     tested = {result.gene for result in results}
     listed = [drug for drug in drugs() if tested & set(genes_of(drug))]
@@ -273,4 +275,5 @@ APP = Application(
     ),
     facts=facts,
     check=check,
+    picture=picture,
 )

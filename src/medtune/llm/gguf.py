@@ -27,7 +27,7 @@ from medtune.errors import DataError
 CONVERTER_VERSION = 1
 """Part of the cache folder's name: raise it when this file would write something else."""
 
-_LAYER = {
+LAYER = {
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",
@@ -38,12 +38,13 @@ _LAYER = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-_WHOLE = {
+"""The parts of a layer: GGUF's name and that of transformers."""
+WHOLE = {
     "token_embd.weight": "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
     "output.weight": "lm_head.weight",
 }
-_CONTROL, _USER_DEFINED = 3, 4
+NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 """Values of `tokenizer.ggml.token_type`."""
 _PADDING = "<|endoftext|>"
 
@@ -180,7 +181,7 @@ def _weights(reader: GGUFReader, head: Metadata, path: Path) -> dict[str, NDArra
         if part in rotated:
             values = _unpermuted(values, rotated[part])
         weights[name] = np.ascontiguousarray(values)
-    expected = len(_LAYER) * head.integer("llama.block_count") + 2
+    expected = len(LAYER) * head.integer("llama.block_count") + 2
     if len(weights) - ("lm_head.weight" in weights) != expected:
         raise DataError(f"{path.name}: {len(weights)} tensors, not the {expected} of its config")
     return weights
@@ -188,11 +189,11 @@ def _weights(reader: GGUFReader, head: Metadata, path: Path) -> dict[str, NDArra
 
 def _hub_name(name: str) -> str | None:
     """The name that transformers gives to a GGUF tensor, or None if it is not a llama's."""
-    if name in _WHOLE:
-        return _WHOLE[name]
+    if name in WHOLE:
+        return WHOLE[name]
     match name.split("."):
-        case ["blk", layer, part, "weight"] if part in _LAYER:
-            return f"model.layers.{layer}.{_LAYER[part]}.weight"
+        case ["blk", layer, part, "weight"] if part in LAYER:
+            return f"model.layers.{layer}.{LAYER[part]}.weight"
         case _:
             return None
 
@@ -235,9 +236,9 @@ def _write_tokenizer(head: Metadata, folder: Path) -> None:
     tokenizer.pre_tokenizer = _splitter(head.text("tokenizer.ggml.pre"))  # type: ignore[assignment]
     tokenizer.decoder = ByteLevelDecoder()  # type: ignore[assignment]
     kinds = head.integers("tokenizer.ggml.token_type")
-    control = [token for token, kind in zip(tokens, kinds, strict=True) if kind == _CONTROL]
+    control = [token for token, kind in zip(tokens, kinds, strict=True) if kind == CONTROL]
     tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in control])
-    added = [token for token, kind in zip(tokens, kinds, strict=True) if kind == _USER_DEFINED]
+    added = [token for token, kind in zip(tokens, kinds, strict=True) if kind == USER_DEFINED]
     tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
     tokenizer.save(str(folder / "tokenizer.json"))
     config = _tokenizer_config(head, tokens)

@@ -3,22 +3,29 @@
 import json
 import sys
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 import torch
+import torch.distributed as dist
 from peft import PeftModel
 from safetensors.torch import load_file
+from torch import nn
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.utils import logging
 
 from medtune.errors import ConfigError, DataError
-from medtune.llm.half import halve
+from medtune.images.mark import image_names
+from medtune.llm.half import HalfLinear, halve
 from medtune.llm.numerics import Numerics
 from medtune.llm.render import Renderer, load_renderer
 from medtune.llm.source import MARK, ModelFolder
+from medtune.llm.vision.gallery import Gallery
+from medtune.llm.vision.projector import FILE, Sight, sight_of
 from medtune.llm.workers import cores
+from medtune.records import Message
 
 WEIGHTS = "model.safetensors"
 """Where all weights were tuned, their file in the adapter's folder."""
@@ -37,6 +44,18 @@ class LanguageModel:
     """Longest prompt and reply together."""
     processes: int = 1
     """How many copies of this process share a long computation."""
+    gallery: Gallery | None = field(default=None, repr=False)
+    """The images of a model that sees."""
+
+    def look_at(self, conversations: Iterable[Sequence[Message]]) -> None:
+        """Encode the images of conversations, many at once: rendering then finds them encoded.
+
+        Raises:
+            DataError: An image is not in the store.
+        """
+        if self.gallery is not None:
+            texts = (message.content for messages in conversations for message in messages)
+            self.gallery.hang(name for text in texts for name in image_names(text))
 
     @property
     def device(self) -> torch.device:
@@ -44,13 +63,15 @@ class LanguageModel:
         return self.model.device
 
 
-def load_model(
+def load_model(  # noqa: PLR0913  each says what is loaded, or where to
     folder: ModelFolder,
     numerics: Numerics,
     *,
     context_tokens: int,
     adapter: Path | None = None,
     processes: int | None = 1,
+    to_divide: bool = False,
+    gallery: Gallery | None = None,
 ) -> LanguageModel:
     """Load onto the GPU if there is one.
 
@@ -61,6 +82,9 @@ def load_model(
         adapter: Folder of an adapter, or of all weights, that `tune` wrote.
         processes: How many copies of this process share a long computation; None is one for each
             processor core, where processes can share the weights.
+        to_divide: Stay in main memory if this is one of several processes, which will divide the
+            weights among their GPUs.
+        gallery: The images that the model is to see; None for a model of text.
 
     Raises:
         ConfigError: The model has fewer positions than `context_tokens`, or is of an unknown kind.
@@ -69,13 +93,23 @@ def load_model(
     _silence()
     if adapter is not None:
         _refuse_other_base(adapter, folder)
-    model = _base(folder)
+        _refuse_other_encoder(adapter, gallery)
+    stays = to_divide and dist.is_initialized()
+    model = _base(folder, "auto" if stays else torch.float32)
     weights = None if adapter is None else adapter / WEIGHTS
     if weights is not None and weights.is_file():
         _put_in(model, weights)
         adapter = None
     if numerics.dtype == "bfloat16":
         halve(model)
+    if stays:
+        _widen(model)
+    renderer = load_renderer(folder)
+    if gallery is not None:
+        words = cast("nn.Embedding", model.get_input_embeddings())
+        sight = Sight(words, gallery, renderer.encode)
+        model.set_input_embeddings(sight)
+        renderer = replace(renderer, images=sight.ids)
     # `generate` would merge in the sampling settings that some models ship.
     model.generation_config = GenerationConfig()
     positions = getattr(model.config, "max_position_embeddings", context_tokens)
@@ -86,11 +120,10 @@ def load_model(
         )
     if adapter is not None:
         model = _with_adapter(model, adapter)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if torch.cuda.is_available() and not stays else "cpu")
     model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
-    renderer = load_renderer(folder)
     n = _processes(processes, device)
-    return LanguageModel(model, renderer, folder, numerics, context_tokens, n)
+    return LanguageModel(model, renderer, folder, numerics, context_tokens, n, gallery)
 
 
 def _processes(asked: int | None, device: torch.device) -> int:
@@ -99,11 +132,19 @@ def _processes(asked: int | None, device: torch.device) -> int:
     return cores() if asked is None else asked
 
 
-def _base(folder: ModelFolder) -> PreTrainedModel:
+def _widen(model: PreTrainedModel) -> None:
+    """Let all but halved layers be float32, as they are where the model was loaded so."""
+    for module in model.modules():
+        if not isinstance(module, HalfLinear):
+            for weight in module.parameters(recurse=False):
+                weight.data = weight.data.float()
+
+
+def _base(folder: ModelFolder, dtype: torch.dtype | str) -> PreTrainedModel:
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder.path,
-            dtype=torch.float32,
+            dtype=dtype,
             attn_implementation="sdpa",
             local_files_only=True,
             use_safetensors=True,
@@ -136,7 +177,20 @@ def _with_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
         # peft 0.21 reads a property that transformers 5 has renamed.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         wrapped = PeftModel.from_pretrained(model, adapter)  # type: ignore[arg-type]
-    return cast("PreTrainedModel", wrapped.base_model.model)
+    bare = cast("PreTrainedModel", wrapped.base_model.model)
+    _open_eyes(bare, adapter)
+    return bare
+
+
+def _open_eyes(model: PreTrainedModel, adapter: Path) -> None:
+    """Put a trained projector in its place."""
+    sight, path = sight_of(model), adapter / FILE
+    if sight is None and not path.exists():
+        return
+    if sight is None or not path.is_file():
+        has = "was trained without eyes" if sight is not None else "was trained to see"
+        raise DataError(f"{adapter}: the adapter {has}, and model.vision says otherwise")
+    sight.projector.load_state_dict(load_file(path), strict=True)
 
 
 def _refuse_other_base(adapter: Path, folder: ModelFolder) -> None:
@@ -152,6 +206,16 @@ def _refuse_other_base(adapter: Path, folder: ModelFolder) -> None:
         raise DataError(
             f"{adapter}: the adapter was trained on base model {base[:12]}, and {folder.name} is "
             f"{folder.sha256[:12]}; use the model it was trained on, or train again"
+        )
+
+
+def _refuse_other_encoder(adapter: Path, gallery: Gallery | None) -> None:
+    encoder = json.loads((adapter / MARK).read_text(encoding="utf-8")).get("encoder_sha256")
+    ours = None if gallery is None else gallery.encoder.sha256
+    if encoder != ours:
+        raise DataError(
+            f"{adapter}: trained with another image encoder than model.vision names; use that "
+            "one, or train again"
         )
 
 

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medtune.artifacts import sha256_file, sha256_text, write_text
@@ -186,6 +187,12 @@ def _rate(trial: Trial, dtype: Dtype) -> float | None:
 
 def _trials(folder: Path) -> tuple[Trial, ...]:
     path = cache_dir() / "probe" / f"{_key(folder)}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):  # of several processes one tries, the others read
+        return _found(folder, path)
+
+
+def _found(folder: Path, path: Path) -> tuple[Trial, ...]:
     try:
         return _Record.model_validate_json(path.read_text(encoding="utf-8")).trials
     except (FileNotFoundError, ValidationError):

@@ -47,6 +47,7 @@ def predict(
     """
     started = time.perf_counter()
     asked = [asked_messages(app, example, shots) for example in examples]
+    lm.look_at(asked)
     with progress(what, len(examples), "examples") as advance:
         if app.choices is None:
             predictions, n_tokens = _generated(lm, app, examples, asked, settings, advance)

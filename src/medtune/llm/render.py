@@ -4,7 +4,7 @@ The ids are those of the tokenizer's own chat template. What is supervised is th
 token that ends the turn, nothing before and nothing after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple, cast
@@ -13,6 +13,8 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
 
 from medtune.errors import ConfigError, DataError
+from medtune.images.mark import MARK
+from medtune.images.view import N_CELLS
 from medtune.llm.source import ModelFolder
 from medtune.records import Message
 
@@ -40,6 +42,8 @@ class Renderer:
     """Turns messages into token ids by the model's own chat template."""
 
     tokenizer: PreTrainedTokenizerFast = field(repr=False)
+    images: Callable[[str], Sequence[int]] | None = field(default=None, repr=False)
+    """The ids of an image by its hash; None for a model that sees none."""
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The ids up to the point where the model is to write.
@@ -47,7 +51,7 @@ class Renderer:
         Raises:
             DataError: The messages cannot be written with this template.
         """
-        return self._encode(self._written(messages))
+        return self.encode(self._written(messages))
 
     def training(self, messages: Sequence[Message], reply: str) -> Rendered:
         """The ids of the prompt and the reply, up to the end-of-turn token.
@@ -69,7 +73,7 @@ class Renderer:
         self._refuse_control(text, "a text")
         opening = self.tokenizer.encode("")
         end = self.stop_ids[-1]
-        return [*(opening or [end]), *self._encode(text), end]
+        return [*(opening or [end]), *self.encode(text), end]
 
     def reply_ids(self, messages: Sequence[Message], reply: str) -> list[int]:
         """The supervised ids of `training`: the reply and the end-of-turn token."""
@@ -85,11 +89,11 @@ class Renderer:
         # A tokenizer first cuts at its control tokens, so what follows the last one stands alone.
         cut = max((written.rfind(token) for token in self._control_tokens), default=0)
         cut = max(cut, 0)
-        opening = self._encode(written[cut:])
+        opening = self.encode(written[cut:])
         tails: list[list[int]] = []
         for reply in replies:
             whole = self._written([*messages, Message("assistant", reply)], open_turn=False)
-            ids = self._encode(whole[cut:])
+            ids = self.encode(whole[cut:])
             if not whole.startswith(written) or ids[: len(opening)] != opening:
                 raise DataError(
                     "a reply changes how the prompt before it is written or cut into tokens, so "
@@ -99,7 +103,7 @@ class Renderer:
                 )
             end = ids.index(self.end_of_turn, len(opening))
             tails.append(ids[len(opening) : end + 1])
-        return Candidates(self._encode(written[:cut]) + opening, tails)
+        return Candidates(self.encode(written[:cut]) + opening, tails)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, without control tokens."""
@@ -119,7 +123,7 @@ class Renderer:
         open_turn = self._text([user], open_turn=True)
         whole = self._text([user, Message("assistant", _PROBE)], open_turn=False)
         after = whole[len(open_turn) :].removeprefix(_PROBE)
-        ids = self._encode(after)
+        ids = self.encode(after)
         control = [i for i in ids if i in self.tokenizer.added_tokens_decoder]
         if not control:
             raise ConfigError(
@@ -195,17 +199,40 @@ class Renderer:
             ) from None
         return cast("str", text)
 
-    def _encode(self, text: str) -> list[int]:
-        return self.tokenizer.encode(text, add_special_tokens=False)
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, those of an image in the place of its mark."""
+        ids: list[int] = []
+        for number, piece in enumerate(MARK.split(text)):
+            if number % 2:
+                ids += self._image(piece)
+            elif piece:
+                ids += self.tokenizer.encode(piece, add_special_tokens=False)
+        return ids
+
+    def _image(self, name: str) -> Sequence[int]:
+        if self.images is None:
+            raise ConfigError("model.vision: a message has an image and the model no eyes; set it")
+        return self.images(name)
 
 
-def load_renderer(folder: ModelFolder) -> Renderer:
+def load_renderer(
+    folder: ModelFolder, images: Callable[[str], Sequence[int]] | None = None
+) -> Renderer:
     """The renderer of a base model. Reads the tokenizer only: no weights, no torch.
+
+    Args:
+        folder: The base model.
+        images: The ids of an image by its hash.
 
     Raises:
         ConfigError: The template never closes a reply.
     """
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder.path, local_files_only=True)
-    renderer = Renderer(cast("PreTrainedTokenizerFast", tokenizer))
+    renderer = Renderer(cast("PreTrainedTokenizerFast", tokenizer), images)
     assert renderer.stop_ids, "the template was probed"
     return renderer
+
+
+def blank_image(name: str) -> Sequence[int]:  # noqa: ARG001  every image has as many tokens
+    """Ids in the place of an image's, where only their number counts."""
+    return [0] * N_CELLS

@@ -27,7 +27,7 @@ from medtune.records import Message
 
 _LOGITS: Final = 1 << 26
 """Most entries of one batch's logits: 256 MiB in float32."""
-_CACHED: Final = 4
+CACHED: Final = 4
 """A cached token costs about a quarter of the memory of a computed one."""
 
 
@@ -109,7 +109,7 @@ def score_candidates(
         return []
     _refuse_window(lm, items)
     # Every item keeps a token of its prompt, which predicts the first token of its replies.
-    shared = _common_beginning([item.prompt[:-1] for item in items])
+    shared = common_beginning([item.prompt[:-1] for item in items])
     rows = [_Row(i, item.prompt[len(shared) :], item.replies) for i, item in enumerate(items)]
     scores: list[list[float]] = [[] for _ in items]
     batches = list(_batches(rows, len(shared), batch_tokens // lm.processes, _vocabulary(lm)))
@@ -128,8 +128,10 @@ def score_candidates(
     return scores
 
 
-def _common_beginning(prompts: Sequence[list[int]]) -> list[int]:
-    first, last = min(prompts), max(prompts)  # in this order, all others lie between these two
+def common_beginning(prompts: Sequence[Sequence[int]]) -> list[int]:
+    """What all prompts begin with."""
+    lists = [list(prompt) for prompt in prompts]
+    first, last = min(lists), max(lists)  # in this order, all others lie between these two
     pairs = enumerate(zip(first, last, strict=False))
     return first[: next((i for i, (a, b) in pairs if a != b), min(len(first), len(last)))]
 
@@ -170,7 +172,7 @@ def _batches(
         width = max(len(row.rest) for row in grown) + n_kept - 1
         fits = (
             len(grown) * width <= batch_tokens
-            and len(grown) * (n_shared + width) <= _CACHED * batch_tokens
+            and len(grown) * (n_shared + width) <= CACHED * batch_tokens
             and len(grown) * n_kept * n_vocabulary <= _LOGITS
         )
         if batch and not fits:

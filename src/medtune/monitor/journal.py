@@ -68,7 +68,12 @@ def _rows(engine: Engine, release_id: str, latest: int) -> list[Mapping[str, obj
     table = Table(TABLE, MetaData(), autoload_with=engine)
     query = (
         select(table.c["answer"], *(table.c[name] for name in FEATURES))
-        .where(table.c["release_id"] == release_id, table.c["status"] == OK)
+        .where(
+            table.c["release_id"] == release_id,
+            table.c["status"] == OK,
+            # a CDS Hooks call has no text, and no reply of the model
+            *(table.c[name].is_not(None) for name in FEATURES),
+        )
         .order_by(table.c["id"].desc())
         .limit(latest)
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-from medtune.artifacts import Decision, Monitor, Release, TuneRecord, sha256_file
+from medtune.artifacts import Decision, Export, Monitor, Release, TuneRecord, sha256_file
 from medtune.errors import DataError, GateError
 from medtune.pipeline.job import Job, working_in
 from medtune.pipeline.lines import outcome
@@ -17,6 +17,7 @@ from medtune.progress import duration
 __all__ = [
     "CHAIN",
     "Job",
+    "export",
     "monitor",
     "predict",
     "released",
@@ -116,6 +117,22 @@ def released(job: Job) -> Release:
             "served; run medtune release again"
         )
     return found
+
+
+def export(job: Job, form: str, kind: str | None, folder: Path | None) -> Export:
+    """Write the released model as plain weights, in `<out>/export/<form>` unless told otherwise.
+
+    Raises:
+        GateError: There is no release, it was refused, or what was written is another model.
+    """
+    release = released(job)
+    _ = job.numerics  # before torch is imported
+    stage = import_module("medtune.release.export")
+    ask = stage.Ask(form, kind, folder or job.run.out / "export" / form)
+    with working_in(job.run):
+        bundled = job.run.out / "release" / "adapter"
+        tuned = stage.Tuned(release, job.folder, bundled, job.load)
+        return stage.export(job.run, job.app, tuned, ask)
 
 
 def serve(job: Job) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from medtune.apps import find_app
-from medtune.artifacts import write_text
+from medtune.artifacts import canonical_sha256, write_text
 from medtune.config import Run, SourceSection, dump_run
 from medtune.errors import MachineError
 from medtune.fetch import resolve_source
@@ -21,6 +21,7 @@ from medtune.records import Application
 
 if TYPE_CHECKING:
     from medtune.llm.load import LanguageModel
+    from medtune.llm.vision.gallery import Gallery
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Job:
 
     run: Run
     offline: bool = False
+    chosen: Numerics | None = None
+    """Numerics that another process chose; None chooses here."""
 
     @cached_property
     def app(self) -> Application:
@@ -40,10 +43,29 @@ class Job:
         """The base model on disk."""
         return find_model(self.run.model, offline=self.offline)
 
+    @property
+    def weights_sha256(self) -> str:
+        """Names all frozen weights: the language model's, and the encoder's if it sees."""
+        vision = self.run.model.vision
+        if vision is None:
+            return self.folder.sha256
+        return canonical_sha256({"model": self.folder.sha256, **vision.model_dump(mode="json")})
+
+    @cached_property
+    def gallery(self) -> "Gallery | None":
+        """The images that every model of this run sees; None for models of text."""
+        vision = self.run.model.vision
+        if vision is None:
+            return None
+        _ = self.numerics  # before torch is imported
+        encoder = import_module("medtune.llm.vision.encoder")
+        gallery = import_module("medtune.llm.vision.gallery")
+        return gallery.Gallery(encoder.load_encoder(vision, offline=self.offline))
+
     @cached_property
     def numerics(self) -> Numerics:
         """The numerics chosen for this machine, applied to this process."""
-        chosen = choose_numerics(self.run.model, self.folder)
+        chosen = self.chosen or choose_numerics(self.run.model, self.folder)
         apply_numerics(chosen)
         return chosen
 
@@ -80,6 +102,8 @@ class Job:
             context_tokens=asked.context_tokens,
             adapter=adapter,
             processes=None if asked.processes == "auto" else asked.processes,
+            to_divide=self.run.compute.shard and adapter is None,
+            gallery=self.gallery,
         )
 
 

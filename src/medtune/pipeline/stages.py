@@ -58,12 +58,14 @@ def data(job: Job) -> Step:
     named = import_module("medtune.data").source_names
     paths = [*job.sources, *job.references]
     hashes = {name: sha256_path(path) for name, path in zip(named(paths), paths, strict=True)}
-    inputs = hashes | {"model": job.folder.sha256}
+    inputs = hashes | {"model": job.weights_sha256}
 
     def make(key: str) -> DataCard:
         _ = job.numerics
         prepare = import_module("medtune.data").prepare
-        renderer = import_module("medtune.llm.render").load_renderer(job.folder)
+        render = import_module("medtune.llm.render")
+        images = None if run.model.vision is None else render.blank_image
+        renderer = render.load_renderer(job.folder, images)
         return prepare(run, job.app, paths, renderer, key=key, inputs=inputs)
 
     settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
@@ -111,7 +113,7 @@ def tune(job: Job) -> Step:
         model = job.load()
         return import_module("medtune.tune").tune(run, job.app, model, key=key, inputs=inputs)
 
-    settings = _settings(run, run.tune) | {"numerics": job.numerics.dtype}
+    settings = _settings(run, run.tune, run.compute) | {"numerics": job.numerics.dtype}
     return _step(job, TuneRecord, settings, inputs, make)
 
 
@@ -147,7 +149,7 @@ def release(job: Job) -> Step:
     run = job.run
     refuse_stale(run.out)
     made = (DataCard, Decision, TuneRecord, Evaluation)
-    inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.folder.sha256}
+    inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.weights_sha256}
 
     def make(key: str) -> Release:
         import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
@@ -225,4 +227,4 @@ def _splits(job: Job, *names: str) -> dict[str, str]:
         DataError: The data stage has not run.
     """
     card = DataCard.load(job.run.out)
-    return {name: card.outputs[f"{name}.jsonl"] for name in names} | {"model": job.folder.sha256}
+    return {name: card.outputs[f"{name}.jsonl"] for name in names} | {"model": job.weights_sha256}

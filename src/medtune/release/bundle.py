@@ -41,6 +41,8 @@ CLOCK = frozenset(
         "seconds",
         "seconds_per_example",
         "peak_memory_gb",
+        "energy_kwh",
+        "co2_kg",
         "resumed",
         "reasons",
     }
@@ -73,7 +75,7 @@ def content_id(out: Path, reference_json: str) -> str:
     for artifact in EVIDENCE:
         evidence = json.loads((out / artifact.file).read_text(encoding="utf-8"))
         sums.append((artifact.file, sha256_text(json.dumps(_timeless(evidence), sort_keys=True))))
-    return sha256_text(_sums_text(sums))[:16]
+    return sha256_text(sums_text(sums))[:16]
 
 
 def build_bundle(out: Path, texts: dict[str, str]) -> dict[str, str]:
@@ -85,16 +87,16 @@ def build_bundle(out: Path, texts: dict[str, str]) -> dict[str, str]:
     Raises:
         MachineError: The disk is full or cannot be written; the older bundle is untouched.
     """
-    with _whole_folder(out / BUNDLE) as folder:
+    with whole_folder(out / BUNDLE) as folder:
         for path in adapter_files(out):
             _copy(path, folder / path.relative_to(out))
         for artifact in EVIDENCE:
             _copy(out / artifact.file, folder / artifact.file)
         for name, text in texts.items():
             write_text(folder / name, text)
-        sums = [(name, sha256_file(folder / name)) for name in _names(folder)]
-        write_text(folder / SUMS, _sums_text(sums))
-    names = _names(out / BUNDLE)
+        sums = [(name, sha256_file(folder / name)) for name in file_names(folder)]
+        write_text(folder / SUMS, sums_text(sums))
+    names = file_names(out / BUNDLE)
     return {f"{BUNDLE}/{name}": sha256_file(out / BUNDLE / name) for name in names}
 
 
@@ -105,7 +107,7 @@ def remove_bundle(out: Path) -> None:
 
 
 @contextmanager
-def _whole_folder(target: Path) -> Generator[Path]:
+def whole_folder(target: Path) -> Generator[Path]:
     """Give a new folder beside `target`; put it in place when the block ends well."""
     work = target.parent / f".{target.name}.part"
     new, old = work / "new", work / "old"
@@ -123,7 +125,7 @@ def _whole_folder(target: Path) -> Generator[Path]:
     except OSError as error:
         raise MachineError(
             f"{target}: could not be written ({error.strerror}); what was there is unchanged; "
-            "free some space or check the folder's permissions, and release again"
+            "free some space or check the folder's permissions, and run the same command again"
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -134,11 +136,13 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, part)
 
 
-def _names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
+    """The files under a folder, by path relative to it, sorted."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
-def _sums_text(sums: list[tuple[str, str]]) -> str:
+def sums_text(sums: list[tuple[str, str]]) -> str:
+    """The lines that `sha256sum -c` reads."""
     return "".join(f"{digest}  {name}\n" for name, digest in sums)
 
 

@@ -7,7 +7,7 @@ that no artifact holds reads "information not available", never blank.
 
 from typing import TYPE_CHECKING
 
-from medtune.artifacts import Arm, Comparison, Release
+from medtune.artifacts import Arm, Comparison, Parity, Release
 from medtune.goals import GOALS
 from medtune.guards import GUARDS, Evidence
 from medtune.records import Application
@@ -32,6 +32,7 @@ def model_card(
         _development(evidence, app, base),
         people(evidence),
         _performance(evidence),
+        f"### Trained = evaluated = served\n\n{same_model(found.parity)}",
         _upkeep(),
         _not_done(found, evidence),
     ]
@@ -102,6 +103,7 @@ def _development(evidence: Evidence, app: Application, base: "ModelFolder | None
             f"- Base model: {weights}",
             f"- Method: {plain(tune.method)}; {tune.trainable_parameters} trained parameters, "
             f"{tune.steps} steps, best step {tune.best_step} ({plain(tune.stopped)})",
+            f"- Energy of the tuning, estimated: {plain(tune.used or UNKNOWN)}",
             f"- Attributes of people in the data: {plain(people)}",
             f"- Exact duplicates dropped: {data.exact_duplicates}; near-duplicate pairs kept in "
             f"one split: {data.near_duplicate_pairs}; conflicting records: {len(data.conflicts)}; "
@@ -175,6 +177,31 @@ def _words(comparison: Comparison) -> str:
     return "not better" if comparison.verdict == "no" else "not shown to differ (too little data)"
 
 
+def same_model(found: Parity | None) -> str:
+    """Whether two stacks hold the same model, in words and figures."""
+    if found is None:
+        return (
+            "Not measured: whether the served model gives the probabilities of the trained one is "
+            "not known."
+        )
+    agrees = (
+        "The tuned model gives the same probabilities in both, within their own noise"
+        if found.agrees
+        else "THE TUNED MODEL DIFFERS between the two by more than their own noise"
+    )
+    shows = (
+        "and the tuning shows"
+        if found.shows
+        else "and THE TUNING DOES NOT SHOW: it has no effect, or is not applied"
+    )
+    return (
+        f"{agrees}, {shows}. On {found.tokens} supervised tokens of validation replies, in nats "
+        f"per token (mean absolute difference): tuned model {found.tuned:.6f}, at most "
+        f"{found.limit:.6f} allowed (twice the base model's {found.base:.6f}, and no less than "
+        f"0.001); effect of the tuning {found.effect:.4f}."
+    )
+
+
 def _upkeep() -> str:
     return "\n".join(
         [
@@ -215,8 +242,8 @@ def _not_done(found: Release, evidence: Evidence) -> str:
             *not_judged,
             *not_measured,
             *[f"- goal {goal.name}: not measured: {what}" for what in goal.not_measured],
-            "- Parity between this adapter, merged weights and exports was not checked; nothing "
-            "but the adapter is released.",
+            "- This release is the adapter. Merged and exported weights are other files: each "
+            "export is scored again and has its own record.",
             "- No external validation, no clinical trial, no stakeholder or patient was consulted.",
             "- Adversarial input and the use by people were not tested.",
         ]

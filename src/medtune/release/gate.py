@@ -12,8 +12,6 @@ CALIBRATION = "expected_calibration_error"
 """This metric is looked up in the evaluation's `calibration`, not among the arm's estimates."""
 RUBRIC = "rubric_score"
 """This one in `judged`, where the judge was shown to agree with people."""
-NOISE = 1e-3
-"""Nats per token: two stacks that differ by less give the same answers."""
 LIKENESS = "likeness"
 """This one never: alike hidden states are no proof of alike meaning."""
 
@@ -35,22 +33,25 @@ class GateResult:
         return {**asdict(self.gate), "estimate": estimate, "met": self.met, "why": self.why}
 
 
-def judge_parity(found: Parity) -> str | None:
-    """Why the model that is served is not the one that was trained, or None.
+def judge_parity(
+    found: Parity,
+    pair: str = "trained and served model",
+    remedy: str = "tune again, or report this",
+) -> str | None:
+    """Why the model in the second stack is not the one in the first, or None.
 
     The tuned model may differ between the two stacks by twice what the base model does, and the
     adapter must show: its effect must be more than that noise.
     """
-    limit = max(2 * found.base, NOISE)
-    if found.tuned > limit:
+    if not found.agrees:
         return (
-            f"parity: trained and served model differ by {found.tuned:.4f} nats per token, and "
-            f"{limit:.4f} is what the stacks themselves explain; tune again, or report this"
+            f"parity: {pair} differ by {found.tuned:.4f} nats per token, and "
+            f"{found.limit:.4f} is what the stacks themselves explain; {remedy}"
         )
-    if found.effect <= limit:
+    if not found.shows:
         return (
-            f"parity: the adapter changes the served model by {found.effect:.4f} nats per token, "
-            f"no more than the noise of {limit:.4f}: it has no effect, or is not applied"
+            f"parity: the adapter changes the model by {found.effect:.4f} nats per token, "
+            f"no more than the noise of {found.limit:.4f}: it has no effect, or is not applied"
         )
     return None
 

@@ -1,4 +1,4 @@
-"""The HTTP server of one release: `/v1/chat/completions`, `/v1/models` and `/health`.
+"""The HTTP server of one release: `/v1/chat/completions`, `/v1/models`, `/health`, CDS Hooks.
 
 The model answers one request at a time; others wait. Every chat request is one row of the journal.
 If that row cannot be written the request fails with 503, and a stream ends with an error event and
@@ -6,11 +6,10 @@ no [DONE], because an answer that nobody can trace must not be used. Nothing is 
 """
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -24,13 +23,15 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from medtune.artifacts import Release
 from medtune.config import Run
-from medtune.errors import GateError, MedtuneError
-from medtune.serve.journal import JournalError, open_journal
+from medtune.errors import GateError
+from medtune.serve.body import read_body
+from medtune.serve.hooks import add_routes
+from medtune.serve.journal import open_journal
 from medtune.serve.rails import Rails, judged_after, judged_before
 from medtune.serve.record import (
     Job,
     Service,
-    journal_refusal,
+    masked,
     record,
     record_gone,
     recorded_refusal,
@@ -39,20 +40,17 @@ from medtune.serve.record import (
 from medtune.serve.voice import Spoken, Voice
 from medtune.serve.wire import (
     DONE,
-    MAX_BODY_BYTES,
     Ask,
     Finish,
     Refusal,
     envelope,
     event,
-    from_ours,
     instructed,
     read_ask,
     too_long,
     usage,
 )
 
-LOG = logging.getLogger("medtune.serve")
 HOSTS = ["127.0.0.1", "localhost"]
 """Other names in the Host header are refused: a web page could point its own name at us."""
 T = TypeVar("T")
@@ -72,6 +70,7 @@ def create_app(
     `labels` are the answers of a task that has few; the journal then keeps the label of a reply.
     `instruction` goes first where a request has no system message, because the model was trained
     and evaluated with it. `rails` judge each conversation before the model and each reply after it.
+    Its `hooks` are the CDS Hooks services beside the chat.
 
     Raises:
         GateError: The release was refused.
@@ -88,6 +87,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        for hook in rails.hooks:
+            await run_in_threadpool(hook.prepare)
         yield
         journal.close()
 
@@ -99,6 +100,7 @@ def create_app(
     app.add_api_route(
         "/v1/chat/completions", partial(_chat, service), methods=["POST"], response_model=None
     )
+    add_routes(app, service, rails.hooks)
     return app
 
 
@@ -129,8 +131,9 @@ async def _chat(service: Service, request: Request) -> Response:
     request_id, started = uuid.uuid4().hex, time.monotonic()
     headers = {"x-request-id": request_id, "x-medtune-release": service.release.id}
     try:
-        with _masked(request_id):
-            job = await _admit(service, await _read(request), request_id, started)
+        with masked(request_id):
+            asked = read_ask(await read_body(request))
+            job = await _admit(service, asked, request_id, started)
             if job.ask.stream:
                 events = _events(service, job)
                 return StreamingResponse(
@@ -149,20 +152,6 @@ async def _chat(service: Service, request: Request) -> Response:
         return JSONResponse(told.as_json(), told.status, headers)
 
 
-async def _read(request: Request) -> Ask:
-    """The request, checked for form."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        # a web page may send any other type to us without being asked first
-        raise Refusal(415, "send the header 'Content-Type: application/json'", "invalid_request")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise Refusal(413, f"the body exceeds {MAX_BODY_BYTES} bytes", "invalid_request")
-    return read_ask(bytes(body))
-
-
 async def _admit(service: Service, ask: Ask, request_id: str, started: float) -> Job:
     """The request, judged by the rails, and checked against the release and the model's context.
 
@@ -177,12 +166,21 @@ async def _admit(service: Service, ask: Ask, request_id: str, started: float) ->
     if isinstance(judged, str):
         return Job(ask, (), 0, 0, head, started, fixed=judged)
     heard = instructed(judged, service.instruction)
+    if ask.images:
+        await _look(service, ask)
     n_prompt = await _in_turn(service, partial(service.voice.count, heard))
     room = service.run.model.context_tokens - n_prompt
     limit = ask.max_tokens or min(service.run.evaluate.max_new_tokens, max(room, 1))
     if limit > room:
         raise too_long(n_prompt, limit, service.run.model.context_tokens)
     return Job(ask, heard, n_prompt, limit, head, started)
+
+
+async def _look(service: Service, ask: Ask) -> None:
+    """Show the images of a request to the model."""
+    if service.voice.look is None:
+        raise Refusal(400, "messages: this model sees no images; send text", "invalid_request")
+    await _in_turn(service, partial(service.voice.look, ask.images))
 
 
 async def _spoken(service: Service, job: Job) -> Spoken:
@@ -213,7 +211,7 @@ async def _events(service: Service, job: Job) -> AsyncGenerator[str]:
     said: list[str] = []
     is_over = False
     try:
-        with _masked(job.head.request_id):
+        with masked(job.head.request_id):
             yield job.head.chunk({"role": "assistant", "content": ""})
             async with aclosing(_pieces(service, job)) as pieces:
                 async for piece in pieces:
@@ -252,31 +250,3 @@ async def _in_turn(service: Service, function: Callable[[], T]) -> T:
 
 def _finish(spoken: Spoken) -> Finish:
     return "stop" if spoken.stopped else "length"
-
-
-@contextmanager
-def _masked(request_id: str) -> Generator[None]:
-    """Turn every fault into a refusal that quotes nothing; what is not ours becomes a 500."""
-    try:
-        yield
-    except Refusal:
-        raise
-    except MedtuneError as error:
-        raise from_ours(error) from None
-    except JournalError as error:
-        raise journal_refusal(request_id, error) from None
-    except Exception as error:  # noqa: BLE001  the one place: the server must live, and say no text
-        # not LOG.exception: a traceback may quote the prompt
-        LOG.error("request %s: %s", request_id, _where(error))  # noqa: TRY400
-        raise Refusal(
-            500, f"internal error; the server's log names request {request_id}", "internal_error"
-        ) from None
-
-
-def _where(error: Exception) -> str:
-    """The kind and the line of an error, without its message, which may quote a prompt."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown place"
-    return f"{type(error).__name__} at {place}"

@@ -7,14 +7,15 @@ whole before any of it is told, so a stream cannot leak what the judgement takes
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from medtune.records import Message
+from medtune.records import Hook, Message
 
 
 class Rails(NamedTuple):
-    """The two functions of an application; None where it has none."""
+    """What an application brings to the server; None where it has none."""
 
     before: Callable[[Sequence[Message]], str | Sequence[Message]] | None = None
     after: Callable[[Sequence[Message], str], str] | None = None
+    hooks: Sequence[Hook] = ()
 
 
 def judged_before(rails: Rails, messages: Sequence[Message]) -> str | Sequence[Message]:

@@ -4,7 +4,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
@@ -12,12 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from medtune.answers import find_label
 from medtune.artifacts import Release
 from medtune.config import Run
+from medtune.errors import MedtuneError
 from medtune.features import last_user_text, text_features
 from medtune.records import Message
 from medtune.serve.journal import Journal, JournalError, Row
 from medtune.serve.rails import Rails
 from medtune.serve.voice import Spoken, Voice
-from medtune.serve.wire import Ask, Envelope, Refusal
+from medtune.serve.wire import Ask, Envelope, Refusal, from_ours
 
 LOG = logging.getLogger("medtune.serve")
 CLIENT_GONE = 499
@@ -115,3 +117,31 @@ def journal_refusal(request_id: str, error: JournalError) -> Refusal:
         f"of serve.journal and ask again (request {request_id})",
         "journal_unavailable",
     )
+
+
+@contextmanager
+def masked(request_id: str) -> Generator[None]:
+    """Turn every fault into a refusal that quotes nothing; what is not ours becomes a 500."""
+    try:
+        yield
+    except Refusal:
+        raise
+    except MedtuneError as error:
+        raise from_ours(error) from None
+    except JournalError as error:
+        raise journal_refusal(request_id, error) from None
+    except Exception as error:  # noqa: BLE001  the one place: the server must live, and say no text
+        # not LOG.exception: a traceback may quote the prompt
+        LOG.error("request %s: %s", request_id, _where(error))  # noqa: TRY400
+        raise Refusal(
+            500, f"internal error; the server's log names request {request_id}", "internal_error"
+        ) from None
+
+
+def _where(error: Exception) -> str:
+    """The kind and the line of an error, without its message, which may quote a prompt."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown place"
+    return f"{type(error).__name__} at {place}"

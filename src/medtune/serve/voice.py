@@ -1,11 +1,12 @@
 """What the server needs of a language model: three functions, so that a test can give its own."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from medtune.config import Run
 from medtune.records import Message
+from medtune.serve.image import Pixels
 
 if TYPE_CHECKING:
     from medtune.llm.load import LanguageModel
@@ -31,6 +32,8 @@ class Voice:
     """The reply, of so many tokens at the most."""
     stream: Callable[[Sequence[Message], int], Generator[str, None, Spoken]]
     """Yields the pieces of the same reply and returns it whole."""
+    look: Callable[[Mapping[str, Pixels]], None] | None = None
+    """Takes in the images that messages mark; None for a model that sees none."""
 
 
 def voice_of(run: Run, lm: "LanguageModel") -> Voice:
@@ -55,4 +58,12 @@ def voice_of(run: Run, lm: "LanguageModel") -> Voice:
         reply = yield from stream(lm, messages, max_new_tokens=max_new_tokens)
         return Spoken(reply.text, reply.n_new, reply.stopped)
 
-    return Voice(count, answer, pieces)
+    gallery = lm.gallery
+    if gallery is None:
+        return Voice(count, answer, pieces)
+
+    def look(images: Mapping[str, Pixels]) -> None:
+        for pixels_RC in images.values():
+            gallery.admit(pixels_RC)
+
+    return Voice(count, answer, pieces, look)

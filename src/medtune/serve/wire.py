@@ -5,18 +5,20 @@ No message of ours quotes what the client sent, because it may be a patient's: i
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medtune.errors import MedtuneError
+from medtune.errors import DataError, MedtuneError
+from medtune.images.mark import SIGN
 from medtune.records import Json, Message, Role
+from medtune.serve.image import Pixels, see
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
-"""Far above any context of a small model; guards the memory only."""
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Far above any context of a small model, and room for a radiograph; guards the memory only."""
 LONGEST_KEY = 40
 """A longer unknown key is not named in a message: it may be text that went astray."""
 Finish = Literal["stop", "length"]
@@ -51,15 +53,31 @@ class Ask:
     stream: bool
     with_usage: bool
     """Whether a stream ends with the token counts."""
+    images: Mapping[str, Pixels] = field(default_factory=dict[str, Pixels], repr=False)
+    """The images that the messages mark, by their hashes, as a model sees them."""
 
 
 class _Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class _Part(_Wire):
+class _Text(_Wire):
     type: Literal["text"]
     text: str
+
+
+class _Url(_Wire):
+    url: str
+    detail: Literal["auto", "low", "high"] | None = None
+    """Ignored: every image is seen at one size."""
+
+
+class _Image(_Wire):
+    type: Literal["image_url"]
+    image_url: _Url
+
+
+_Part = Annotated[_Text | _Image, Field(discriminator="type")]
 
 
 class _Turn(_Wire):
@@ -67,11 +85,30 @@ class _Turn(_Wire):
     content: str | Annotated[list[_Part], Field(min_length=1)]
 
     @property
-    def text(self) -> str:
-        return (
-            self.content
-            if isinstance(self.content, str)
-            else "\n".join(part.text for part in self.content)
+    def texts(self) -> list[str]:
+        """What was written, without the images."""
+        if isinstance(self.content, str):
+            return [self.content]
+        return [part.text for part in self.content if isinstance(part, _Text)]
+
+    @property
+    def has_image(self) -> bool:
+        """Whether an image was sent."""
+        return not isinstance(self.content, str) and any(
+            isinstance(part, _Image) for part in self.content
+        )
+
+    def seen(self, images: dict[str, Pixels]) -> str:
+        """The turn as the model reads it; its images go to `images`, by their hashes.
+
+        Raises:
+            DataError: An image cannot be used.
+        """
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(
+            part.text if isinstance(part, _Text) else see(part.image_url.url, images)
+            for part in self.content
         )
 
 
@@ -111,12 +148,18 @@ def read_ask(body: bytes) -> Ask:
     faults = [*_unsupported(found), *_bad_turns(found)]
     if faults:
         raise Refusal(400, "; ".join(faults), "invalid_request")
+    images: dict[str, Pixels] = {}
+    try:
+        messages = tuple(Message(turn.role, turn.seen(images)) for turn in found.messages)
+    except DataError as error:
+        raise Refusal(400, f"messages: {error}", "invalid_image") from None
     return Ask(
         model=found.model,
-        messages=tuple(Message(turn.role, turn.text) for turn in found.messages),
+        messages=messages,
         max_tokens=found.max_completion_tokens or found.max_tokens,
         stream=found.stream,
         with_usage=found.stream_options is not None and found.stream_options.include_usage,
+        images=images,
     )
 
 
@@ -161,9 +204,14 @@ def _unsupported(body: _Body) -> list[str]:
 def _bad_turns(body: _Body) -> list[str]:
     faults: list[str] = []
     for i, turn in enumerate(body.messages):
-        if not turn.text.strip():
+        text = "\n".join(turn.texts)
+        if not text.strip() and not turn.has_image:
             faults.append(f"messages.{i}.content: empty")
-        elif not _is_unicode(turn.text):
+        elif SIGN in text:
+            faults.append(f"messages.{i}.content: the character U+FFFC, which stands for an image")
+        elif turn.has_image and turn.role != "user":
+            faults.append(f"messages.{i}.content: only a user may send an image")
+        elif not _is_unicode(text):
             faults.append(f"messages.{i}.content: half of a surrogate pair, which is no text")
     if body.messages[-1].role != "user":
         faults.append("messages: the last must be from the user, for the model answers it")

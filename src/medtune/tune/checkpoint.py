@@ -9,7 +9,7 @@ the best is never lost.
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,21 +47,32 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, identity: Mapping[str,
     Raises:
         MachineError: The disk is full. The checkpoints that were there are unharmed.
     """
-    target = folder / f"step-{checkpoint.state.step:06d}"
-    with whole_folder(target) as part:
+
+    def write(part: Path) -> None:
         for name in TENSORS:
             tensors: dict[str, Tensor] = getattr(checkpoint, name)
             (part / f"{name}.safetensors").write_bytes(save(tensors))
+
+    return save_whole(folder, checkpoint.state, identity, write)
+
+
+def save_whole(
+    folder: Path, state: State, identity: Mapping[str, str], write: Callable[[Path], None]
+) -> Path:
+    """Put what `write` puts into a folder, and the record of it, in the place of a checkpoint."""
+    target = folder / f"step-{state.step:06d}"
+    with whole_folder(target) as part:
+        write(part)
         files = {path.name: sha256_file(path) for path in sorted(part.iterdir())}
-        record = {"state": asdict(checkpoint.state), "identity": dict(identity), "files": files}
+        record = {"state": asdict(state), "identity": dict(identity), "files": files}
         (part / "state.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     for old in list(_newest_first(folder))[KEEP:]:
         shutil.rmtree(old)
     return target
 
 
-def newest_checkpoint(folder: Path, identity: Mapping[str, str]) -> Checkpoint | None:
-    """The newest checkpoint that is whole, or None. One that is damaged is passed over.
+def newest_whole(folder: Path, identity: Mapping[str, str]) -> tuple[Path, State] | None:
+    """Where the newest checkpoint is that is whole, or None. One that is damaged is passed over.
 
     Raises:
         TuneError: It was made by another run: other settings, data, base weights or version.
@@ -71,11 +82,14 @@ def newest_checkpoint(folder: Path, identity: Mapping[str, str]) -> Checkpoint |
         if record is None:
             continue
         _check_identity(path, record["identity"], identity)
-        return Checkpoint(
-            State(**record["state"]),
-            *(load((path / f"{name}.safetensors").read_bytes()) for name in TENSORS),
-        )
+        return path, State(**record["state"])
     return None
+
+
+def read_checkpoint(path: Path, state: State) -> Checkpoint:
+    """The tensors of a checkpoint that is whole, with its state."""
+    tensors = (load((path / f"{name}.safetensors").read_bytes()) for name in TENSORS)
+    return Checkpoint(state, *tensors)
 
 
 def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

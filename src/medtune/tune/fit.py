@@ -12,26 +12,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from medtune import __version__
+from medtune.artifacts import Watched
 from medtune.config import Run, TuneSection
 from medtune.errors import TuneError
 from medtune.llm.load import LanguageModel
 from medtune.progress import progress
 from medtune.records import Application, Example
+from medtune.tune.budget import is_spent
+from medtune.tune.distributed.control import agreed, any_of, leads, on_lead
+from medtune.tune.distributed.parts import whole
+from medtune.tune.energy import energy
 from medtune.tune.job import Job, Ready, at_work, job
 from medtune.tune.journal import append, rows
 from medtune.tune.keep import steer
-from medtune.tune.look import look, watched_before
+from medtune.tune.look import Row, look, watched_before
 from medtune.tune.loop import train as loop
 from medtune.tune.lora import save_adapter
 from medtune.tune.outcome import (
     ADAPTER,
     CHECKPOINTS,
     JOURNAL,
+    OUTCOME,
+    SPENT,
     Fit,
     finished,
     forget,
@@ -39,7 +45,7 @@ from medtune.tune.outcome import (
 )
 from medtune.tune.resume import Tuning, put_down, take_up
 from medtune.tune.schedule import learning_rate
-from medtune.tune.state import State, after_step
+from medtune.tune.state import State, after_step, after_use
 from medtune.tune.stop import stop_requested
 
 NOT_COMPARED = {"micro_batch_tokens", "texts", "replay_file", "seeds", "sweep"}
@@ -109,55 +115,95 @@ def fit_until(
         step: A multiple of `tune.validate_every`, or the last step.
     """
     place = _Place(folder, what, _identity(job) | dict(identity))
-    done = finished(folder, place.identity)
+    done = on_lead(lambda: _done(job, place))
     if done is not None:
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         return done
-    forget(folder)
     with stop_requested() as stop, at_work(job) as ready:
         end = _train(job, place, ready, stop, step)
         if not _ended(job, end.state):
             return end.state
-        save_adapter(folder / ADAPTER, ready.adapter, end.best, job.lm)
+        best = {name: whole(tensor) for name, tensor in end.best.items()}
+        on_lead(lambda: save_adapter(folder / ADAPTER, ready.adapter, best, job.lm))
         n_parameters = sum(weight.numel() for weight in ready.adapter.weights.values())
         peak = ready.team.peak()
     result = _result(job, place, end.state, n_parameters, peak)
-    record(folder, result, place.identity)
+    on_lead(lambda: record(folder, result, place.identity))
     return result
+
+
+def _done(job: Job, place: _Place) -> Fit | None:
+    """The fit, if it is finished; else what is left of others is cleared away."""
+    done = finished(place.folder, place.identity)
+    if done is None:
+        forget(place.folder)
+    elif done.stopped != SPENT:
+        shutil.rmtree(place.folder / CHECKPOINTS, ignore_errors=True)
+    elif not is_spent(job, done.steps, done.tokens_seen, done.seconds):
+        (place.folder / OUTCOME).unlink()
+        done = None
+    return done
 
 
 def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool], until: int) -> Tuning:
     """Run the loop from wherever it was to its end, or to a step."""
     tune, (adapter, team) = job.run.tune, ready
-    weights, journal = list(adapter.weights.values()), place.folder / JOURNAL
+    weights = list(adapter.weights.values())
     optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=tune.weight_decay, fused=True)
     now = take_up(place.folder, place.identity, adapter, optimizer, averages=bool(tune.average))
-    watched = watched_before(rows(journal))
+    watched = _watched(place)
     ahead = range(now.state.step + 1, until + 1)
     rate = partial(learning_rate, steps=len(job.steps), peak=tune.learning_rate, warmup=tune.warmup)
     logs = loop(weights, optimizer, ahead, team.gradient, rate, max_grad_norm=tune.max_grad_norm)
-    with progress(place.what, sum(map(job.n_tokens, ahead)), "tokens") as advance:
+    left = sum(map(job.n_tokens, ahead))
+    with progress(place.what, left, "tokens") as advance, energy(_country(job)) as used:
         while now.state.step < until and not _ended(job, now.state):
             log = next(logs)
             steer(adapter, now.mean, tune, log)
             now = now._replace(state=after_step(now.state, log))
             advance(log.n_tokens)
-            append(journal, {k: v for k, v in asdict(log).items() if v is not None})
             is_look = log.step % tune.validate_every == 0 or log.step == len(job.steps)
+            _write(place, {k: v for k, v in asdict(log).items() if v is not None})
             if is_look:
                 now, row, found = look(job, team, now, watched)
-                append(journal, row)
+                _write(place, row)
                 watched += [] if found is None else [found]
-            stopping = stop()
+            stopping = any_of(stop())
             if is_look or stopping:
+                now = now._replace(state=agreed(after_use(now.state, used())))
                 put_down(place.folder, place.identity, now)
             if stopping and not _ended(job, now.state):
                 raise TuneError("stopped by signal; run the same command to go on")
     return now
 
 
+def _watched(place: _Place) -> list[Watched]:
+    """What the looks so far showed."""
+    return watched_before(on_lead(lambda: rows(place.folder / JOURNAL)))
+
+
+def _write(place: _Place, row: Row) -> None:
+    if leads():
+        append(place.folder / JOURNAL, row)
+
+
+def _country(job: Job) -> str | None:
+    """Where energy is estimated: in the leading process, whose machine is measured."""
+    return job.run.compute.country if leads() else None
+
+
 def _ended(job: Job, state: State) -> bool:
-    return state.step >= len(job.steps) or state.looks_without_gain >= job.run.tune.patience
+    return _why(job, state) is not None
+
+
+def _why(job: Job, state: State) -> str | None:
+    """Why the training ends here; None if it goes on."""
+    if state.step >= len(job.steps):
+        return "all epochs"
+    if state.looks_without_gain >= job.run.tune.patience:
+        return "no improvement"
+    is_look = state.step > 0 and state.summed_tokens == 0
+    spent = is_look and is_spent(job, state.step, state.n_tokens, state.seconds)
+    return SPENT if spent else None
 
 
 def _identity(job: Job) -> dict[str, str]:
@@ -167,6 +213,8 @@ def _identity(job: Job) -> dict[str, str]:
     after running out of memory they are what one lowers. Files count by what was read of them.
     """
     settings = job.run.tune.model_dump(mode="json", exclude=NOT_COMPARED)
+    gallery = job.lm.gallery
+    eyes = {} if gallery is None else {"encoder": gallery.encoder.sha256}
     return {f"tune.{name}": str(value) for name, value in settings.items()} | {
         "seed": str(job.run.seed),
         "base weights": job.lm.folder.sha256,
@@ -175,6 +223,7 @@ def _identity(job: Job) -> dict[str, str]:
         "validation": job.validation.sha256,
         "replay": job.replay.sha256,
         "medtune": __version__,
+        **eyes,
     }
 
 
@@ -190,14 +239,17 @@ def _what_learns(tune: TuneSection) -> str:
 def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int) -> Fit:
     assert state.best_loss is not None, "the last step is followed by a look"
     assert state.train_loss is not None, "the last step is followed by a look"
-    tune, all_done = job.run.tune, state.step == len(job.steps)
+    why = _why(job, state)
+    assert why is not None, "only then is there a result"
+    tune, estimated = job.run.tune, job.run.compute.country is not None
+    seen = _watched(place)
     return Fit(
         adapter=place.folder / ADAPTER,
         method=f"{_what_learns(tune)}; {tune.objective.upper()}",
         numerics=job.lm.numerics.dtype,
         steps=state.step,
         best_step=state.best_step,
-        stopped="all epochs" if all_done else "no improvement",
+        stopped=why,
         trainable_parameters=n_parameters,
         train_loss=state.train_loss,
         validation_loss=state.best_loss,
@@ -206,10 +258,8 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
         seconds=state.seconds,
         peak_memory_gb=peak / 1e9,
         resumed=state.resumed,
+        energy_kwh=state.kwh if estimated else None,
+        co2_kg=state.co2_kg if estimated else None,
         validation_metric=state.best_metric,
-        watched=next((one for one in _watched(place) if one["step"] == state.best_step), None),
+        watched=next((one.model_dump() for one in seen if one.step == state.best_step), None),
     )
-
-
-def _watched(place: _Place) -> list[dict[str, Any]]:
-    return [one.model_dump() for one in watched_before(rows(place.folder / JOURNAL))]

@@ -1,7 +1,7 @@
 """What a fit has to do, and the model and processes made ready to do it."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +9,8 @@ import torch
 from transformers import PreTrainedModel
 
 from medtune.canary import FIELD
-from medtune.config import Run
+from medtune.config import Run, TuneSection
+from medtune.errors import ConfigError
 from medtune.llm.flat import flat, is_exact, plain
 from medtune.llm.lean import lean
 from medtune.llm.load import LanguageModel
@@ -18,11 +19,15 @@ from medtune.measure import answered, more_is_better
 from medtune.progress import say
 from medtune.records import Application, Example
 from medtune.tune.batch import Batch, Lesson, micro_batches, n_tokens, plan
+from medtune.tune.distributed import control
+from medtune.tune.distributed.ranks import shared
+from medtune.tune.distributed.shard import sharded
 from medtune.tune.lesson import NONE, Lessons, drawn_few, render_lessons
 from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
 from medtune.tune.objective import objective
 from medtune.tune.ranks import Ranks, ranks
+from medtune.tune.recompute import recomputed
 from medtune.tune.replay import drawn, replay_lessons
 from medtune.tune.text import render_split
 from medtune.tune.watch import CANARIES, TRAIN, VALIDATION
@@ -55,7 +60,9 @@ class Job:
 
     @property
     def processes(self) -> int:
-        """How many share a step; a share that is too small is not worth a process."""
+        """How many share a step; a share that is too small is not worth a copy of this process."""
+        if control.is_shared():
+            return control.size()
         return max(1, min(self.lm.processes, self.run.tune.examples_per_step // WORTH_IT))
 
     def step(self, number: int) -> list[Batch]:
@@ -162,32 +169,73 @@ def _metric(
 def at_work(job: Job) -> Generator[Ready]:
     """Attach a new adapter and start the processes; afterwards the model is as it was.
 
+    After training with `compute.shard` in several processes the model is of no more use.
+
     Raises:
         TuneError: The model cannot be trained by this loop.
     """
     run, model = job.run, job.lm.model
     with (
         torch.random.fork_rng(),
-        attached(job.lm, run.tune, run.seed) as adapter,
-        fastest(model, job.step(1)[0]),
-        ranks(
-            model,
-            list(adapter.weights.values()),
-            objective(run.tune, adapter.as_base),
-            job.step,
-            job.look(),
-            n=job.processes,
-            seed=run.seed,
-        ) as team,
+        attached(job.lm, run.tune, run.seed) as attached_whole,
+        lean(model),
+        recomputed(model, on=run.compute.recompute),
     ):
-        yield Ready(adapter, team)
+        adapter = attached_whole
+        if run.compute.shard and control.is_shared():
+            refuse_divided(run.tune)
+            adapter = sharded(attached_whole)
+        with flattened(model, job.step(1)[0]), _team(job, adapter) as team:
+            yield Ready(adapter, team)
+
+
+def refuse_divided(tune: TuneSection) -> None:
+    """Make sure that all that is asked for works on divided weights.
+
+    Raises:
+        ConfigError: Something does not.
+    """
+    asked = {
+        "adapter: full": tune.adapter == "full",
+        "towards_start": tune.towards_start > 0,
+        "average": tune.average > 0,
+        "interpolate": tune.interpolate < 1,
+        "stop_on: metric": tune.stop_on == "metric",
+    }
+    named = [f"tune.{name}" for name, is_asked in asked.items() if is_asked]
+    if named:
+        raise ConfigError(
+            f"compute.shard: {', '.join(named)} is not built for weights that are divided among "
+            "processes; leave it out, or leave compute.shard out"
+        )
+
+
+def _team(job: Job, adapter: Adapter) -> AbstractContextManager[Ranks]:
+    """Those who share the work: the processes of torchrun or Ray, or copies of this one."""
+    model, weights = job.lm.model, list(adapter.weights.values())
+    made = objective(job.run.tune, adapter.as_base)
+    asked = (model, weights, made, job.step, job.look())
+    if control.is_shared():
+        return nullcontext(shared(*asked, seed=job.run.seed))
+    return ranks(*asked, n=job.processes, seed=job.run.seed)
 
 
 @contextmanager
 def fastest(model: PreTrainedModel, batch: Batch) -> Generator[None]:
     """Compute in the fastest way that is exact for this architecture."""
+    with lean(model), flattened(model, batch):
+        yield
+
+
+@contextmanager
+def flattened(model: PreTrainedModel, batch: Batch) -> Generator[None]:
+    """Compute sequences end to end, where that is exact for this architecture.
+
+    Raises:
+        TuneError: The model cannot be trained by this loop.
+    """
     check_head(model, batch)
-    with lean(model), ExitStack() as stack:
+    with ExitStack() as stack:
         if is_exact(model, batch.tokens):
             stack.enter_context(flat(model))
         else:

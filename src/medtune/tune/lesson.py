@@ -118,6 +118,7 @@ def render_lessons(
             f"tune.objective: {app.name} has no worse replies to prefer the good ones to; set "
             "task.rejected to their column, or tune.objective to sft"
         )
+    lm.look_at(app.prompt(item) for item in examples)
     rendered = [_render(app, lm, item, split, pairs=pairs) for item in examples]
     ids = [item.id for item in examples]
     sequences = [(name, one) for name, some in zip(ids, rendered, strict=True) for one in some]

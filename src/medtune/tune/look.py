@@ -8,6 +8,7 @@ from typing import NamedTuple
 from medtune.artifacts import Watched
 from medtune.errors import TuneError
 from medtune.progress import say
+from medtune.tune.distributed.control import leads
 from medtune.tune.job import Job
 from medtune.tune.keep import as_kept
 from medtune.tune.lora import snapshot
@@ -54,7 +55,7 @@ def look(job: Job, team: Ranks, tuning: Tuning, before: Sequence[Watched]) -> Lo
         state = after_look(tuning.state, loss, seconds, metric)
         best = snapshot(tuning.adapter) if state.best_step == step else tuning.best
     found = watched(step, seen, before, codes=tune.objective == "sft")
-    if found is not None and found.sign != (before[-1].sign if before else "none"):
+    if leads() and found is not None and found.sign != (before[-1].sign if before else "none"):
         say(f"tune: {found.says}")
     row: dict[str, int | float | str] = {"step": step, "validation_loss": loss}
     if metric is not None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from medtune.errors import TuneError
 
@@ -70,7 +71,7 @@ def train(
     for step in steps:
         started = time.perf_counter()
         share = gradient(step)
-        grad_norm = float(nn.utils.clip_grad_norm_(weights, max_grad_norm))
+        grad_norm = _clip(weights, max_grad_norm)
         if not (math.isfinite(share.loss) and math.isfinite(grad_norm)):
             raise TuneError(
                 f"step {step}: loss {share.loss} with gradient norm {grad_norm} is not finite; "
@@ -86,3 +87,9 @@ def train(
         yield StepLog(
             step, share.loss, grad_norm, rate, n_tokens, n_supervised, seconds, share.replay_loss
         )
+
+
+def _clip(weights: Sequence[nn.Parameter], most: float) -> float:
+    """Cut the gradient's norm; return what it was. Divided weights give the norm of the whole."""
+    norm = nn.utils.clip_grad_norm_(weights, most)
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)

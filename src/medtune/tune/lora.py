@@ -12,20 +12,24 @@ from typing import NamedTuple, cast
 
 import torch
 from peft import LoraConfig, LoraModel
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from medtune import __version__
 from medtune.config import TuneSection
 from medtune.llm.load import WEIGHTS, LanguageModel
+from medtune.llm.vision.projector import FILE, sight_of
 from medtune.tune import full
 from medtune.tune.disk import whole_folder
+from medtune.tune.distributed.parts import copy_of, like
 from medtune.tune.linear import fused, without_adapter
 
 LORA_WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 """What PEFT's file format puts before the name of every weight."""
+EYES = ".projector."
+"""In the names of the weights that go into a file of their own."""
 
 
 class Adapter(NamedTuple):
@@ -60,7 +64,8 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
     """Attach a new adapter, or open the weights, while the block runs; then undo it.
 
     The first matrix of each pair is drawn by `seed`, the second is zero, so that the adapter
-    begins without an effect. The output layer gets none.
+    begins without an effect. The output layer gets none. The projector of a model that sees is
+    drawn by `seed`, and is trained with the adapter.
     """
     if tune.adapter == "full":
         with full.opened(lm.model) as model:
@@ -79,6 +84,13 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
         torch.manual_seed(seed)
         layers = LoraModel(lm.model, config, "default")
     weights: dict[str, nn.Parameter] = {}
+    sight = sight_of(lm.model)
+    before = (
+        {} if sight is None else {k: w.clone() for k, w in sight.projector.state_dict().items()}
+    )
+    if sight is not None:
+        sight.projector.draw(seed)
+        sight.projector.requires_grad_()
     try:
         for name, weight in lm.model.named_parameters():
             if weight.requires_grad:
@@ -89,14 +101,17 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
             yield Adapter(lm.model, weights, copies(weights), config)
     finally:
         layers.unload()
+        if sight is not None:
+            sight.projector.load_state_dict(before, assign=True)
+            sight.projector.requires_grad_(requires_grad=False)
         # PEFT leaves its settings behind, and would warn at the next adapter.
         if hasattr(lm.model, "peft_config"):
             del lm.model.peft_config
 
 
 def snapshot(adapter: Adapter) -> dict[str, Tensor]:
-    """A copy of the trained weights, on the CPU."""
-    return {name: weight.cpu() for name, weight in copies(adapter.weights).items()}
+    """A copy of the trained weights, on the CPU; of divided ones, of this process's parts."""
+    return {name: copy_of(weight) for name, weight in adapter.weights.items()}
 
 
 def copies(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -108,7 +123,15 @@ def copies(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def restore(adapter: Adapter, tensors: Mapping[str, Tensor]) -> None:
     """Put a snapshot back."""
     for name, weight in adapter.weights.items():
-        weight.copy_(tensors[name])
+        weight.copy_(like(weight, tensors[name]))
+
+
+def read_adapter(folder: Path, adapter: Adapter) -> dict[str, Tensor]:
+    """What `save_adapter` wrote, by the names that its weights have in `adapter`."""
+    tensors = load_file(folder / adapter.file)
+    eyes = load_file(folder / FILE) if (folder / FILE).exists() else {}
+    named = {name: name.rpartition(".")[2] for name in adapter.weights if EYES in name}
+    return tensors | {name: eyes[own] for name, own in named.items()}
 
 
 def save_adapter(
@@ -124,11 +147,17 @@ def save_adapter(
         "medtune_version": __version__,
         "numerics": lm.numerics.dtype,
     }
+    eyes = {name.rpartition(".")[2]: one for name, one in tensors.items() if EYES in name}
+    layers = {name: one for name, one in tensors.items() if EYES not in name}
+    if lm.gallery is not None:
+        origin["encoder_sha256"] = lm.gallery.encoder.sha256
     with whole_folder(folder) as part:
         if adapter.config is None:
             full.write_weights(part, tensors, lm.folder.path)
         else:
-            (part / LORA_WEIGHTS).write_bytes(save(dict(tensors), {"format": "pt"}))
+            (part / LORA_WEIGHTS).write_bytes(save(layers, {"format": "pt"}))
+            if eyes:
+                (part / FILE).write_bytes(save(eyes, {"format": "pt"}))
             _write_json(part / "adapter_config.json", _settings(adapter.config, lm))
         _write_json(part / "medtune.json", origin)
 

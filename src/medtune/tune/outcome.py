@@ -15,6 +15,8 @@ ADAPTER = "adapter"
 JOURNAL = "tune.jsonl"
 CHECKPOINTS = "checkpoints"
 OUTCOME = "fit.json"
+SPENT = "budget"
+"""Why a fit ended that would have gone on with a larger budget."""
 
 
 class Fit(NamedTuple):
@@ -34,6 +36,8 @@ class Fit(NamedTuple):
     seconds: float
     peak_memory_gb: float
     resumed: int
+    energy_kwh: float | None
+    co2_kg: float | None
     validation_metric: float | None = None
     watched: dict[str, Any] | None = None
 
@@ -65,10 +69,14 @@ def forget(folder: Path) -> None:
 
 
 def record(folder: Path, fit: Fit, identity: Mapping[str, str]) -> None:
-    """Write fit.json, which says that the fit ended; then delete its checkpoints."""
+    """Write fit.json, which says that the fit ended; then delete its checkpoints.
+
+    One that its budget ended keeps them, to go on from with a larger one.
+    """
     written = {"fit": fit.numbers, "files": hashes(folder), "identity": dict(identity)}
     write_text(folder / OUTCOME, json.dumps(written, indent=2) + "\n")
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    if fit.stopped != SPENT:
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -21,7 +20,7 @@ from medtune.records import Application
 from medtune.tune.batch import Batch, micro_batches
 from medtune.tune.job import fastest
 from medtune.tune.lesson import render_lessons
-from medtune.tune.lora import attached, restore
+from medtune.tune.lora import attached, read_adapter, restore
 from medtune.tune.loss import token_losses
 
 EXAMPLES = 16
@@ -49,7 +48,7 @@ def parity(
     plain, plain_tuned = _losses(base.model, batches), _losses(served.model, batches)
     with attached(base, run.tune, run.seed) as fresh, fastest(base.model, batches[0]):
         ours = _losses(base.model, batches)
-        restore(fresh, load_file(adapter / fresh.file))
+        restore(fresh, read_adapter(adapter, fresh))
         ours_tuned = _losses(base.model, batches)
     return Parity(
         tokens=len(plain),

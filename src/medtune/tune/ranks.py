@@ -129,12 +129,13 @@ def ranks(  # noqa: PLR0913
         ]
         return _part(objective, own, losses)
 
-    before, own = psutil.Process().memory_info().rss, dict[int, int]()
+    before, own, held = _memory(), dict[int, int](), [0]
     with workers(work, n) as ask:
 
         def asked(step: int | None) -> list[_Part | _Looked]:
             found = dict(ask([_Request(rank, step) for rank in range(n)]))
             own.update({rank: part.peak - before for rank, part in found.items()})
+            held[0] = max(held[0], _memory())
             return [found[rank] for rank in range(n)]
 
         def look() -> dict[str, Seen]:
@@ -163,9 +164,15 @@ def ranks(  # noqa: PLR0913
             )
 
         def peak() -> int:
-            return peak_memory() if n == 1 else before + sum(own.values())
+            # This process holds the optimizer, and what it saves; the others only their share.
+            return peak_memory() if n == 1 else max(held[0], _memory()) + sum(own.values())
 
         yield Ranks(gradient, look, peak)
+
+
+def _memory() -> int:
+    """Main memory that this process holds now, in bytes."""
+    return psutil.Process().memory_info().rss
 
 
 def _part(objective: Objective, mine: Sequence[Batch], losses: Sequence[float]) -> _Part:

@@ -1,22 +1,17 @@
 """A rehearsal of the training: the largest step forward and backward, a save, and the speed."""
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from medtune.config import Run, TuneSection
 from medtune.llm.load import LanguageModel
 from medtune.records import Application, Example
 from medtune.tune.job import at_work, job
 from medtune.tune.lora import save_adapter, snapshot
-from medtune.tune.outcome import ADAPTER, CHECKPOINTS
-from medtune.tune.resume import Tuning, put_down
-from medtune.tune.state import State
+from medtune.tune.outcome import ADAPTER
 
 N_TIMED = 3
 """Steps that are timed: the one with the fewest tokens, the median, the one with the most."""
@@ -37,14 +32,17 @@ class Rehearsal(NamedTuple):
     """Tokens per second forward and backward, slowest first."""
     forward_rate: float
     """Tokens per second without gradients."""
+    weights_gb: float
+    """Of the base model."""
     peak_memory_gb: float
+    """Of all processes, what they have in common once."""
     adapter_bytes: int
 
 
 def rehearse(
     run: Run, app: Application, model: LanguageModel, train: Sequence[Example], folder: Path
 ) -> Rehearsal:
-    """Try what training will do, a step and a checkpoint included; leave `folder`/adapter.
+    """Try what training will do, and leave the result in `folder`/adapter.
 
     Raises:
         DataError: An example cannot be trained on.
@@ -62,15 +60,7 @@ def rehearse(
         )
         n_looked = sum(batch.n_tokens for some in asked.look().values() for batch in some)
         forward = _rate(n_looked, ready.team.look)
-        # A step without an effect: it makes the optimizer's moments, which a checkpoint holds.
-        weights = ready.adapter.weights.values()
-        optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=0.0, fused=True)
-        optimizer.step()
-        best = snapshot(ready.adapter)
-        mean = best if run.tune.average else {}
-        put_down(folder, {}, Tuning(ready.adapter, optimizer, State(), best, mean))
-        shutil.rmtree(folder / CHECKPOINTS)
-        save_adapter(folder / ADAPTER, ready.adapter, best, model)
+        save_adapter(folder / ADAPTER, ready.adapter, snapshot(ready.adapter), model)
         peak = ready.team.peak()
     return Rehearsal(
         tokens=sum(tokens),
@@ -78,6 +68,7 @@ def rehearse(
         longest_tokens=max(len(one.ids) for lesson in asked.train.rendered for one in lesson),
         train_rates=rates,
         forward_rate=forward,
+        weights_gb=model.model.get_memory_footprint() / 1e9,
         peak_memory_gb=peak / 1e9,
         adapter_bytes=sum(path.stat().st_size for path in (folder / ADAPTER).iterdir()),
     )

@@ -23,6 +23,7 @@ from medtune.llm.load import LanguageModel
 from medtune.progress import progress
 from medtune.records import Json, Message
 from medtune.tune.batch import plan
+from medtune.tune.distributed.control import on_lead
 from medtune.tune.lesson import Lessons, refuse_long, render_texts
 
 OWN = "replay.json"
@@ -135,7 +136,10 @@ def _completed(folder: Path, lm: LanguageModel, items: Sequence[Item]) -> dict[s
         )
     named = repr((lm.folder.sha256, lm.numerics.dtype, LONGEST, prompts)).encode()
     path = folder / f"{hashlib.sha256(named).hexdigest()[:16]}.jsonl"
-    if not path.exists():
+
+    def write() -> None:
+        if path.exists():
+            return
         with progress("replay: the base model writes", len(asked), "replies") as advance:
             replies = generate_ids(
                 lm, prompts, max_new_tokens=LONGEST, batch_tokens=2048, advance=advance
@@ -143,6 +147,8 @@ def _completed(folder: Path, lm: LanguageModel, items: Sequence[Item]) -> dict[s
         texts = [(item.text or "") + reply.text for item, reply in zip(asked, replies, strict=True)]
         pairs = zip(asked, texts, strict=True)
         write_jsonl(path, [{"id": item.id, "text": text} for item, text in pairs])
+
+    on_lead(write)
     return {str(row["id"]): str(row["text"]) for row in read_jsonl(path)}
 
 

@@ -8,10 +8,20 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from medtune.errors import MachineError
-from medtune.tune.checkpoint import Checkpoint, newest_checkpoint, save_checkpoint
+from medtune.tune.checkpoint import (
+    Checkpoint,
+    newest_whole,
+    read_checkpoint,
+    save_checkpoint,
+    save_whole,
+)
 from medtune.tune.disk import sweep
+from medtune.tune.distributed import checkpoint as divided
+from medtune.tune.distributed.control import agreed, leads, on_lead
+from medtune.tune.distributed.parts import copy_of, like
 from medtune.tune.journal import cut_back, flush
 from medtune.tune.lora import Adapter, restore, snapshot
 from medtune.tune.outcome import CHECKPOINTS, JOURNAL
@@ -36,11 +46,11 @@ def put_down(folder: Path, identity: Mapping[str, str], tuning: Tuning) -> None:
     Raises:
         MachineError: The disk is full.
     """
-    flush(folder / JOURNAL)
+    on_lead(lambda: flush(folder / JOURNAL))
     mean = {name: weight.cpu() for name, weight in tuning.mean.items()}
     moments = _moments(tuning.optimizer)
     now = Checkpoint(tuning.state, snapshot(tuning.adapter), tuning.best, moments, mean)
-    save_checkpoint(folder / CHECKPOINTS, now, identity)
+    _save(folder / CHECKPOINTS, now, identity)
 
 
 def take_up(
@@ -64,37 +74,75 @@ def take_up(
         TuneError: The newest checkpoint is of another run.
         MachineError: The disk has no room for the checkpoints to come.
     """
-    sweep(folder / CHECKPOINTS)
-    sweep(folder)
-    found = newest_checkpoint(folder / CHECKPOINTS, identity)
+    if leads():
+        sweep(folder / CHECKPOINTS)
+        sweep(folder)
+    where = on_lead(lambda: newest_whole(folder / CHECKPOINTS, identity))
     _rehearse(folder, adapter, averages=averages)
-    if found is None:
-        cut_back(folder / JOURNAL, 0)
+    if where is None:
+        on_lead(lambda: cut_back(folder / JOURNAL, 0))
         return Tuning(adapter, optimizer, State(), {}, {})
+    found = _read(*where, adapter)
     restore(adapter, found.weights)
-    _set_moments(optimizer, found.moments)
-    cut_back(folder / JOURNAL, found.state.step)
+    _set_moments(optimizer, found.moments, list(adapter.weights.values()))
+    on_lead(lambda: cut_back(folder / JOURNAL, found.state.step))
+    best = {name: like(adapter.weights[name], tensor) for name, tensor in found.best.items()}
     device = adapter.model.device
     mean = {name: weight.to(device) for name, weight in found.mean.items()}
     state = replace(found.state, resumed=found.state.resumed + 1)
-    return Tuning(adapter, optimizer, state, found.best, mean)
+    return Tuning(adapter, optimizer, state, best, mean)
+
+
+def _save(folder: Path, now: Checkpoint, identity: Mapping[str, str]) -> int:
+    """Write a checkpoint: the leader all of it, or of divided weights every process its part.
+
+    Returns:
+        Its bytes.
+    """
+    if not any(isinstance(tensor, DTensor) for tensor in now.weights.values()):
+        return on_lead(lambda: _size(save_checkpoint(folder, now, identity)))
+    assert not now.mean, "no mean is kept of divided weights"
+    tensors = divided.Tensors(now.weights, now.best, now.moments)
+
+    def together(part: Path | None) -> None:
+        folder = agreed(part)
+        assert folder is not None, "the leader made one"
+        divided.write(folder, tensors)
+
+    if leads():
+        size = _size(save_whole(folder, now.state, identity, together))
+    else:
+        size = together(None) or 0
+    return agreed(size)
+
+
+def _read(path: Path, state: State, adapter: Adapter) -> Checkpoint:
+    if (path / divided.METADATA).exists():
+        return Checkpoint(state, *divided.read(path, adapter), mean={})
+    return on_lead(lambda: read_checkpoint(path, state))
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def _rehearse(folder: Path, adapter: Adapter, *, averages: bool) -> None:
     """Write a checkpoint of full size and delete it: a full disk is found before any compute."""
     rehearsal = folder / "rehearsal"
-    shutil.rmtree(rehearsal, ignore_errors=True)
+    if leads():
+        shutil.rmtree(rehearsal, ignore_errors=True)
     try:
         now = snapshot(adapter)
-        moments = {f"{k}.{name}": now[name].clone() for name in now for k in range(2)}
+        names = dict(enumerate(now))
+        moments = {f"{at}.{k}": now[names[at]].clone() for at in names for k in range(2)}
         whole = Checkpoint(State(), now, now, moments, now if averages else {})
-        saved = save_checkpoint(rehearsal, whole, {})
-        size = sum(path.stat().st_size for path in saved.iterdir())
+        size = _save(rehearsal, whole, {})
         # Two checkpoints are kept while a third is written; this one makes room again.
         missing = 2 * size - shutil.disk_usage(folder).free
     finally:
-        shutil.rmtree(rehearsal, ignore_errors=True)
-    if missing > 0:
+        if leads():
+            shutil.rmtree(rehearsal, ignore_errors=True)
+    if agreed(missing) > 0:
         raise MachineError(
             f"{folder}: the disk has too little room for the checkpoints; free "
             f"{missing / 1e6:,.0f} MB more and run the same command again"
@@ -103,15 +151,18 @@ def _rehearse(folder: Path, adapter: Adapter, *, averages: bool) -> None:
 
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
-        f"{index}.{name}": tensor.detach().cpu()
+        f"{index}.{name}": copy_of(tensor)
         for index, moment in optimizer.state_dict()["state"].items()
         for name, tensor in moment.items()
     }
 
 
-def _set_moments(optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor]) -> None:
+def _set_moments(
+    optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor], weights: list[Tensor]
+) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in moments.items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = tensor
+        moment = like(weights[int(index)], tensor) if tensor.ndim else tensor
+        state.setdefault(int(index), {})[name] = moment
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

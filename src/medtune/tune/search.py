@@ -19,6 +19,7 @@ from medtune.config import Run
 from medtune.errors import ConfigError
 from medtune.progress import say
 from medtune.tune.disk import whole_folder
+from medtune.tune.distributed.control import leads
 from medtune.tune.outcome import ADAPTER, JOURNAL, Fit
 from medtune.tune.state import State
 
@@ -44,6 +45,8 @@ class Found(NamedTuple):
     seconds: float
     n_tokens: int
     n_supervised: int
+    kwh: float
+    co2_kg: float
 
     @property
     def score(self) -> tuple[float, float]:
@@ -119,7 +122,8 @@ def sweep(run: Run, n_steps: int, fit_until: FitUntil) -> Swept:
         left.sort(key=lambda at: found[at].score, reverse=True)
         left = sorted(left[: math.ceil(one.n / 2)])
     (winner,) = left
-    say(f"sweep: {_named(settings[winner])} is the best of {len(runs)} and is kept")
+    if leads():
+        say(f"sweep: {_named(settings[winner])} is the best of {len(runs)} and is kept")
     tried = tuple(
         Tried(
             settings=settings[at],
@@ -164,12 +168,14 @@ def seed_records(run: Run, fits: Sequence[Fit], best: int) -> tuple[SeedFit, ...
 
 def with_costs(kept: Fit, fits: Sequence[Fit], others: Sequence[Found]) -> Fit:
     """The fit that is kept, with the time and the tokens of all."""
+    every = [*map(_found, fits), *others]
     return kept._replace(
-        seconds=sum(one.seconds for one in (*fits, *others)),
-        tokens_seen=sum(one.tokens_seen for one in fits) + sum(one.n_tokens for one in others),
-        supervised_seen=sum(one.supervised_seen for one in fits)
-        + sum(one.n_supervised for one in others),
+        seconds=sum(one.seconds for one in every),
+        tokens_seen=sum(one.n_tokens for one in every),
+        supervised_seen=sum(one.n_supervised for one in every),
         peak_memory_gb=max(one.peak_memory_gb for one in fits),
+        energy_kwh=None if kept.energy_kwh is None else sum(one.kwh for one in every),
+        co2_kg=None if kept.co2_kg is None else sum(one.co2_kg for one in every),
     )
 
 
@@ -200,10 +206,19 @@ def _found(one: Fit | State) -> Found:
             one.seconds,
             one.tokens_seen,
             one.supervised_seen,
+            one.energy_kwh or 0.0,
+            one.co2_kg or 0.0,
         )
     assert one.best_loss is not None, "a round ends with a look"
     return Found(
-        one.step, one.best_loss, one.best_metric, one.seconds, one.n_tokens, one.n_supervised
+        one.step,
+        one.best_loss,
+        one.best_metric,
+        one.seconds,
+        one.n_tokens,
+        one.n_supervised,
+        one.kwh,
+        one.co2_kg,
     )
 
 

@@ -10,6 +10,7 @@ from medtune.canary import plant_canaries, with_canaries
 from medtune.config import Run
 from medtune.llm.load import LanguageModel
 from medtune.records import Application
+from medtune.tune.distributed.control import leads, on_lead
 from medtune.tune.fit import fit_until
 from medtune.tune.job import job
 from medtune.tune.outcome import Fit, hashes
@@ -58,7 +59,7 @@ def tune(
         first = run.out / SEEDS / str(run.seed)
     more = [run.out / SEEDS / str(run.seed + at) for at in range(1, run.tune.seeds)]
     best, fits = fit_seeds(settled, [first, *more], train_until)
-    bring([first, *more][best], run.out)
+    on_lead(lambda: bring([first, *more][best], run.out))
     record = TuneRecord(
         key=key,
         inputs=dict(inputs),
@@ -69,6 +70,7 @@ def tune(
         tried=tried,
         **with_costs(fits[best], fits, others).numbers,
     )
-    record.save(run.out)
-    tidy(run.out, [first, *more])
+    if leads():
+        record.save(run.out)
+        tidy(run.out, [first, *more])
     return record

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from medtune.tune.energy import Energy
 from medtune.tune.loop import StepLog
 
 
@@ -29,6 +30,9 @@ class State:
     n_supervised: int = 0
     seconds: float = 0.0
     resumed: int = 0
+    kwh: float = 0.0
+    """Energy of the machine up to the last checkpoint, where it is estimated."""
+    co2_kg: float = 0.0
 
 
 def after_step(state: State, log: StepLog) -> State:
@@ -69,6 +73,11 @@ def after_look(
         summed_tokens=0,
         seconds=state.seconds + seconds,
     )
+
+
+def after_use(state: State, used: Energy) -> State:
+    """The state after this energy was used."""
+    return replace(state, kwh=state.kwh + used.kwh, co2_kg=state.co2_kg + used.co2_kg)
 
 
 def _score(metric: float | None, loss: float) -> tuple[float, float]:

@@ -74,8 +74,9 @@ def _detail(facts: Mapping[str, Json]) -> list[str]:
         ("Used, excluded", "excluded"),
         ("Results not judged", "not_judged"),
         ("Lacking", "lacking"),
+        ("Not used", "not_used"),
         ("Ask next", "ask"),
     ):
-        if listed := strings(facts[name]):
+        if listed := strings(facts.get(name, [])):
             parts.append(f"**{label}:** {'; '.join(listed)}")
     return [*parts, f"**Limits:** {LIMITS}"]

@@ -31,8 +31,8 @@ section { padding: .4rem 1rem 1rem; }
 """
 
 
-def picture(note: Note, source: Reading) -> str:
-    """The page as HTML."""
+def picture(note: Note, source: Reading, by: str = "") -> str:
+    """The page as HTML; `by` says who wrote the draft."""
     title = html.escape(DOCUMENTS[note.document][1])
     parts = "".join(
         f"<h2>{html.escape(part.section.title)} ({part.section.soap})</h2>"
@@ -48,7 +48,8 @@ def picture(note: Note, source: Reading) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}, draft</title>'
         f"<style>{STYLE}</style><header><h1>{title}: a draft, not signed</h1>"
-        f"<p>{_verdict(note)}</p>{LEGEND}</header><main>"
+        f"<p>{_verdict(note)}</p>{f'<p>Written by {html.escape(by)}.</p>' if by else ''}"
+        f"{LEGEND}</header><main>"
         f"<section aria-label='draft'>{parts}"
         f"{'<h2>Missing</h2>' + missing if missing else ''}</section>"
         f"<section aria-label='source'><h2>Source</h2>{_source(source)}</section></main></html>"

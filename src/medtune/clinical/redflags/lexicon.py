@@ -8,8 +8,9 @@ A concept `not_a+b` hides the concepts a and b inside its place: "chest of drawe
 hides "chest". All phrases lie in one graph of words, so a message is read once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ LONGEST_GAP = 3
 NUMBER = "#"
 SOFT_SPACE = "~"
 MASK = "not_"
+MOST_STATES = 50_000
+"""Of the automaton: then it starts anew, so that memory stays bounded."""
 Macros = Mapping[str, Sequence[str]]
 
 
@@ -165,17 +168,112 @@ def words_of(root: Node) -> frozenset[str]:
     return frozenset(words - {GAP, NUMBER})
 
 
+class _Item(NamedTuple):
+    """One place in the graph, of the many that the words so far may have led to."""
+
+    node: Node
+    in_gap: bool
+    """Whether the last word was taken by a gap: a phrase that ends in a gap ends before it."""
+    skips: int
+    """Words that the gap before this node may still take."""
+
+
+@dataclass(slots=True, eq=False)
+class _State:
+    """A set of places in the graph."""
+
+    items: frozenset[_Item]
+    concepts: tuple[str, ...]
+    """What ends here."""
+    ways: dict[str, "_State"] = field(default_factory=dict[str, "_State"])
+    """The state after each word, as far as it was needed."""
+
+
+@dataclass(slots=True, eq=False)
+class _Automaton:
+    """The graph as states with one way out for each word, made when they are first needed.
+
+    So a word is looked up once, and not once for each of the hundreds of phrases that may go on
+    with it (Rabin and Scott 1959, doi:10.1147/rd.32.0114). Threads may share it: at worst two make
+    the same state.
+    """
+
+    known: frozenset[str]
+    start: _State
+    states: dict[frozenset[_Item], _State] = field(default_factory=dict[frozenset[_Item], _State])
+
+    def from_place(self, text: Text, start: int) -> dict[str, int]:
+        """The concepts whose phrase begins at a word, each with the end of the longest."""
+        found: dict[str, int] = {}
+        words, sentence, state = text.words, text.sentence, self.start
+        for place in range(start, len(words)):
+            if sentence[place] != sentence[start]:
+                break
+            word = words[place]
+            if word not in self.known:
+                word = NUMBER if word[0].isdigit() else ""
+            state = state.ways.get(word) or self._after(state, word)
+            if not state.items:
+                break
+            for concept in state.concepts:
+                found[concept] = place + 1
+        return found
+
+    def _after(self, state: _State, word: str) -> _State:
+        """The state after a word, made now."""
+        items: set[_Item] = set()
+        for item in state.items:
+            items.update(_Item(node, in_gap=False, skips=0) for node in _after(item.node, word))
+            if item.skips:
+                items.add(_Item(item.node, in_gap=True, skips=item.skips - 1))
+        if len(self.states) >= MOST_STATES:
+            self.states.clear()
+            self.start.ways.clear()
+        made = _state(_with_gaps(items))
+        state.ways[word] = self.states.setdefault(made.items, made)
+        return state.ways[word]
+
+
+@lru_cache(maxsize=8)
+def _automaton(root: Node) -> _Automaton:
+    return _Automaton(words_of(root), _state(frozenset({_Item(root, in_gap=False, skips=0)})))
+
+
+def _state(items: frozenset[_Item]) -> _State:
+    ends = {c for item in items if not item.in_gap for c in item.node.concepts}
+    return _State(items, tuple(sorted(ends)))
+
+
+def _with_gaps(items: set[_Item]) -> frozenset[_Item]:
+    """The places, and those behind a gap that takes no word."""
+    waiting = list(items)
+    while waiting:
+        for after in waiting.pop().node.next.get(GAP, ()):
+            new = _Item(after, in_gap=False, skips=LONGEST_GAP)
+            if new not in items:
+                items.add(new)
+                waiting.append(new)
+    return frozenset(items)
+
+
+def _after(node: Node, word: str) -> Sequence[Node]:
+    nodes = node.next.get(word, [])
+    if word[:1].isdigit() and NUMBER in node.next:
+        return [*nodes, *node.next[NUMBER]]
+    return nodes
+
+
 def find(text: Text, root: Node) -> list[Found]:
     """Every concept of the text by place, without those that another hides.
 
     Of several phrases of one concept that begin at one place the longest counts.
     """
-    found: dict[tuple[str, int], int] = {}
-    for start, word in enumerate(text.words):
-        for node in _after(root, word):
-            for concept, end in _from(text, node, start):
-                found[concept, start] = max(end, found.get((concept, start), 0))
-    places = [Found(concept, start, end) for (concept, start), end in found.items()]
+    automaton = _automaton(root)
+    places = [
+        Found(concept, start, end)
+        for start in range(len(text.words))
+        for concept, end in automaton.from_place(text, start).items()
+    ]
     masks = [one for one in places if one.concept.startswith(MASK)]
     return [one for one in places if not any(_hides(mask, one) for mask in masks)]
 
@@ -183,29 +281,3 @@ def find(text: Text, root: Node) -> list[Found]:
 def _hides(mask: Found, one: Found) -> bool:
     is_inside = mask.start <= one.start and one.end <= mask.end
     return is_inside and one.concept in mask.concept.removeprefix(MASK).split("+")
-
-
-def _after(node: Node, word: str) -> Sequence[Node]:
-    nodes = node.next.get(word, [])
-    if word[0].isdigit() and NUMBER in node.next:
-        return [*nodes, *node.next[NUMBER]]
-    return nodes
-
-
-def _from(text: Text, node: Node, start: int) -> Iterator[tuple[str, int]]:
-    """The concepts whose phrase begins with the word at `start`, each with its end."""
-    words, sentence = text.words, text.sentence
-    stack = [(node, start + 1, False)]
-    while stack:
-        here, place, in_gap = stack.pop()
-        # a gap at the end of a phrase takes no words: the phrase ends before it
-        for concept in () if in_gap else here.concepts:
-            yield concept, place
-        if place < len(words) and sentence[place] == sentence[start]:
-            stack.extend((after, place + 1, False) for after in _after(here, words[place]))
-        for after in here.next.get(GAP, ()):
-            stack.append((after, place, False))
-            for later in range(place, min(place + LONGEST_GAP, len(words))):
-                if sentence[later] != sentence[start]:
-                    break
-                stack.append((after, later + 1, True))

@@ -42,7 +42,7 @@ UNITS = frozenset(
 OXYGEN = {"oxygen", "o2", "spo2", "sats", "sat", "saturation", "sp02", "oximeter"}
 SUGAR = {"sugar", "sugars", "glucose", "bg", "bs", "bgl", "bm", "cbg", "dexcom", "libre"}
 KETONES = {"ketone", "ketones"}
-PULSE = {"pulse", "heartrate", "hr", "bpm", "rate"}
+PULSE = {"pulse", "heartrate", "hr", "bpm", "rate", "heart", "heartbeat"}
 PILLS = {"pills", "tablets", "tabs", "capsules", "tylenol", "paracetamol", "ibuprofen", "aspirin"}
 LASTED = frozenset(
     (
@@ -87,7 +87,8 @@ def find_numbers(text: Text) -> Iterator[Found]:
             yield from (Found(one, number.place, number.place + 1) for one in _fever(number.value))
         yield from _weeks(text, number)
     for place, word in enumerate(text.words):
-        match = PRESSURE.fullmatch(word)
+        spoken = text.words[place + 1 : place + 2] == ("over",)  # "220 over 130"
+        match = PRESSURE.fullmatch("/".join(text.words[place : place + 3 : 2]) if spoken else word)
         if match:
             yield from _pressure(int(match[1]), int(match[2]), place)
         elif YEAR_NUMBER.fullmatch(word) and text.words[max(place - 1, 0)] in ("in", "since"):
@@ -137,7 +138,8 @@ def _weeks(text: Text, number: Number) -> Iterator[Found]:
     before = words[max(place - 1, 0)] if place else ""
     is_weeks = words[place + 1 : place + 2] in (("weeks",), ("wks",), ("week",))
     after = words[place + 2] if place + 2 < len(words) else ""
-    if is_weeks and 4 <= number.value <= 42 and before not in LASTED and after not in LASTED:  # noqa: PLR2004
+    is_open = after not in LASTED or (after == "and" and before in ("", "at", "im"))
+    if is_weeks and is_open and 4 <= number.value <= 42 and before not in LASTED:  # noqa: PLR2004
         yield Found("weeks_along", place, place + 2)
 
 
@@ -162,7 +164,7 @@ def _reading(number: Number, near: frozenset[str]) -> Iterator[str]:
         yield from _sugar(value)
     if near & KETONES and 1.5 <= value < 15:  # noqa: PLR2004  mmol/L in blood, JBDS 02, 2023
         yield "ketones"
-    if near & PULSE and 130 < value < 300:  # noqa: PLR2004  see the module's sources
+    if near & PULSE and not near & UNITS and 130 < value < 300:  # noqa: PLR2004  see the module's sources
         yield "pulse_fast"
     if near & PILLS and 10 <= value <= 500:  # noqa: PLR2004  above ten, any drug needs advice
         yield "many_pills"

@@ -71,7 +71,12 @@ NEAR_CITY = 1_000
 NEAR_COUNTRIES = {"US", "ES"}
 """Where towns from 1,000 inhabitants count; elsewhere it is 15,000."""
 
-SHORT_EN = ("USA", "U.S.A.", "UK", "England", "Scotland", "Wales", "Holland", "Czech Republic")
+SHORT_EN = (
+    "USA", "U.S.A.", "UK", "England", "Scotland", "Wales", "Holland", "Czech Republic",
+    "Netherlands", "Cape Verde", "East Timor", "Macedonia", "Swaziland", "Burma", "Great Britain",
+    "Northern Ireland", "Republic of Ireland", "Kingdom of the Netherlands", "Palestine", "Macau",
+    "Vatican City",
+)  # fmt: skip
 SHORT_ES = ("Reino Unido", "Estados Unidos", "EEUU", "USA", "Países Bajos", "Holanda", "Spain")
 """What GeoNames and Faker write in full, or not at all."""
 

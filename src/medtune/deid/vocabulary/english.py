@@ -24,6 +24,7 @@ FIELDS = (
           r"|episode|report|confirmation|tracking|employee id|student id|badge|record", "code"),
     Field("fax", r"fax|facsimile|f:", "digits"),
     Field("phone", r"phone|telephone|tel|mobile|cell(?: ?phone)?|pager|beeper|call(?:ing|ed)?|ext"
+          r"|(?:my|your|his|her|their|our|home|work) number"
           r"|callback|answering|contact|reach(?:ed)?|text(?: me)?|dial|ring|extension", "digits"),
     Field("zip", r"zip(?: ?code)?|postal code|postcode", "code"),
     Field("patient", r"(?:patient|pt|client|resident|full|legal|first|last|maiden|preferred"

@@ -18,7 +18,8 @@ FIELDS = (
     Field("ssn", r"dni|nie|nif|d\.n\.i\.?|curp|rut|cedula|documento nacional de identidad", "code"),
     Field("licence", NUMBER + r"col(?:eg(?:iad[oa])?)?\.?|pasaporte|permiso de conducir"
           r"|licencia|m\.?n\.?|m\.?p\.?", "code"),
-    Field("id", NUMBER + r"(?:episodio|expediente|biopsia|peticion|muestra|informe|referencia"
+    Field("id", NUMBER + r"(?:episodio|expediente|biopsia|peticion"
+          r"|muestra(?= ?(?:n|:|#))|informe|(?<!valor de )(?<!valores de )referencia"
           r"|solicitud|caso|registro|visita|ingreso (?=n))", "code"),
     Field("account", r"(?:n[º°o]\.? ?(?:de )?)?(?:cuenta(?: bancaria)?|tarjeta de credito|iban"
           r"|tarjeta)", "code"),
@@ -86,7 +87,7 @@ SPANISH = Vocabulary(
         "viajo trasladado trasladada oriundo oriunda"
     ),
     particles=_words(
-        "de la del los las y e i da do dos van von der san santa al ben el"
+        "de la del los las y e i da do dos das du di van von der san santa al ben el"
     ),
     not_names=_words(
         "enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre "
@@ -141,7 +142,13 @@ SPANISH = Vocabulary(
         "seldinger doppler goldmann schirmer vogt koyanagi harada stargardt fuchs descemet "
         "bowman tenon schwann antoni masson zeiss rosai dorfman langerhans kirschner steinmann "
         "ilizarov bosniak fuhrman clavien dindo fontaine rutherford lugano rai binet durie "
-        "salmon bence jones waldenstrom castleman erdheim chester doege potter hunner"
+        "salmon bence jones waldenstrom castleman erdheim chester doege potter hunner chiari "
+        "arnold leiden hartmann ludwig douglas silvio angle humphrey western blot bunnell marsh "
+        "mayfield mainz galveston bengala candida agar coma budd dandy sturge lennox gastaut rett "
+        "asperger quervain osgood schlatter haglund freiberg kienbock sudeck scheuermann schmorl monteggia "
+        "galeazzi lisfranc chopart segond bankart mohs westergren tanner apgar silverman ballard "
+        "ortolani barlow moro wechsler rorschach zung hachinski hoehn yahr ashworth tinetti norton "
+        "braden forrest rockall killip cockcroft gault friedewald bazett framingham lowenstein"
     ),
     months={
         name: number

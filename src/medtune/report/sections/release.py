@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from medtune.artifacts import Monitor, Release
+from medtune.artifacts import Monitor, Parity, Release
 from medtune.records import Estimate, Finding, Json, Severity
 from medtune.report import words
 from medtune.report.blocks import (
@@ -62,7 +62,9 @@ def _release(release: Release) -> list[Block]:
             ]
         )
     )
-    blocks += [Heading("Gates"), _gates(release), Heading("Findings of the guards")]
+    blocks += [Heading("Gates"), _gates(release)]
+    blocks += [Heading("Trained = evaluated = served"), *_parity(release.parity)]
+    blocks.append(Heading("Findings of the guards"))
     if release.findings:
         order = list(SEVERITIES)
         found = sorted(release.findings, key=lambda finding: order.index(finding.severity))
@@ -92,6 +94,41 @@ def _gates(release: Release) -> Table | Text:
         ],
         caption="A gate compares the careful end of the 95 % interval, never the value alone.",
     )
+
+
+def _parity(found: Parity | None) -> list[Block]:
+    """Whether the served model is the trained one, in words and figures."""
+    if found is None:
+        return [Text("Whether the served model is the trained one was not measured.")]
+    tone: Tone = "good" if found.agrees and found.shows else "bad"
+    if not found.agrees:
+        says = "The served model is not the trained one"
+    elif not found.shows:
+        says = "The tuning makes no difference to the served model"
+    else:
+        says = "The served model is the trained one"
+    return [
+        Callout(
+            says,
+            "The same replies were scored by the code that trains and by the code that serves. Two "
+            "such codes never agree to the last digit; how far they differ on the base model is "
+            "the measure: the tuned model may differ by twice that, and its tuning must make more "
+            "of a difference.",
+            tone,
+        ),
+        Facts(
+            [
+                ("tokens compared", f"{found.tokens:,}"),
+                ("base model, difference", _nats(found.base)),
+                ("tuned model, difference", f"{_nats(found.tuned)} (limit {_nats(found.limit)})"),
+                ("effect of the tuning", _nats(found.effect)),
+            ]
+        ),
+    ]
+
+
+def _nats(value: float) -> str:
+    return f"{value:.2g} nats per token"
 
 
 def _estimate(gate: Mapping[str, Json]) -> Estimate | None:

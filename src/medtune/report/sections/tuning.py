@@ -26,6 +26,7 @@ def _blocks(record: TuneRecord, log: Sequence[Mapping[str, Json]]) -> list[Block
     train, looks = _points(log, "loss"), _points(log, "validation_loss")
     if train or looks:
         blocks.append(_curve(record, train, looks))
+    used = () if record.used is None else (("energy, estimated", record.used),)
     blocks.append(
         Facts(
             [
@@ -42,6 +43,7 @@ def _blocks(record: TuneRecord, log: Sequence[Mapping[str, Json]]) -> list[Block
                 ("highest memory", f"{words.number(record.peak_memory_gb)} GB"),
                 ("interruptions overcome", f"{record.resumed:,}"),
                 *_watched(record),
+                *used,
             ]
         )
     )

@@ -1,0 +1,168 @@
+"""What a person looks at: the image with the model's marks, the draft, and the DICOM objects.
+
+    python -m medtune.apps.imaging_picture RUN.yaml IMAGE OUT [FRAME]
+
+Reads one frame of a DICOM, NIfTI, PNG or JPEG file with the tuned model of a run and writes to OUT:
+`overlay.png`, `draft.txt`, `page.html` with both, and for a DICOM file `report.dcm` (TID 1500) and
+`segmentation.dcm` where something is marked. The heat map is drawn only if the maps of the run's
+validation images pass the randomisation test; else the page says why it is missing.
+"""
+
+import base64
+import sys
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medtune.artifacts import read_examples, write_text
+from medtune.clinical.imaging.dicom_out import segmentation, structured_report
+from medtune.clinical.imaging.findings import draft
+from medtune.clinical.imaging.overlay import overlay
+from medtune.clinical.imaging.sanity import Sanity
+from medtune.config import Run, load_run
+from medtune.errors import ConfigError, DataError
+from medtune.images.dicom import dataset_of
+from medtune.images.picture import LUNG, Picture
+from medtune.images.read import is_dicom, read_image
+from medtune.llm.numerics import apply_numerics, choose_numerics
+from medtune.llm.source import find_model
+
+if TYPE_CHECKING:  # torch may be imported only after the numerics are set
+    from medtune.apps.imaging_read import Reading
+    from medtune.llm.load import LanguageModel
+
+LIMIT = 0.5
+"""Probability of a finding above which a view is marked."""
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Draft reading</title><style>
+body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #222; max-width: 60rem }}
+img {{ max-width: 100% }} pre {{ white-space: pre-wrap; font: inherit }}
+</style></head><body><h1>Draft of a model: a radiologist must read the image</h1>
+<img src="data:image/png;base64,{picture}" alt="{alt}">
+<pre>{draft}</pre><p><small>{heat}</small></p></body></html>
+"""
+
+
+class Drawn(NamedTuple):
+    """The heat over a frame, if it may be shown, and what is said of it."""
+
+    heat_RC: NDArray[np.float32] | None
+    said: str
+
+
+def picture_of(lm: "LanguageModel", run: Run, image: Path, out: Path, frame: int = 0) -> "Reading":
+    """Read one frame and write everything to `out`.
+
+    Raises:
+        DataError: The image or the run's data cannot be used.
+    """
+    from medtune.apps.imaging_read import heat_test, read_frame
+
+    picture = read_image(image)
+    validation = read_examples(run.out / "validation.jsonl")
+    task = {k: v for k, v in validation[0].fields.items() if k != "image"}
+    reading = read_frame(lm, picture, frame, task=task, limit=LIMIT, settings=run.evaluate)
+    tested = heat_test(lm, validation, seed=run.seed)
+    drawn = _heat(lm, picture, frame, reading, tested)
+    values_RC = picture.frame(frame)
+    window = LUNG if len(reading.views) > 1 else picture.window
+    shown = overlay(values_RC, window, reading.marks, drawn.heat_RC)
+    text = draft(
+        reading.marks,
+        task["findings"].split("|"),
+        picture.spacing_mm,
+        laterality=picture.laterality,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "overlay.png").write_bytes(shown)
+    write_text(out / "draft.txt", text)
+    write_text(
+        out / "page.html",
+        PAGE.format(
+            picture=base64.b64encode(shown).decode(),
+            alt=f"image with {len(reading.marks)} marks",
+            draft=escape(text),
+            heat=escape(drawn.said),
+        ),
+    )
+    if is_dicom(image) and reading.marks:
+        _write_dicom(image, out, picture, reading, drawn)
+    return reading
+
+
+def _heat(
+    lm: "LanguageModel", picture: Picture, frame: int, reading: "Reading", tested: Sanity
+) -> Drawn:
+    """The heat of the views with a mark, laid over each other."""
+    from medtune.apps.imaging_read import heat_of, spread
+
+    found = tested.likeness
+    numbers = f"{found.value:.2f} (95 % interval {found.low:.2f} to {found.high:.2f}, n {found.n})"
+    if tested.verdict != "yes":
+        return Drawn(
+            None,
+            "No heat map: with random weights the maps stay too much alike, or too few images were "
+            f"tested (rank correlation {numbers}).",
+        )
+    shape = picture.frame(frame).shape
+    heat_RC = np.zeros(shape, dtype=np.float32)
+    for view in reading.views:
+        if any(view.box.holds(*mark.box.centre) for mark in reading.marks):
+            part = spread(heat_of(lm, view.example), view.box, (shape[0], shape[1]))
+            heat_RC = np.maximum(heat_RC, part)
+    return Drawn(heat_RC, f"The heat map passed: rank correlation with random weights {numbers}.")
+
+
+def _write_dicom(
+    image: Path, out: Path, picture: Picture, reading: "Reading", drawn: Drawn
+) -> None:
+    dataset = dataset_of(image)
+    if len(picture.values_FRC) > 1:
+        raise DataError(f"{image.name}: DICOM objects are written for images of one frame")
+    marks, name = reading.marks, "medtune imaging"
+    structured_report(dataset, marks, picture.turn, model=name).save_as(out / "report.dcm")
+    box = marks[0].box
+    mask_RC = np.zeros(picture.frame(0).shape, dtype=np.bool_)
+    mask_RC[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = True
+    if drawn.heat_RC is not None and (drawn.heat_RC * mask_RC).max() > 0:
+        mask_RC &= drawn.heat_RC >= (drawn.heat_RC * mask_RC).max() / 2
+    made = segmentation(dataset, mask_RC, picture.turn, marks[0].finding, model=name)
+    made.save_as(out / "segmentation.dcm")
+
+
+def tuned_model(run: Run, *, offline: bool = False) -> "LanguageModel":
+    """The tuned model of a run, with its eyes.
+
+    Raises:
+        ConfigError: The run's model has none.
+    """
+    if run.model.vision is None:
+        raise ConfigError("model.vision: not set, so the model sees no images")
+    folder = find_model(run.model, offline=offline)
+    numerics = choose_numerics(run.model, folder)
+    apply_numerics(numerics)
+    # torch may be imported only now
+    from medtune.llm.load import load_model
+    from medtune.llm.vision.encoder import load_encoder
+    from medtune.llm.vision.gallery import Gallery
+
+    return load_model(
+        folder,
+        numerics,
+        context_tokens=run.model.context_tokens,
+        adapter=run.out / "adapter",
+        gallery=Gallery(load_encoder(run.model.vision, offline=offline)),
+    )
+
+
+def main(run_file: str, image: str, out: str, frame: str = "0") -> None:
+    """Read an image with the tuned model of a run."""
+    run = load_run(Path(run_file), [])
+    picture_of(tuned_model(run), run, Path(image), Path(out), int(frame))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

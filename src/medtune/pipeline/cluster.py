@@ -1,0 +1,137 @@
+"""`medtune tune` in several processes: those that torchrun started, or those that Ray starts.
+
+Every process goes through the stage with the same files; the first one leads, and it alone locks
+the run's folder, writes and prints. On several machines the folder must be one that all see.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from medtune.config import Run, dump_run
+from medtune.errors import ConfigError, MachineError, MedtuneError
+from medtune.llm.numerics import ISA, Numerics
+from medtune.pipeline import run_stages
+from medtune.pipeline.job import Job
+from medtune.pipeline.stages import CHAIN
+
+RESTARTS = 3
+"""How often Ray starts the workers anew after one died, before it gives up."""
+UNDER_TORCHRUN = "TORCHELASTIC_RUN_ID"
+
+
+def tune(job: Job, workers: int | None, show: Callable[[str], None]) -> None:
+    """Tune here, or in the processes of torchrun if it started this one, or in `workers` of Ray.
+
+    Raises:
+        ConfigError: Ray is asked for and not installed, or torchrun started this process as well.
+    """
+    if UNDER_TORCHRUN in os.environ:
+        if workers is not None:
+            raise ConfigError("--workers: torchrun started this process already; use one of them")
+        _under_torchrun(job, show)
+    elif workers is not None:
+        _under_ray(job, workers)
+        run_stages(job, ("tune",), show)  # finds it done, and tells
+    else:
+        run_stages(job, ("tune",), show)
+
+
+def _under_torchrun(job: Job, show: Callable[[str], None]) -> None:
+    numerics = job.numerics  # before torch is imported
+    control = import_module("medtune.tune.distributed.control")
+    with control.process_group():
+        if control.agreed(numerics.dtype) != numerics.dtype:
+            raise MachineError(
+                f"process {control.rank()}: {numerics.dtype} is best on this machine, and "
+                "another type on the first one; set model.numerics"
+            )
+        _share(job, show)
+
+
+def _share(job: Job, show: Callable[[str], None]) -> None:
+    """Go through the stage as one of several processes."""
+    control = import_module("medtune.tune.distributed.control")
+    if control.leads():
+        run_stages(job, ("tune",), show)
+        return
+    try:
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+            CHAIN["tune"](job)
+    except MedtuneError as error:
+        raise type(error)(f"process {control.rank()}: {error}") from error
+
+
+class _Told(NamedTuple):
+    """What a worker of Ray is told."""
+
+    run: str
+    """As YAML."""
+    offline: bool
+    folder: str
+    """Where to work: relative paths are meant from there."""
+    numerics: Numerics
+
+
+def _under_ray(job: Job, workers: int) -> None:
+    """Let Ray start the workers, here or on the cluster that RAY_ADDRESS names.
+
+    Where one dies, all are started anew, and go on from the newest checkpoint.
+    """
+    if find_spec("ray") is None:
+        raise ConfigError('--workers needs Ray; install it with pip install "medtune[cluster]"')
+    told = _Told(dump_run(job.run), job.offline, str(Path.cwd()), job.numerics)
+    control = import_module("medtune.tune.distributed.control")
+    gpus = import_module("torch").cuda.is_available()
+    ray, train = import_module("ray"), import_module("ray.train")
+    torch_trainer = import_module("ray.train.torch")
+    _start_ray(workers)
+    try:
+        trainer = torch_trainer.TorchTrainer(
+            work,
+            train_loop_config=told._asdict(),
+            torch_config=torch_trainer.TorchConfig(backend=control.backend()),
+            scaling_config=train.ScalingConfig(num_workers=workers, use_gpu=gpus),
+            run_config=train.RunConfig(
+                storage_path=str((job.run.out / "ray").resolve()),
+                failure_config=train.FailureConfig(max_failures=RESTARTS),
+                worker_runtime_env={"env_vars": _environment(job.numerics)},
+            ),
+        )
+        error = trainer.fit().return_value
+    finally:
+        ray.shutdown()
+    if error is not None:
+        raise error
+
+
+def _start_ray(workers: int) -> None:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is told to anybody
+    start = import_module("ray").init
+    if "RAY_ADDRESS" in os.environ:
+        start()
+    else:
+        start(num_cpus=max(workers, os.cpu_count() or 1), include_dashboard=False)
+
+
+def _environment(numerics: Numerics) -> dict[str, str]:
+    return {} if numerics.onednn_isa is None else {ISA: numerics.onednn_isa}
+
+
+def work(told: dict[str, object]) -> MedtuneError | None:
+    """Be one of Ray's workers; return a fault that no new start would mend."""
+    now = _Told(**told)  # pyright: ignore[reportArgumentType]  Ray passes a dictionary
+    os.chdir(now.folder)
+    run = Run.model_validate(yaml.safe_load(now.run))
+    job = Job(run, offline=now.offline, chosen=now.numerics)
+    try:
+        _share(job, lambda _: None)
+    except MedtuneError as error:
+        return error
+    return None

@@ -1,0 +1,84 @@
+"""The command line under torchrun and on Ray: the curve of one process, also when a worker dies."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tiny_cluster import ready_to_tune
+
+pytestmark = pytest.mark.e2e
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared run, and in `alone` what one process made of it."""
+    folder = tmp_path_factory.mktemp("ready")
+    ready_to_tune(folder)
+    shutil.copytree(folder / "out", folder / "alone")
+    medtune(folder, "alone")
+    return folder
+
+
+def words(folder: Path, out: str, before: list[str], after: list[str]) -> list[str]:
+    run = [str(folder / "run.yaml"), "--offline", "--set", f"out={folder / out}"]
+    return [sys.executable, *before, "-m", "medtune", "tune", *run, *after]
+
+
+def medtune(folder: Path, out: str, before: list[str] | None = None, *after: str) -> str:
+    command = words(folder, out, before or [], list(after))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def losses(folder: Path) -> list[float]:
+    lines = (folder / "tune.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    return [row.get("loss", row.get("validation_loss")) for row in rows]
+
+
+@pytest.mark.parametrize("shard", ["false", "true"])
+def test_two_processes_of_torchrun_tell_once_and_learn_the_same(ready: Path, shard: str):
+    out = f"torchrun-{shard}"
+    shutil.copytree(ready / "out", ready / out)
+    told = medtune(ready, out, TORCHRUN, "--set", f"compute.shard={shard}")
+    assert told.count("[1/1] tune") == 1
+    assert losses(ready / out) == pytest.approx(losses(ready / "alone"), rel=1e-4)
+
+
+def test_two_workers_of_ray_learn_the_same_though_one_is_killed(ready: Path):
+    pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+    shutil.copytree(ready / "out", ready / "ray")
+    longer = ["--set", "tune.epochs=40"]
+    shutil.copytree(ready / "out", ready / "alone-longer")
+    medtune(ready, "alone-longer", [], *longer)
+    command = words(ready, "ray", [], ["--workers", "2", *longer])
+    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    journal = ready / "ray" / "tune.jsonl"
+    while driver.poll() is None and not (journal.exists() and len(journal.read_text()) > 4000):
+        time.sleep(0.1)
+    killed = kill_a_worker(driver.pid)
+    told, errors = driver.communicate(timeout=900)
+    assert driver.returncode == 0, errors[-3000:]
+    assert killed, errors[-3000:]
+    assert "all epochs" in told
+    fit = json.loads((ready / "ray" / "fit.json").read_text(encoding="utf-8"))["fit"]
+    assert fit["resumed"] == 1
+    assert losses(ready / "ray") == pytest.approx(losses(ready / "alone-longer"), rel=1e-3)
+
+
+def kill_a_worker(driver: int) -> bool:
+    """Kill one process that trains, as want of memory would; whether there was one."""
+    for process in psutil.Process(driver).children(recursive=True):
+        if "TrainWorker" in " ".join(process.cmdline()):
+            os.kill(process.pid, signal.SIGKILL)
+            return True
+    return False
