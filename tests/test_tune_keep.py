@@ -19,8 +19,8 @@ from tiny_tune import (
     weights_of,
 )
 
-from medtune.errors import TuneError
-from medtune.tune.job import at_work, job
+from medtune.errors import ConfigError, TuneError
+from medtune.tune.job import at_work, job, refuse_divided
 from medtune.tune.keep import as_kept, steer
 from medtune.tune.loop import StepLog
 
@@ -136,3 +136,11 @@ def test_each_lever_leaves_the_model_nearer_to_its_start(out: Path) -> None:
 def test_dora_is_not_interpolated() -> None:
     with pytest.raises(ValidationError, match="DoRA adapter cannot be scaled"):
         settings(adapter="dora", interpolate=0.5)
+
+
+def test_what_divided_weights_cannot_do_is_refused_by_name() -> None:
+    refuse_divided(settings(replay=0.2))
+    with pytest.raises(ConfigError, match=r"tune\.adapter: full, tune\.average is not built"):
+        refuse_divided(settings(adapter="full", average=0.9))
+    with pytest.raises(ConfigError, match=r"tune\.stop_on: metric is not built"):
+        refuse_divided(settings(stop_on="metric"))
