@@ -112,7 +112,7 @@ def finding_f1(predictions: Sequence[Prediction]) -> float:
         targets[wanted] += n
         answers[told] += n
         hits[wanted] += n * (wanted == told)
-    named = {*targets, *answers} - {None}
+    named = [one for one in targets + answers if one is not None]
     return sum(2 * hits[one] / (targets[one] + answers[one]) for one in named) / len(named)
 
 
