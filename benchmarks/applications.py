@@ -98,11 +98,11 @@ def put(page: str, lines: list[str]) -> str:
     return "\n".join([before + START, "", *lines, "", END]) + after
 
 
-def measured(name: str) -> Summary | None:
+def measured(name: str, overrides: list[str]) -> Summary | None:
     """What came of one application; None if it failed, which was told on stderr."""
     command = [ROOT / "benchmarks" / "run_table.py", ROOT / "configs" / f"{name}.yaml"]
     done = subprocess.run(
-        [sys.executable, *command, *MORE.get(name, ())],
+        [sys.executable, *command, *MORE.get(name, ()), *overrides],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -118,12 +118,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*APPS, []], help="all, if none is named")
     parser.add_argument("--write", action="store_true", help="put the tables into the page")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
     asked = parser.parse_args()
     found: dict[str, Summary] = {}
     failed: list[str] = []
     for name in asked.names or APPS:
         print(f"applications: {name}", file=sys.stderr, flush=True)
-        one = measured(name)
+        one = measured(name, asked.settings)
         if one is None:
             failed.append(name)
         else:

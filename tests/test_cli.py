@@ -168,3 +168,25 @@ def test_two_runs_never_share_a_folder(
     with FileLock(tmp_path / "out" / ".lock"):
         assert medtune("data", str(run_file(tmp_path)), monkeypatch=monkeypatch) == 6
     assert "another medtune is working" in capsys.readouterr().err
+
+
+def test_workers_without_ray_are_one_message_that_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("medtune.pipeline.cluster.find_spec", lambda name: None)
+    assert medtune("tune", str(run_file(tmp_path)), "--workers", "2", monkeypatch=monkeypatch) == 2
+    assert "medtune[cluster]" in capsys.readouterr().err
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    assert medtune("tune", str(run_file(tmp_path)), "--workers", "2", monkeypatch=monkeypatch) == 2
+    assert "torchrun started this process already" in capsys.readouterr().err
+
+
+def test_a_gpu_run_is_foreseen_without_fetching(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    file = Path(__file__).parents[1] / "configs" / "gpu" / "qwen3_8b_1gpu.yaml"
+    monkeypatch.setattr(sys, "argv", ["medtune", "plan", "--without-weights", str(file)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    assert "8.2 billion parameters" in capsys.readouterr().out

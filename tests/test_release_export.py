@@ -287,6 +287,13 @@ def test_a_type_that_the_format_has_not_is_refused(out: Path, base: ModelFolder)
         write(out, base, "safetensors", "q8_0")
 
 
+def test_a_model_that_sees_is_refused(out: Path, base: ModelFolder) -> None:
+    run = SimpleNamespace(model=SimpleNamespace(vision="an encoder"))
+    ask = stage.Ask("safetensors", None, out / "x")
+    with pytest.raises(ConfigError, match="image encoder"):
+        stage.export(run, APP, tuned(out, base), ask)  # type: ignore[arg-type]
+
+
 NOT_GGUF = [
     ({"model_type": "qwen2"}, "model_type 'qwen2'"),
     ({"attention_bias": True}, "attention_bias True"),

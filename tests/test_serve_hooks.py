@@ -245,6 +245,24 @@ class TestTheRoutes:
         with client_of(out, voice(), rails=Rails(hooks=(wrong,))) as client:
             assert client.post(URL, json=request()).status_code == 500
 
+    def test_feedback_is_counted_and_its_words_are_not_kept(self, client, out: Path):
+        card = client.post(URL, json=request()).json()["cards"][0]
+        overridden = {
+            "card": card["uuid"],
+            "outcome": "overridden",
+            "overrideReason": {"userComment": SECRET},
+            "outcomeTimestamp": "2026-11-23T09:00:00Z",
+        }
+        response = client.post(f"{URL}/feedback", json={"feedback": [overridden]})
+        assert (response.status_code, response.content) == (200, b"")
+        assert [row["answer"] for row in rows(out)] == ["info", "overridden"]
+        assert SECRET not in str(rows(out))
+
+    def test_feedback_off_the_standard_is_refused_without_being_quoted(self, client):
+        response = client.post(f"{URL}/feedback", json={"feedback": [{"card": SECRET}]})
+        assert response.status_code == 400
+        assert SECRET not in response.text
+
     def test_a_call_is_no_use_of_the_model_for_the_monitor(self, client, out: Path):
         client.post(URL, json=request())
         release = rows(out)[0]["release_id"]

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem, RDLogger
+from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from medtune.errors import DataError
 
-RDLogger.DisableLog("rdApp.*")  # it would print the SMILES; the error below names the place
 BITS, RADIUS, RUN = 2048, 2, 3
 RESIDUES = frozenset("ABCDEFGHIKLMNOPQRSTUVWXYZ")
 """The 20, the rare U and O, and the codes B, Z and X for what is not sure."""
@@ -73,7 +72,8 @@ def protein_likeness(first: Sequence[str], second: Sequence[str]) -> Matrix:
 
 
 def _molecule(smiles: str) -> Chem.Mol:
-    found = Chem.MolFromSmiles(smiles) if smiles.strip() else None
+    with rdBase.BlockLogs():  # it would print the SMILES
+        found = Chem.MolFromSmiles(smiles) if smiles.strip() else None
     if found is None or not found.GetNumAtoms():
         raise DataError("a SMILES is no molecule; correct it or leave the record out")
     return found

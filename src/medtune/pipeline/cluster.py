@@ -83,6 +83,9 @@ def _under_ray(job: Job, workers: int) -> None:
     """Let Ray start the workers, here or on the cluster that RAY_ADDRESS names.
 
     Where one dies, all are started anew, and go on from the newest checkpoint.
+
+    Raises:
+        MachineError: Workers died again and again.
     """
     if find_spec("ray") is None:
         raise ConfigError('--workers needs Ray; install it with pip install "medtune[cluster]"')
@@ -105,6 +108,11 @@ def _under_ray(job: Job, workers: int) -> None:
             ),
         )
         error = trainer.fit().return_value
+    except train.TrainingFailedError as failed:
+        raise MachineError(
+            f"Ray started the workers {RESTARTS + 1} times, and one died each time; the last "
+            f"checkpoint is unharmed: {failed}"
+        ) from failed
     finally:
         ray.shutdown()
     if error is not None:

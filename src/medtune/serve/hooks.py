@@ -50,6 +50,12 @@ def add_routes(app: FastAPI, service: Service, hooks: Sequence[Hook]) -> None:
             methods=["POST"],
             response_model=None,
         )
+        app.add_api_route(
+            f"/cds-services/{entry.id}/feedback",
+            partial(_feedback, service),
+            methods=["POST"],
+            response_model=None,
+        )
 
 
 def _entry(hook: Hook) -> cds_hooks.Service:
@@ -78,6 +84,24 @@ async def _call(
     except Refusal as refusal:
         refused = await recorded_refusal(service, refusal, request_id, started)
         return JSONResponse(refused.as_json(), refused.status, headers)
+
+
+async def _feedback(service: Service, request: Request) -> Response:
+    """What people did with the cards: a row for each, without their words."""
+    request_id, started = uuid.uuid4().hex, time.monotonic()
+    try:
+        with masked(request_id):
+            try:
+                told = cds_hooks.Feedback.model_validate_json(await read_body(request))
+            except ValidationError:
+                raise Refusal(400, "not CDS Hooks 2.0 feedback", "invalid_request") from None
+            for one in told.feedback:
+                seconds = time.monotonic() - started
+                await record(service, Row(request_id, OK, seconds, answer=one.outcome))
+            return Response(status_code=OK)
+    except Refusal as refusal:
+        refused = await recorded_refusal(service, refusal, request_id, started)
+        return JSONResponse(refused.as_json(), refused.status)
 
 
 async def _read(entry: cds_hooks.Service, request: Request) -> cds_hooks.Request:
@@ -114,7 +138,13 @@ def _answer(hook: Hook, entry: cds_hooks.Service, asked: cds_hooks.Request) -> T
     if lacking:
         return Told(PRECONDITION_FAILED, json.dumps(cds_hooks.precondition_failed(lacking)), None)
     prefetch: dict[str, Json] = {**(asked.prefetch or {})}
-    cards = cds_hooks.Cards.model_validate_json(hook.advise(prefetch))
+    made = cds_hooks.Cards.model_validate_json(hook.advise(prefetch))
+    cards = cds_hooks.Cards(cards=tuple(map(_named, made.cards)))
     shown = {card.indicator for card in cards.cards}
     level = next((one for one in LEVELS if one in shown), "no card")
     return Told(OK, cards.as_json(), level)
+
+
+def _named(card: cds_hooks.Card) -> cds_hooks.Card:
+    """The card with an id of its own, by which feedback names it."""
+    return card.model_copy(update={"uuid": str(uuid.uuid4())})

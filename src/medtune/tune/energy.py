@@ -90,9 +90,7 @@ def _tracker(country: str) -> Tracker:
         cloud_provider=None,
         cloud_region=None,
         electricitymaps_api_token=None,
-        save_to_file=False,
-        save_to_api=False,
-        save_to_logger=False,
+        output_methods=[],
         allow_multiple_runs=True,
         log_level="critical",
     )
