@@ -62,7 +62,7 @@ def mass(run_file: str, *overrides: str) -> dict[str, object]:
     # torch may be imported only now
     from medtune.apps.imaging_fields import NEGATIVE, TASK
     from medtune.apps.imaging_lidc import SPACING_MM, read_mass, read_scan
-    from medtune.apps.imaging_read import heat_of, heat_test, read_frame, spread
+    from medtune.apps.imaging_read import heat_of_view, heat_test, read_frame, spread
     from medtune.images.picture import Picture
     from medtune.llm.predict import predict
 
@@ -87,7 +87,7 @@ def mass(run_file: str, *overrides: str) -> dict[str, object]:
         heat = np.zeros(agreed[frame].shape, dtype=np.float32)
         for view in reading.views:
             if reading.marks and view.box.holds(*reading.marks[0].box.centre):
-                heat = np.maximum(heat, spread(heat_of(lm, view.example), view.box, heat.shape))
+                heat = np.maximum(heat, spread(heat_of_view(lm, view), view.box, heat.shape))
         hot = heat >= heat.max() / 2 if heat.max() > 0 else heat > 0
         found.append(
             {

@@ -23,7 +23,7 @@ from medtune.images.store import keep_image
 from medtune.images.view import Box
 from medtune.llm import Numerics, find_model, load_model
 from medtune.llm.load import LanguageModel
-from medtune.llm.vision.gallery import Gallery
+from medtune.llm.vision.gallery import GUESTS, Gallery
 from medtune.records import ArmResult, Example, Prediction, View
 
 
@@ -161,3 +161,15 @@ def test_the_page_of_a_record_shows_what_the_data_and_the_model_say():
     (mark,) = marks_of("nodule, upper left", record)
     assert mark.box == Box(0, 0, pytest.approx(224 / 3), pytest.approx(224 / 3))
     assert marks_of("no nodule", record) == []
+
+
+def test_more_parts_are_read_than_images_are_held_at_once(lm):
+    picture = Picture(slice_of(360, 360)[None], "CT", (0.7, 0.7))
+    reading = imaging_read.read_frame(
+        lm, picture, 0, task=TASK, limit=0.0, settings=EvaluateSection()
+    )
+    assert len(reading.views) > GUESTS
+    assert len(reading.predictions) == len(reading.views)
+    assert imaging_read.heat_of_view(lm, reading.views[0]).shape == (7, 7)
+    shares = [sum((one.probabilities or {}).values()) for one in reading.predictions]
+    assert shares == pytest.approx([1.0] * len(shares))

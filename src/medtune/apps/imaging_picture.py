@@ -98,7 +98,7 @@ def _heat(
     lm: "LanguageModel", picture: Picture, frame: int, reading: "Reading", tested: Sanity
 ) -> Drawn:
     """The heat of the views with a mark, laid over each other."""
-    from medtune.apps.imaging_read import heat_of, spread
+    from medtune.apps.imaging_read import heat_of_view, spread
 
     found = tested.likeness
     numbers = f"{found.value:.2f} (95 % interval {found.low:.2f} to {found.high:.2f}, n {found.n})"
@@ -112,7 +112,7 @@ def _heat(
     heat_RC = np.zeros(shape, dtype=np.float32)
     for view in reading.views:
         if any(view.box.holds(*mark.box.centre) for mark in reading.marks):
-            part = spread(heat_of(lm, view.example), view.box, (shape[0], shape[1]))
+            part = spread(heat_of_view(lm, view), view.box, (shape[0], shape[1]))
             heat_RC = np.maximum(heat_RC, part)
     return Drawn(heat_RC, f"The heat map passed: rank correlation with random weights {numbers}.")
 

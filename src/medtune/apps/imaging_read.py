@@ -25,6 +25,7 @@ from medtune.images.store import image_id
 from medtune.images.view import SIDE, Box, fit, square
 from medtune.llm.load import LanguageModel
 from medtune.llm.predict import predict
+from medtune.llm.vision.gallery import GUESTS
 from medtune.llm.vision.heat import heat_map, unlearnt
 from medtune.records import Example, Prediction
 
@@ -92,12 +93,12 @@ def read_frame(
     views = views_of(picture, frame, task)
     if not views:
         return Reading([], [], [])
-    assert lm.gallery is not None, "an imaging model sees"
-    for view in views:
-        lm.gallery.admit(view.pixels_RC)
-    answers = predict(
-        lm, APP, [view.example for view in views], settings=settings, what="reading"
-    ).predictions
+    answers: list[Prediction] = []
+    for at in range(0, len(views), GUESTS):  # no more are held at once
+        some = views[at : at + GUESTS]
+        _show(lm, some)
+        asked = [view.example for view in some]
+        answers += predict(lm, APP, asked, settings=settings, what="reading").predictions
     told = [_told(answer, task) for answer in answers]
     views = [
         view._replace(example=replace(view.example, target=one))
@@ -132,6 +133,18 @@ def heat_of(lm: LanguageModel, example: Example) -> NDArray[np.float32]:
         str(example.target) if example.target not in (None, example.fields["negative"]) else first
     )
     return heat_map(lm, prompt(example), reply, example.fields["negative"])
+
+
+def heat_of_view(lm: LanguageModel, view: View) -> NDArray[np.float32]:
+    """The heat map of a part of a frame for what the model told of it."""
+    _show(lm, [view])
+    return heat_of(lm, view.example)
+
+
+def _show(lm: LanguageModel, views: Sequence[View]) -> None:
+    assert lm.gallery is not None, "an imaging model sees"
+    for view in views:
+        lm.gallery.admit(view.pixels_RC)
 
 
 def spread(heat_NN: NDArray[np.float32], box: Box, shape: tuple[int, int]) -> NDArray[np.float32]:
