@@ -10,6 +10,7 @@ from planted import SECRET
 from served import CHAT, ID, ask, client_of, events, rows, voice
 
 from medtune.serve import Spoken
+from medtune.serve.wire import MAX_BODY_BYTES
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_a_web_page_can_reach_it_neither_by_another_name_nor_by_a_form(client: T
 
 
 def test_a_body_beyond_all_measure_is_refused(client: TestClient):
-    response = client.post(CHAT, json=ask("x" * (5 * 1024 * 1024)))
+    response = client.post(CHAT, json=ask("x" * MAX_BODY_BYTES))
     assert response.status_code == 413
 
 
