@@ -13,7 +13,9 @@ command line prints the message without a traceback; any other exception is a bu
 """
 
 import difflib
-from collections.abc import Iterable
+import errno
+import sys
+from collections.abc import Callable, Iterable
 
 
 class MedtuneError(Exception):
@@ -60,3 +62,20 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest choice, or an empty string if none is close."""
     close = difflib.get_close_matches(word, list(choices), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def told(run: Callable[[], object]) -> None:
+    """Run a command; end with one message and its exit code where the user can mend the fault."""
+    try:
+        run()
+    except MedtuneError as error:
+        _leave(error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _leave(MachineError(f"the disk is full ({error.filename}); free some space, run again"))
+
+
+def _leave(error: MedtuneError) -> None:
+    sys.stderr.write(f"medtune: {error}\n")
+    raise SystemExit(error.exit_code) from None

@@ -26,7 +26,7 @@ from medtune.clinical.imaging.places import NAMES
 from medtune.errors import DataError, UndefinedMetric
 from medtune.images.mark import image_mark, image_names
 from medtune.metrics import accuracy
-from medtune.records import Application, Example, Json, Message, Prediction
+from medtune.records import Application, Example, Json, Message, Prediction, View
 
 INSTRUCTION = "Say what is found in the image, and where: left is the left of the image."
 NO_IMAGE = (
@@ -92,9 +92,9 @@ def choices(example: Example) -> list[str]:
     ]
 
 
-def finding_of(answer: Json) -> Json:
-    """The finding of an answer, without its place."""
-    return answer.partition(",")[0] if isinstance(answer, str) else answer
+def finding_of(answer: Json) -> str:
+    """The finding of an answer, without its place; empty where there is no answer."""
+    return answer.partition(",")[0] if isinstance(answer, str) else ""
 
 
 def finding_f1(predictions: Sequence[Prediction]) -> float:
@@ -106,13 +106,13 @@ def finding_f1(predictions: Sequence[Prediction]) -> float:
     if not predictions:
         raise DataError("a metric needs at least one prediction that did not fail, and there is 0")
     pairs = Counter((p.target, None if p.abstained else p.answer) for p in predictions)
-    targets, answers, hits = Counter[Json](), Counter[Json](), Counter[Json]()
+    targets, answers, hits = Counter[str](), Counter[str](), Counter[str]()
     for (target, answer), n in pairs.items():
         wanted, told = finding_of(target), finding_of(answer)
         targets[wanted] += n
         answers[told] += n
         hits[wanted] += n * (wanted == told)
-    named = {*targets, *answers} - {None}
+    named = {*targets, *answers} - {""}
     return sum(2 * hits[one] / (targets[one] + answers[one]) for one in named) / len(named)
 
 
@@ -141,6 +141,13 @@ def after(messages: Sequence[Message], text: str) -> str:  # noqa: ARG001  told 
     return f"{text.strip()}\n\n{DRAFT}"
 
 
+def picture(view: View) -> str:
+    """The image of a record with what the data and the model say; see `imaging_page`."""
+    from medtune.apps.imaging_page import draw_record  # matplotlib is slow to load
+
+    return draw_record(view)
+
+
 APP = Application(
     name="imaging",
     intended_use="drafting the finding and its place in an image, for a radiologist who reads the "
@@ -155,6 +162,7 @@ APP = Application(
     primary="finding_f1",
     before=before,
     after=after,
+    picture=picture,
     data_note=(
         "Semi-synthetic: real slices of one chest CT (patient LIDC-IDRI-0001) with nodules put in, "
         "whose outlines, sizes and texture ratings are those of other LIDC-IDRI patients; density "

@@ -117,7 +117,8 @@ def _fitted(pairs: Sequence[Pair]) -> Affinity:
         return (kin @ spread(part.ravel()) @ alike)[at[:, 0], at[:, 1]] + RIDGE * part.ravel()
 
     mean = float(values.mean())
-    operator = LinearOperator((len(pairs), len(pairs)), matvec=product, dtype=np.float64)
+    size = (len(pairs), len(pairs))
+    operator = LinearOperator(size, matvec=product, dtype=np.float64)  # type: ignore[call-issue]
     solved, failed = cg(operator, values - mean, rtol=1e-5, maxiter=500)
     if failed:
         raise DataError("affinity: the fit did not converge; are the values finite and measured?")

@@ -1,15 +1,14 @@
 """The command line: one verb per stage, each taking the same run file. No logic lives here."""
 
-import errno
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from medtune import __version__
-from medtune.errors import MachineError, MedtuneError
+from medtune.cli.deid import deid, deid_score, deid_train
+from medtune.errors import told
 
 if TYPE_CHECKING:
     from medtune.pipeline import Job
@@ -27,15 +26,6 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting, as key.path=value.")
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never open a network connection.")]
-DeidLanguage = Annotated[Literal["en", "es"], typer.Option(help="Of the text.")]
-DeidPolicy = Annotated[
-    Literal["safe_harbor", "all"],
-    typer.Option(help="What 45 CFR 164.514(b)(2) lists, or everything that is found."),
-]
-Tagger = Annotated[
-    str | None,
-    typer.Option(help="A file that deid-train made, spacy:PIPELINE or presidio:PIPELINE."),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -143,8 +133,7 @@ def export(
     """Write the release as merged weights, scored again; refuse with code 5 if they differ."""
     from medtune.pipeline import export as write
 
-    job = _job(run_file, overrides, offline=offline)
-    found = write(job, form, kind, out)
+    found = write(_job(run_file, overrides, offline=offline), form, kind, out)
     print(
         f"export: {found.format}, {found.type}: differs from the served model by "
         f"{found.parity.tuned:.2g} nats per token (limit {found.parity.limit:.2g}, effect of the "
@@ -173,8 +162,7 @@ def monitor(run_file: RunFile, overrides: Set = None, offline: Offline = False) 
     """Compare the journal with the release's reference: has the use drifted?"""
     from medtune.pipeline import monitor as look
 
-    job = _job(run_file, overrides, offline=offline)
-    found = look(job)
+    found = look(_job(run_file, overrides, offline=offline))
     print(f"monitor: drifted: {found.drifted} ({found.requests} requests). {found.proposal}")
 
 
@@ -198,9 +186,7 @@ def picture(
     run_file: RunFile,
     out: Annotated[Path, typer.Option(help="The HTML page to write.")],
     record: Annotated[str | None, typer.Option(help="Id of the record; None takes one.")] = None,
-    records: Annotated[
-        Path | None, typer.Option(help="Your own records (JSONL), instead of the run's.")
-    ] = None,
+    records: Annotated[Path | None, typer.Option(help="Your own JSONL, not the run's.")] = None,
     overrides: Set = None,
     offline: Offline = False,
 ) -> None:
@@ -211,65 +197,9 @@ def picture(
     print(f"{out}: record {drawn}")
 
 
-@cli.command()
-def deid(  # noqa: PLR0913, PLR0917  a command's arguments are its options
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A file, or a folder of files.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Where it goes, de-identified.")],
-    language: DeidLanguage = "en",
-    policy: DeidPolicy = "safe_harbor",
-    style: Annotated[
-        Literal["surrogate", "tag"], typer.Option(help="Consistent surrogates, or marks.")
-    ] = "surrogate",
-    shift_dates: Annotated[
-        bool, typer.Option(help="Move dates by one offset per patient; off keeps only years.")
-    ] = True,
-    key: Annotated[
-        Path | None, typer.Option(help="Secret of the surrogates; made if absent. None forgets it.")
-    ] = None,
-    patient: Annotated[
-        str | None, typer.Option(help="Column or field with the patient's number.")
-    ] = None,
-    tagger: Tagger = None,
-    originals: Annotated[
-        Path | None, typer.Option(help="Write what was replaced, readable by you only.")
-    ] = None,
-) -> None:
-    """Replace what identifies people: text, JSON, JSONL, CSV and FHIR R4, without a network."""
-    from medtune.pipeline.deid import Ask, deidentify_files
-
-    ask = Ask(language, policy, style, shift_dates, key, tagger, patient, originals)
-    report = deidentify_files(source, target, ask)
-    n = sum(report.kinds.values())
-    print(f"{target}: {n} identifiers replaced in {report.changed} of {report.documents} documents")
-
-
-@cli.command(name="deid-score")
-def deid_score(
-    notes: Annotated[Path, typer.Argument(metavar="NOTES", help="brat folder or zip, or JSONL.")],
-    language: DeidLanguage = "en",
-    policy: DeidPolicy = "safe_harbor",
-    tagger: Tagger = None,
-    out: Annotated[Path | None, typer.Option(help="Write the score as JSON.")] = None,
-) -> None:
-    """Measure on annotated notes: recall by kind, precision and notes with a leak."""
-    from medtune.pipeline.deid import score_files, table
-
-    score = score_files(notes, language, policy, tagger)
-    if out:
-        score.save(out)
-    print(table(score))
-
-
-@cli.command(name="deid-train")
-def deid_train(
-    notes: Annotated[Path, typer.Argument(metavar="NOTES", help="brat folder or zip, or JSONL.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Where the tagger goes.")],
-    language: DeidLanguage = "en",
-) -> None:
-    """Train a tagger of identifiers on your annotated notes; keep its file like the notes."""
-    from medtune.pipeline.deid import train_files
-
-    print(f"{target}: learnt from {train_files(notes, target, language)} notes")
+cli.command()(deid)
+cli.command(name="deid-score")(deid_score)
+cli.command(name="deid-train")(deid_train)
 
 
 @cli.command()
@@ -303,16 +233,4 @@ def _stages(job: "Job", *names: str) -> None:
 
 def main() -> None:
     """Run the command line; show a user's mistake as one message, a bug of ours as a traceback."""
-    try:
-        cli()
-    except MedtuneError as error:
-        _leave(error)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        _leave(MachineError(f"the disk is full ({error.filename}); free some space, run again"))
-
-
-def _leave(error: MedtuneError) -> None:
-    print(f"medtune: {error}", file=sys.stderr)
-    raise SystemExit(error.exit_code) from None
+    told(cli)
