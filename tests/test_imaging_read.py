@@ -1,5 +1,6 @@
 """Reading a whole image: which parts are seen, where the marks lie, and what is written."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -139,7 +140,8 @@ def test_the_picture_of_a_dicom_slice_is_written_with_its_objects(lm, tmp_path, 
     assert report.StudyInstanceUID == "1.2.3"
     page = (tmp_path / "drawn" / "page.html").read_text(encoding="utf-8")
     assert "radiologist must read" in page
-    assert "Doe" not in page
+    # the letters of a picture in base64 may spell any short name
+    assert "Doe" not in re.sub(r"base64,[^\"]*", "", page)
     assert "eat map" in page
 
 
