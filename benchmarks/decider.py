@@ -1,4 +1,4 @@
-"""How often is the decider right? `benchmarks/decider.py [--cases N] [--families F] [--real]`.
+"""How often is the decider right? `benchmarks/decider.py [--cases N] [--families F] [--keep FILE]`.
 
 Simulated studies: an experiment is drawn from known accuracies (arms that share the difficulty of
 an example and of its group, tunes that follow a known curve and differ from draw to draw), and goes
@@ -11,8 +11,9 @@ The families for development differ from those of the report in the shape of the
 of labels, the sizes and the correlations. The rule was written before, and looked at on the first
 only.
 
-With --real, the embedded model does the same on tasks that are made up so that the best way is
-known (`benchmarks/decider_real.py`). The last line is one JSON object.
+With `--keep`, each case that is done is a line in that file, and the same command goes on where it
+was stopped. With `--real`, the embedded model does the same on tasks that are made up so that the
+best way is known (`benchmarks/decider_real.py`). The last line is one JSON object.
 """
 
 import argparse
@@ -41,6 +42,8 @@ from medtune.records import Application, ArmResult, Example, Message, Prediction
 CLEAR = 0.12
 """By how much the best answer of a case is ahead."""
 EDGE = "tune at the margin"
+Asked = tuple[str, int, str, int]
+"""What is best, the seed, the families, the resamples."""
 FAMILIES = ("tune", "prompt", "retrieve", "collect_more_data", "nothing_works")
 
 
@@ -279,7 +282,7 @@ def edge(seed: int, families: str) -> World:
     return World(**(true.__dict__ | {"curve": lambda _: level, "balanced": True}))
 
 
-def case(asked: tuple[str, int, str, int]) -> str:
+def case(asked: Asked) -> str:
     """What the decider says of one case; of an edge case, whether it says yes."""
     best, seed, families, resamples = asked
     if best == EDGE:
@@ -287,14 +290,36 @@ def case(asked: tuple[str, int, str, int]) -> str:
     return decided(world(seed, best, families), seed, resamples).recommendation
 
 
-def simulated(n: int, families: str, resamples: int, processes: int) -> dict[str, object]:
-    """Run `n` cases of each family and print a table of what came out."""
-    rows: dict[str, Counter[str]] = {}
+def said(asked: Sequence[Asked], processes: int, keep: Path | None) -> dict[Asked, str]:
+    """What the decider says of each case, by the case; kept ones are not run again."""
+    known: dict[Asked, str] = {}
+    if keep and keep.is_file():
+        for line in keep.read_text(encoding="utf-8").splitlines():
+            *one, answer = json.loads(line)
+            known[one[0], one[1], one[2], one[3]] = answer
+    new = [one for one in asked if one not in known]
     with ProcessPoolExecutor(processes) as pool:
-        for best in (*FAMILIES, EDGE):
-            asked = [(best, seed, families, resamples) for seed in range(n)]
-            rows[best] = Counter(pool.map(case, asked, chunksize=4))
-            print(f"{best:20s} {dict(rows[best].most_common())}", flush=True)
+        for one, answer in zip(new, pool.map(case, new), strict=True):
+            known[one] = answer
+            if keep:
+                with keep.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([*one, answer]) + "\n")
+    return known
+
+
+def simulated(
+    n: int, families: str, resamples: int, processes: int, keep: Path | None
+) -> dict[str, object]:
+    """Run `n` cases of each family and print a table of what came out."""
+    # Case by case through all families, so that what is kept of a stopped run is a fair share.
+    asked = [(best, s, families, resamples) for s in range(n) for best in (*FAMILIES, EDGE)]
+    answers = said(asked, processes, keep)
+    rows = {
+        best: Counter(answers[best, s, families, resamples] for s in range(n))
+        for best in (*FAMILIES, EDGE)
+    }
+    for best, row in rows.items():
+        print(f"{best:20s} {dict(row.most_common())}")
     false = rows.pop(EDGE)["yes"]
     unsure = sum(row["not_enough_data"] for row in rows.values())
     right = sum(row[best] for best, row in rows.items())
@@ -325,10 +350,11 @@ def main() -> None:
     parser.add_argument("--families", choices=("report", "development"), default="report")
     parser.add_argument("--resamples", type=int, default=400)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="a file for the cases that are done")
     parser.add_argument("--real", action="store_true", help="with the embedded model, an hour")
     given = parser.parse_args()
     started = time.monotonic()
-    found = simulated(given.cases, given.families, given.resamples, given.processes)
+    found = simulated(given.cases, given.families, given.resamples, given.processes, given.keep)
     if given.real:
         sys.path.insert(0, str(Path(__file__).parent))
         from decider_real import real  # loads the model's world only when asked

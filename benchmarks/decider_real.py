@@ -1,6 +1,8 @@
 """The decider on the embedded model, on tasks made up so that the best way is known.
 
 `benchmarks/decider_real.py [NAME ...] [--keep FOLDER]`; some three minutes a task on two cores.
+With `--keep`, what is done is kept: the same command goes on where it was stopped. A task that
+fails is named, and the others go on.
 
 copy        The answer stands in the question: the instruction is enough.
 ward        Each question names a code that no other has; a document says which ward it belongs to:
@@ -17,6 +19,7 @@ while the rule was written. The last line is one JSON object.
 import argparse
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -25,6 +28,7 @@ from pathlib import Path
 
 from medtune.artifacts import Decision
 from medtune.config import Run
+from medtune.errors import MedtuneError
 from medtune.pipeline import CHAIN, Job
 
 SYLLABLES = ("ba", "cor", "dex", "fen", "lu", "mir", "no", "pra", "quin", "ri", "sol", "tem", "vax")
@@ -40,6 +44,7 @@ FILL = (
     "had no further questions",
 )
 Row = dict[str, object]
+FAILED = "failed"
 
 
 def drug(chance: random.Random) -> str:
@@ -169,6 +174,21 @@ def run_of(name: str, variant: str, folder: Path) -> Run:
     )
 
 
+def known_or_new(name: str, variant: str, folder: Path) -> dict[str, object]:
+    """What is kept of an experiment, or a new one; a failure is a row, too, but is not kept."""
+    kept = folder / "row.json"
+    if kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))
+    shutil.rmtree(folder, ignore_errors=True)  # what a stopped experiment left
+    try:
+        row = one(name, variant, folder)
+    except MedtuneError as error:
+        task = {"task": f"{name} {variant}", "best": TASKS[name][1], "seconds": 0}
+        return {**task, "recommendation": FAILED, "failure": str(error)}
+    kept.write_text(json.dumps(row), encoding="utf-8")
+    return row
+
+
 def one(name: str, variant: str, folder: Path) -> dict[str, object]:
     """One real experiment."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -202,12 +222,14 @@ def real(
     found: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(prefix="medtune-decider-") as place:
         for name, variant in _all(names, variants):
-            row = one(name, variant, (keep or Path(place)) / f"{name}-{variant}")
+            row = known_or_new(name, variant, (keep or Path(place)) / f"{name}-{variant}")
             found.append(row)
             print(json.dumps(row), flush=True)
-    told = [row for row in found if row["recommendation"] != "not_enough_data"]
+    failed = [row for row in found if row["recommendation"] == FAILED]
+    told = [row for row in found if row["recommendation"] not in ("not_enough_data", FAILED)]
     return {
         "tasks": len(found),
+        "failed": len(failed),
         "told": len(told),
         "right": sum(row["recommendation"] == row["best"] for row in told),
         "seconds": sum(int(str(row["seconds"])) for row in found),

@@ -1,12 +1,13 @@
 """De-identification on presidio-research and MEDDOCAN, beside Presidio's analyzer.
 
-    benchmarks/deid.py [--peer-python PYTHON] [--validation] [--shared FOLDER]
+    benchmarks/deid.py [--peer-python PYTHON] [--validation] [--tagger FILE] [--shared FOLDER]
 
 presidio-research (Microsoft, MIT): sentences made from templates. The rules were developed on the
 sentences of even templates; what is printed is of the odd ones, and intervals draw templates.
 MEDDOCAN (Marimon 2019, CC BY 4.0): Spanish clinical cases. The rules and the tagger were developed
 on its train part, the tagger's figures there are from five-fold cross-validation; `--validation`
-opens the validation part. Intervals draw notes.
+opens the validation part. Intervals draw notes. `--tagger FILE` takes a tagger that
+`medtune deid-train` made from the train part, instead of training one.
 
 Without `--peer-python` (a Python with presidio-analyzer and `--peer-model`) the peer is "not
 measured". Both run in turn, a hundred texts at a time, on the same machine at the same time. The
@@ -29,6 +30,7 @@ from medtune.deid.notes import MEDDOCAN, Note, read_notes
 from medtune.deid.score import Count, count
 from medtune.deid.span import Span
 from medtune.deid.tagger import Tagger
+from medtune.deid.tagger.model import load_tagger
 from medtune.deid.tagger.train import train
 from medtune.pipeline.deid import pooled, precision, recall, shown
 from medtune.records import Estimate
@@ -278,28 +280,36 @@ def cross_validated(notes: Sequence[Note]) -> tuple[list[list[Span]], float]:
     return [found[note.id] for note in notes], len(notes) / seconds
 
 
-def meddocan(shared: Path, *, validation: bool, folds: bool) -> dict[str, object]:
+def meddocan(shared: Path, asked: argparse.Namespace) -> dict[str, object]:
     """Rules alone and with a tagger, on train (by cross-validation) and on validation."""
     folder = shared / "data" / "meddocan"
     notes = read_notes(folder / "train.zip")
     find(notes[0].text, "es")
-    found, _, rate, _ = in_turn([note.text for note in notes], "es", None)
-    result: dict[str, object] = {"rules, train": report("rules, train", notes, found, rate)}
-    if folds:
+    result: dict[str, object] = {}
+    if not asked.tagger:
+        found, _, rate, _ = in_turn([note.text for note in notes], "es", None)
+        result["rules, train"] = report("rules, train", notes, found, rate)
+    if not asked.no_folds:
         tagged, rate = cross_validated(notes)
         name = "tagger, train, 5 folds"
         result[name] = report(name, notes, tagged, rate)
-    if validation:
+    if asked.validation:
         held = read_notes(folder / "dev.zip")
         texts = [note.text for note in held]
         found, _, rate, _ = in_turn(texts, "es", None)
         result["rules, validation"] = report("rules, validation", held, found, rate)
-        started = time.perf_counter()
-        tagger = train(notes, "es", seed=0, show=lambda _epoch, _loss: None)
-        print(f"\ntrained on {len(notes)} notes in {time.perf_counter() - started:.0f} s")
+        tagger = load_tagger(asked.tagger) if asked.tagger else trained(notes)
         found, _, rate, _ = in_turn(texts, "es", None, tagger)
         result["tagger, validation"] = report("tagger, validation", held, found, rate)
     return result
+
+
+def trained(notes: Sequence[Note]) -> Tagger:
+    """A tagger of all these notes."""
+    started = time.process_time()
+    tagger = train(notes, "es", seed=0, show=lambda _epoch, _loss: None)
+    print(f"\ntrained on {len(notes)} notes in {time.process_time() - started:.0f} s of one core")
+    return tagger
 
 
 def main() -> None:
@@ -311,6 +321,7 @@ def main() -> None:
     parser.add_argument("--peer-model", default="en_core_web_sm")
     parser.add_argument("--validation", action="store_true", help="open MEDDOCAN's validation part")
     parser.add_argument("--no-folds", action="store_true", help="skip the cross-validation")
+    parser.add_argument("--tagger", type=Path, help="made by deid-train from the train part")
     parser.add_argument("--only", choices=("presidio-research", "meddocan"))
     asked = parser.parse_args()
     if not (asked.shared / "data").is_dir():
@@ -320,9 +331,7 @@ def main() -> None:
         peer = Peer(asked.peer_python, asked.peer_model) if asked.peer_python else None
         result["presidio-research"] = presidio_research(asked.shared, peer)
     if asked.only != "presidio-research":
-        result["meddocan"] = meddocan(
-            asked.shared, validation=asked.validation, folds=not asked.no_folds
-        )
+        result["meddocan"] = meddocan(asked.shared, asked)
     print(json.dumps(result))
 
 

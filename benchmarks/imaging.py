@@ -28,6 +28,8 @@ from PIL import Image
 
 from medtune.apps import imaging_picture
 from medtune.apps.imaging import APP
+from medtune.apps.imaging_operating import operating_point, scored, threshold
+from medtune.apps.imaging_sanity import randomisation
 from medtune.artifacts import read_examples
 from medtune.clinical.imaging.agreement import (
     bounds,
@@ -37,8 +39,6 @@ from medtune.clinical.imaging.agreement import (
     pairwise_dice,
     points_at,
 )
-from medtune.clinical.imaging.operating import operating_point, scored, threshold
-from medtune.clinical.imaging.sanity import randomisation
 from medtune.config import Run, load_run
 from medtune.fetch import resolve_source
 from medtune.records import Example

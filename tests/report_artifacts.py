@@ -30,6 +30,7 @@ from medtune.artifacts import (
     SetResult,
     TokenCount,
     TuneRecord,
+    Watched,
     sha256_text,
     write_jsonl,
     write_text,
@@ -275,6 +276,17 @@ def save_tune(out: Path) -> None:
         seconds=1312.0,
         peak_memory_gb=3.42,
         resumed=1,
+        watched=Watched(
+            step=120,
+            train_loss=0.62,
+            validation_loss=0.82,
+            membership=0.55,
+            membership_low=0.47,
+            membership_high=0.63,
+            canary_bits=None,
+            sign="none",
+            says="step 120: no sign of learning by heart",
+        ),
     ).save(out)
     rows: list[dict] = []
     for step in range(1, 181):

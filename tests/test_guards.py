@@ -111,6 +111,28 @@ def test_overfitting_finds(tune, severity: str, what: str):
     assert what in found[0][1]
 
 
+def test_overfitting_tells_what_the_kept_step_showed():
+    seen = {
+        "step": 20,
+        "train_loss": 0.30,
+        "validation_loss": 0.35,
+        "membership": 0.8,
+        "membership_low": 0.7,
+        "membership_high": 0.9,
+        "canary_bits": None,
+        "sign": "membership",
+        "says": "step 20: training examples can be told from validation by their loss",
+    }
+    found = judge("overfitting", clean_evidence(tune=tune_record(watched=seen)))
+    assert [(one[0], one[1]) for one in found] == [
+        ("warn", "the step that was kept shows signs of learning by heart")
+    ]
+    clean = tune_record(watched=seen | {"sign": "none"})
+    assert judge("overfitting", clean_evidence(tune=clean)) == []
+    same_weights = tune_record(train_loss=0.1, watched=seen | {"sign": "none"})
+    assert judge("overfitting", clean_evidence(tune=same_weights)) == []
+
+
 def test_overfitting_ignores_a_gap_between_tiny_losses():
     tune = tune_record(train_loss=0.01, validation_loss=0.05)
     assert judge("overfitting", clean_evidence(tune=tune)) == []

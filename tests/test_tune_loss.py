@@ -76,13 +76,15 @@ def test_loss_and_gradient_depend_neither_on_the_cut_nor_on_the_processes(
     batches = micro_batches([(one,) for one in step], budget=micro, device=CPU, share=n)
     with (
         flat(model),
-        ranks(model, weights, SFT, lambda number: batches, batches, n=n, seed=0) as team,
+        ranks(
+            model, weights, SFT, lambda number: batches, {"validation": batches}, n=n, seed=0
+        ) as team,
     ):
         share, look = team.gradient(1), team.look()
 
     assert share.loss == pytest.approx(expected.item(), rel=1e-7)
-    assert look.loss == pytest.approx(expected.item(), rel=1e-7)
-    assert share.n_supervised == look.n_supervised == n_supervised
+    assert look["validation"].loss == pytest.approx(expected.item(), rel=1e-7)
+    assert share.n_supervised == sum(look["validation"].sizes) == n_supervised
     assert share.n_tokens == sum(len(lesson.ids) for lesson in step)
     largest = max(float(g.abs().max()) for g in gradients(reference))
     for ours, theirs in zip(gradients(model), gradients(reference), strict=True):
@@ -136,7 +138,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change() -> None:
     before = [p.clone() for p in weights]
     optimizer = torch.optim.AdamW(weights, lr=1.0)
     batch = lay([(Rendered([5, 6, 7], [False, True, True]),)], CPU)
-    with ranks(model, weights, SFT, lambda number: [batch], [batch], n=1, seed=0) as team:
+    with ranks(model, weights, SFT, lambda number: [batch], {}, n=1, seed=0) as team:
         steps = train(weights, optimizer, [7], team.gradient, lambda step: 1.0, max_grad_norm=1.0)
         with pytest.raises(TuneError, match=r"step 7: loss nan .*tune\.learning_rate"):
             next(steps)

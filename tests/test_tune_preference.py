@@ -59,11 +59,11 @@ def test_dpo_is_the_published_formula_and_starts_at_log_2() -> None:
         base = [log_p(lm.model, one) for lesson in PAIRS for one in lesson]
     with at_work(asked) as ready:
         batch = lay(PAIRS, torch.device("cpu"))
-        assert ready.team.look().loss == pytest.approx(math.log(2), rel=1e-5)
+        assert ready.team.look()["validation"].loss == pytest.approx(math.log(2), rel=1e-5)
         with torch.no_grad():
             for weight in ready.adapter.weights.values():
                 weight.add_(0.05)
-            ours = objective(tune).loss(lm.model, batch).item()
+            ours = objective(tune, ready.adapter.as_base).loss(lm.model, batch).item()
             tuned = [
                 -float(part.sum())
                 for one in (sequence for lesson in PAIRS for sequence in lesson)

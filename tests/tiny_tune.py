@@ -27,6 +27,16 @@ class ByteRenderer:
     """Letters become ids below 64; the reply and the end of turn are supervised."""
 
     pad_id = 0
+    stop_ids = (END,)
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        return [2 + ord(letter) % 60 for message in messages for letter in message.content]
+
+    def document(self, text: str) -> list[int]:
+        return [END, *(2 + ord(letter) % 60 for letter in text), END]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(chr(60 + token) for token in ids)
 
     def training(self, messages: Sequence[Message], reply: str) -> Rendered:
         prompt = [2 + ord(letter) % 60 for message in messages for letter in message.content]
@@ -139,8 +149,13 @@ def without_seconds(folder: Path) -> list[dict[str, float]]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in rows(folder)]
 
 
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    (path,) = (folder / "adapter").glob("*.safetensors")
+    return load_file(path)
+
+
 def assert_same_fit(folder: Path, reference: Path) -> None:
-    ours, theirs = (load_file(f / "adapter/adapter_model.safetensors") for f in (folder, reference))
+    ours, theirs = (weights_of(f) for f in (folder, reference))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert without_seconds(folder) == without_seconds(reference)

@@ -22,7 +22,7 @@ class Blocks(nn.Module):
             torch.manual_seed(5)
             self.register_buffer("directions", torch.randn(WIDTH, 3))
 
-    def features(self, pixels_BCHW: Tensor) -> Tensor:
+    def cells(self, pixels_BCHW: Tensor) -> Tensor:
         cells_BCGG = F.adaptive_avg_pool2d(pixels_BCHW, GRID)
         return torch.einsum("wc,bcij->bwij", cast("Tensor", self.directions), cells_BCGG)
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from medtune.tune import Rehearsal
 
 SHOWN_TOKENS = 400
-CHECKPOINT_COPIES = 8
-"""Adapter sizes on disk at once: two checkpoints with two optimizer moments, the best weights and
-the adapter itself."""
+CHECKPOINT_COPIES = 13
+"""Sizes of the trained weights on disk at once: two checkpoints and a third that is being written,
+each with the weights, the best weights and the optimizer's two moments; and the result."""
 CURVE = 1.65
 """All tunes of the learning curve, in multiples of the largest."""
 ITEM_TOKENS = 45
@@ -75,7 +75,10 @@ class _Check:
 
 def plan(job: Job, show: Callable[[str], None]) -> int:
     """Go through the checks; return 0, or the exit code of the first that failed."""
-    with working_in(job.run), tempfile.TemporaryDirectory(prefix="medtune-plan-") as folder:
+    with (
+        working_in(job.run),
+        tempfile.TemporaryDirectory(prefix=".plan-", dir=job.run.out) as folder,
+    ):
         flight = _Flight(job, Path(folder))
         for number, check in enumerate(CHECKS, start=1):
             head = f"[{number}/{len(CHECKS)}]"
@@ -245,9 +248,10 @@ def _disk(flight: _Flight) -> str:
 
 def _time(flight: _Flight) -> str:
     run, seen, splits = flight.job.run, flight.rehearsal, flight.card.splits
-    tokens = run.tune.epochs * splits["train"].tokens
+    tokens = seen.tokens
     few = min(run.decide.tune_examples, splits["train"].kept)
-    small = run.tune.epochs_of_small(few) * few * splits["train"].tokens / splits["train"].kept
+    passes = run.tune.epochs_of_small(few) / run.tune.epochs
+    small = passes * tokens * few / splits["train"].kept
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens
     # Seven tunes and three prompts on validation, one tune and three prompts on the test.
@@ -255,6 +259,7 @@ def _time(flight: _Flight) -> str:
     scored = (9 + prompts) * splits["validation"].tokens + (3 + prompts) * splits["test"].tokens
     scored += looks + _beside(flight)
     small *= CURVE
+    tokens += seen.searched_tokens
     fast = (tokens + small) / seen.train_rates[-1] + scored / seen.forward_rate
     slow = SLOWER * ((tokens + small) / seen.train_rates[0] + scored / seen.forward_rate)
     return f"{duration(fast)} to {duration(slow)} for the whole chain on this machine as it is now"

@@ -112,7 +112,7 @@ def finding_f1(predictions: Sequence[Prediction]) -> float:
         targets[wanted] += n
         answers[told] += n
         hits[wanted] += n * (wanted == told)
-    named = (targets.keys() | answers.keys()) - {None}
+    named = {*targets, *answers} - {None}
     return sum(2 * hits[one] / (targets[one] + answers[one]) for one in named) / len(named)
 
 
@@ -142,8 +142,8 @@ def after(messages: Sequence[Message], text: str) -> str:  # noqa: ARG001  told 
 
 
 def picture(view: View) -> str:
-    """The image of a record with the place that the model, or the reference, names."""
-    from medtune.apps.imaging_record import draw_record  # matplotlib is slow to load
+    """The image of a record with what the data and the model say; see `imaging_page`."""
+    from medtune.apps.imaging_page import draw_record  # matplotlib is slow to load
 
     return draw_record(view)
 

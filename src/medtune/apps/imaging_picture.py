@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from medtune.apps.imaging_rows import learnt_task
+from medtune.apps.imaging_sanity import Sanity
 from medtune.artifacts import read_examples, write_text
 from medtune.clinical.imaging.dicom_out import segmentation, structured_report
 from medtune.clinical.imaging.findings import draft
 from medtune.clinical.imaging.overlay import overlay
-from medtune.clinical.imaging.sanity import Sanity
 from medtune.config import Run, load_run
 from medtune.errors import ConfigError, DataError
 from medtune.images.dicom import dataset_of
@@ -63,7 +64,7 @@ def picture_of(lm: "LanguageModel", run: Run, image: Path, out: Path, frame: int
 
     picture = read_image(image)
     validation = read_examples(run.out / "validation.jsonl")
-    task = {k: v for k, v in validation[0].fields.items() if k != "image"}
+    task = learnt_task(run.out)
     reading = read_frame(lm, picture, frame, task=task, limit=LIMIT, settings=run.evaluate)
     tested = heat_test(lm, validation, seed=run.seed)
     drawn = _heat(lm, picture, frame, reading, tested)

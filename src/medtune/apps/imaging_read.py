@@ -1,6 +1,6 @@
 """Read a whole image with a tuned model: field by field where it learnt from fields, else at once.
 
-A CT slice is cut into overlapping fields of 90 mm, as large as those that were learnt from; a field
+A CT slice is cut into overlapping fields of 45 mm, as large as those that were learnt from; a field
 with hardly any lung is not read. Every other image is one view.
 """
 
@@ -13,11 +13,11 @@ from PIL import Image
 
 from medtune.apps.imaging import APP, choices, finding_of, prompt
 from medtune.apps.imaging_lidc import FIELD, SPACING_MM
+from medtune.apps.imaging_operating import finding_score
+from medtune.apps.imaging_sanity import Sanity, randomisation
 from medtune.clinical.imaging.agreement import box_iou
 from medtune.clinical.imaging.findings import Mark
-from medtune.clinical.imaging.operating import finding_score
 from medtune.clinical.imaging.places import NAMES, box_of
-from medtune.clinical.imaging.sanity import Sanity, randomisation
 from medtune.config import EvaluateSection
 from medtune.images.picture import LUNG, Picture, Window
 from medtune.images.store import image_id
@@ -181,7 +181,7 @@ def _mark(view: View, answer: Prediction, task: Mapping[str, str], limit: float)
 def _merged(marks: Sequence[Mark]) -> list[Mark]:
     """The marks without those that share much with a more probable one."""
     kept: list[Mark] = []
-    for mark in sorted(marks, key=lambda one: -one.probability):
+    for mark in sorted(marks, key=lambda one: -(one.probability or 0.0)):
         if all(box_iou(mark.box, other.box) < SAME_AREA for other in kept):
             kept.append(mark)
     return kept

@@ -8,9 +8,8 @@ have `box` (top, left, bottom, right in pixels of the image), `frame` (from 0), 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-from medtune.artifacts import read_jsonl
+from medtune.artifacts import iter_examples, read_jsonl
 from medtune.clinical.imaging.places import place_of
 from medtune.errors import DataError
 from medtune.images.picture import Picture
@@ -54,6 +53,34 @@ def read_rows(path: Path) -> Iterator[Example]:
         yield _example(row, path, number, (findings, placed))
 
 
+def learnt_task(out: Path) -> dict[str, str]:
+    """What the model of a run was taught to look for: the fields of its records but the image."""
+    return {k: v for k, v in _first(out / "validation.jsonl").items() if k != "image"}
+
+
+def _first(path: Path) -> Mapping[str, str]:
+    for example in iter_examples(path):
+        return example.fields
+    raise DataError(f"{path}: no records; run medtune data first")
+
+
+def unlabelled_image(
+    row: Mapping[str, Json], name: str, path: Path, task: Mapping[str, str]
+) -> Example:
+    """A record to read: its image goes to the store.
+
+    Raises:
+        DataError: There is no `image`, or it cannot be read.
+    """
+    found = _Row(f"{path.name}: record {name!r}", row)
+    if not found.text("image"):
+        raise DataError(f"{found.where}: no `image`; name the file of the image")
+    picture = read_image(path.parent / found.text("image"))
+    values_RC = picture.frame(int(found.text("frame") or 0))
+    image = keep_image(square(values_RC, picture.window))
+    return Example(id=name, group=name, fields={**task, "image": image}, target=None)
+
+
 def _example(row: _Row, path: Path, number: int, known: tuple[Sequence[str], bool]) -> Example:
     findings, placed = known
     if not row.text("image"):
@@ -89,8 +116,10 @@ def _box(row: _Row, shape: tuple[int, ...], *, needed: bool) -> Box | None:
         if needed:
             raise DataError(f"{row.where}: a finding without a `box`, and other rows have one")
         return None
-    sides = cast("list[float]", found) if isinstance(found, list) else []
-    if len(sides) != SIDES or not all(isinstance(side, int | float) for side in sides):
+    sides = (
+        [side for side in found if isinstance(side, int | float)] if isinstance(found, list) else []
+    )
+    if len(sides) != SIDES:
         raise DataError(f"{row.where}: `box` is [top, left, bottom, right] in pixels")
     box = Box(*sides)
     inside = 0 <= box.top < box.bottom <= shape[0] and 0 <= box.left < box.right <= shape[1]

@@ -1,9 +1,12 @@
-"""Records without a target, for `medtune predict`: one JSON object per line in and out."""
+"""Records without a target, for `medtune predict`: one JSON object per line in and out.
+
+For imaging a record names its image file as `image`, and perhaps a `frame`.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from medtune.apps import custom
+from medtune.apps import custom, imaging
 from medtune.artifacts import Release, read_jsonl, write_jsonl
 from medtune.config import Run
 from medtune.errors import DataError
@@ -23,7 +26,7 @@ def read_unlabelled(run: Run, app: Application, path: Path) -> list[Example]:
         if one in seen:
             raise DataError(f"{path}:{number}: id {one!r} comes twice; ids must be unique")
         seen.add(one)
-        example = _example(run, row, one)
+        example = _example(run, row, one, path)
         try:
             app.prompt(example)
         except KeyError as error:
@@ -37,9 +40,14 @@ def read_unlabelled(run: Run, app: Application, path: Path) -> list[Example]:
     return examples
 
 
-def _example(run: Run, row: Mapping[str, Json], one: str) -> Example:
+def _example(run: Run, row: Mapping[str, Json], one: str, path: Path) -> Example:
     if run.task is not None:
         return custom.example_from_row(run.task, row, one)
+    if run.app == imaging.APP.name:
+        # The readers of images are slow to import.
+        from medtune.apps.imaging_rows import learnt_task, unlabelled_image
+
+        return unlabelled_image(row, one, path, learnt_task(run.out))
     fields = {name: str(value) for name, value in row.items() if name != "id"}
     return Example(id=one, group=one, fields=fields, target=None)
 

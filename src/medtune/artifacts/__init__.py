@@ -65,7 +65,10 @@ from medtune.artifacts.kinds import (
     Monitor,
     Parity,
     Release,
+    SeedFit,
+    Tried,
     TuneRecord,
+    Watched,
 )
 
 __all__ = [
@@ -100,13 +103,16 @@ __all__ = [
     "Recipe",
     "Release",
     "Retained",
+    "SeedFit",
     "Selection",
     "SetResult",
     "SubgroupRow",
     "SwapResult",
     "TokenCount",
     "Topic",
+    "Tried",
     "TuneRecord",
+    "Watched",
     "atomic",
     "canonical_sha256",
     "iter_examples",

@@ -8,6 +8,50 @@ from medtune.artifacts.head import Artifact
 from medtune.records import Finding, Verdict
 
 
+class Watched(BaseModel):
+    """What a look of the training shows of learning by heart. All losses are of one step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    step: int
+    train_loss: float
+    """Of a sample of the training examples, in nats per supervised token."""
+    validation_loss: float
+    membership: float
+    """AUROC of telling the sample from validation by a lower loss; 0.5 is chance."""
+    membership_low: float
+    membership_high: float
+    canary_bits: float | None
+    """Of the 19.9 bits of a planted code, how many its loss gives away, on average."""
+    sign: str
+    """`secrets`, `membership`, `rising` or `none`."""
+    says: str
+    """The same in one plain line."""
+
+
+class SeedFit(BaseModel):
+    """One of several tunings that differ in the seed only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    seed: int
+    best_step: int
+    validation_loss: float
+    validation_metric: float | None
+    kept: bool
+
+
+class Tried(BaseModel):
+    """One combination of settings that the sweep tried."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    settings: dict[str, int | float]
+    steps: int
+    """After which it was left out, or won."""
+    validation_loss: float
+    """Its best up to there."""
+    validation_metric: float | None
+    chosen: bool
+
+
 class TuneRecord(Artifact):
     """What the training did."""
 
@@ -35,6 +79,20 @@ class TuneRecord(Artifact):
     """Of the whole machine during the training, estimated; None where it was not asked for."""
     co2_kg: float | None = None
     """CO2 equivalents of that energy, estimated."""
+
+    validation_metric: float | None = None
+    """At the best step, on the examples that each look answered; None where it went by the loss."""
+    watched: Watched | None = None
+    """At the best step; None where nothing was watched."""
+    seeds: tuple[SeedFit, ...] = ()
+    """Where there were several; time and tokens are then those of all, steps those of the best."""
+    tried: tuple[Tried, ...] = ()
+    """What the sweep tried; time and tokens are then those of all, too."""
+
+    @property
+    def chosen(self) -> dict[str, int | float]:
+        """The settings that the sweep chose; none without one."""
+        return next((one.settings for one in self.tried if one.chosen), {})
 
     @property
     def used(self) -> str | None:

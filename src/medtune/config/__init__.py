@@ -24,9 +24,9 @@ from medtune.config.sections import (
     Run,
     ServeSection,
     TaskSection,
-    TuneSection,
     VisionSection,
 )
+from medtune.config.tune import SweepSection, TuneSection
 
 __all__ = [
     "AnswerKind",
@@ -50,6 +50,7 @@ __all__ = [
     "SourceFormat",
     "SourceSection",
     "SwapSection",
+    "SweepSection",
     "TaskSection",
     "TuneSection",
     "VisionSection",

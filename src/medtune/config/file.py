@@ -12,6 +12,7 @@ from medtune.config.decide import DocumentSection, EndpointSection
 from medtune.config.deidentify import DeidentifySection
 from medtune.config.evaluate import JudgeSection, SwapSection
 from medtune.config.sections import Run, TaskSection
+from medtune.config.tune import SweepSection
 from medtune.errors import ConfigError, did_you_mean
 
 INSIDE: dict[str, type[BaseModel]] = {
@@ -22,6 +23,7 @@ INSIDE: dict[str, type[BaseModel]] = {
     "dated_facts": SourceSection,
     "swaps": SwapSection,
     "judge": JudgeSection,
+    "sweep": SweepSection,
     "expect": ExpectSection,
     "task": TaskSection,
     "documents": DocumentSection,
@@ -136,6 +138,11 @@ def _anchored(run: Run, folder: Path) -> Run:
         labels = None if judge.labels is None else (folder / judge.labels).resolve()
         files = {"rubric": (folder / judge.rubric).resolve(), "labels": labels}
         judge = judge.model_copy(update=files)
+    replay, texts = run.tune.replay_file, run.tune.texts
+    tune = {
+        "replay_file": None if replay is None else (folder / replay.expanduser()).resolve(),
+        "texts": tuple((folder / path.expanduser()).resolve() for path in texts),
+    }
     suites = {
         "retention": anchored(evaluate.retention),
         "transfer": anchored(evaluate.transfer),
@@ -146,6 +153,7 @@ def _anchored(run: Run, folder: Path) -> Run:
         update={
             "model": run.model.model_copy(update={"source": anchor(run.model.source)}),
             "data": run.data.model_copy(update=data),
+            "tune": run.tune.model_copy(update=tune),
             "evaluate": evaluate.model_copy(update=suites),
             "decide": run.decide.model_copy(update={"documents": documents}),
         }

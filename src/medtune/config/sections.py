@@ -1,6 +1,5 @@
 """The sections of a run file: frozen, strict models. The text under a field documents it."""
 
-import math
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,7 +9,8 @@ from medtune.config.compute import ComputeSection
 from medtune.config.data import DataSection
 from medtune.config.decide import DecideSection
 from medtune.config.evaluate import EthicsSection, EvaluateSection
-from medtune.config.section import Count, Fraction, Section
+from medtune.config.section import Count, Section
+from medtune.config.tune import TuneSection
 
 GoalName = Literal[
     "domain_knowledge",
@@ -22,8 +22,6 @@ GoalName = Literal[
     "freshness",
     "efficiency",
 ]
-SMALL_STEPS, MOST_PASSES = 64, 4
-"""Steps that a small tune should have, and how often it may multiply the passes to have them."""
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
 
 
@@ -110,53 +108,6 @@ class TaskSection(Section):
         return self
 
 
-class TuneSection(Section):
-    """The training itself."""
-
-    objective: Literal["sft", "dpo", "simpo"] = "sft"
-    """`sft` learns the replies. `dpo` and `simpo` learn to prefer them to the worse replies of
-    `task.rejected`: with the base model as reference, and without one."""
-    beta: Annotated[float, Field(gt=0)] = 0.1
-    """How sharp the preference is; some 0.1 for `dpo`, 2 for `simpo`."""
-    preference_margin: Annotated[float, Field(ge=0)] = 0.5
-    """By how much `simpo` wants a better reply preferred, times the worse one's odds, in nats."""
-    adapter: Literal["lora", "rslora", "dora"] = "lora"
-    """`rslora` scales by alpha over the root of the rank; `dora` also learns the size of each
-    output's weights, and is slower."""
-    rank: Count = 16
-    """Rank of the LoRA adapter, on all linear layers of the decoder."""
-    alpha: float = 32.0
-    """LoRA scaling: the update is multiplied by alpha / rank."""
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
-    """Peak rate; linear warm-up, then cosine to a tenth."""
-    warmup: Fraction = 0.1
-    """Share of the steps that warm up."""
-    epochs: Count = 2
-    """Passes over the training examples, at the most: validation may stop earlier."""
-    examples_per_step: Count = 16
-    """Examples in one optimizer step."""
-    micro_batch_tokens: Count = 1024
-    """Most tokens in one forward and backward pass; changes memory and speed, not the result."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    validate_every: Count = 20
-    """Optimizer steps between two looks at the validation loss, and between two checkpoints."""
-    patience: Count = 3
-    """Stop after this many looks without improvement."""
-    canaries: Annotated[int, Field(ge=0, le=64)] = 0
-    """Made-up secrets to learn beside the records, to measure what the model gives away."""
-
-    def epochs_of_small(self, examples: int) -> int:
-        """Passes of a small tune of the decision over so many examples.
-
-        A tune of few steps has not learned the labels yet, and says nothing of what the data are
-        worth: 32 steps over 256 records of drug_discovery gave macro-F1 0.12 on validation, 64
-        steps 0.29 (docs/log.md).
-        """
-        wanted = math.ceil(SMALL_STEPS * self.examples_per_step / max(1, examples))
-        return min(max(self.epochs, wanted), MOST_PASSES * self.epochs)
-
-
 class ServeSection(Section):
     """The server of the released model. It binds to loopback only."""
 
@@ -211,6 +162,15 @@ class Run(Section):
         own, context = self.data.max_tokens, self.model.context_tokens
         if own is not None and own > context:
             raise ValueError(f"data.max_tokens {own} is more than model.context_tokens {context}")
+        return self
+
+    @model_validator(mode="after")
+    def _eyes_fit_the_tuning(self) -> Self:
+        if self.model.vision and (self.tune.objective == "cpt" or self.tune.adapter == "full"):
+            raise ValueError(
+                "tune.objective: cpt and tune.adapter: full are for models of text; leave "
+                "model.vision out, or choose others"
+            )
         return self
 
     @model_validator(mode="after")

@@ -23,6 +23,7 @@ def judge(evidence: Evidence) -> list[Finding]:
     """Findings on the tune record, the fall from validation to the test, and memorised records."""
     return [
         *_loss(evidence),
+        *_watched(evidence),
         *_under_trained(evidence),
         *_test_fall(evidence),
         *_memorised(evidence),
@@ -34,7 +35,10 @@ def _finding(severity: Severity, what: str, where: str, evidence: str, remedy: s
 
 
 def _loss(evidence: Evidence) -> list[Finding]:
-    train, validation = evidence.tune.train_loss, evidence.tune.validation_loss
+    tune = evidence.tune
+    train, validation = tune.train_loss, tune.validation_loss
+    if tune.watched is not None and math.isfinite(train):
+        train = tune.watched.train_loss  # of the same weights as the validation loss
     losses = f"train {train:.4g}, validation {validation:.4g} nats per supervised token"
     if not (math.isfinite(train) and math.isfinite(validation)):
         return [
@@ -55,6 +59,22 @@ def _loss(evidence: Evidence) -> list[Finding]:
             "tune.json",
             losses,
             "lower tune.epochs or tune.rank, or collect more data",
+        )
+    ]
+
+
+def _watched(evidence: Evidence) -> list[Finding]:
+    """What the look at the kept step showed of learning by heart."""
+    watched = evidence.tune.watched
+    if watched is None or watched.sign == "none":
+        return []
+    return [
+        _finding(
+            "warn",
+            "the step that was kept shows signs of learning by heart",
+            "tune.json",
+            watched.says,
+            "lower tune.epochs, tune.rank or tune.learning_rate, or collect more data",
         )
     ]
 

@@ -36,6 +36,8 @@ class Architecture(BaseModel):
     """Whether there is a gate beside the layer that goes up."""
     head_norms: bool = False
     """Whether queries and keys have norms of their own."""
+    attention_bias: bool = False
+    """Whether queries, keys and values have biases."""
     inner_extras: int = 0
     """Other numbers of a layer's activation."""
     parameters: float
@@ -69,9 +71,11 @@ class Architecture(BaseModel):
 
     @property
     def n_small(self) -> int:
-        """Parameters of the layers' norms and activations."""
+        """Parameters of the layers' norms, biases and activations."""
         norms = 2 * self.hidden + (2 * self.head_size if self.head_norms else 0)
-        return self.layers * (norms + self.inner_extras)
+        attended = (self.heads + 2 * self.key_heads) * self.head_size
+        biases = attended if self.attention_bias else 0
+        return self.layers * (norms + biases + self.inner_extras)
 
     @property
     def n_parameters(self) -> int:

@@ -23,8 +23,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AttentionInterface, PreTrainedModel
 
+from medtune.llm.half import HalfLinear
+
 FLAT = "medtune_flat"
 """The name of the attention function, in transformers' table of them."""
+PLAIN = "sdpa"
+"""transformers' own, with which models are loaded."""
 TOLERANCE = {torch.bfloat16: 0.05, torch.float32: 1e-3, torch.float64: 1e-9}
 """Largest difference between flat and plain hidden states, as a share of the largest value."""
 
@@ -113,6 +117,17 @@ def flat(model: PreTrainedModel) -> Generator[None]:
         model.set_attn_implementation(before)
 
 
+@contextmanager
+def plain(model: PreTrainedModel) -> Generator[None]:
+    """Attend as transformers does while the block runs, within `flat` too."""
+    before = implementation(model)
+    model.set_attn_implementation(PLAIN if before == FLAT else before)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
 @torch.no_grad()
 def is_exact(model: PreTrainedModel, tokens: Row) -> bool:
     """Whether `flat` gives this architecture the hidden states that its own code gives.
@@ -128,6 +143,8 @@ def is_exact(model: PreTrainedModel, tokens: Row) -> bool:
         return False
     difference = float((ours - plain).abs().max()) / float(plain.abs().max())
     types = {weight.dtype for weight in model.parameters()}
+    if any(isinstance(module, HalfLinear) for module in model.modules()):
+        types.add(torch.bfloat16)
     return difference <= max(TOLERANCE[one] for one in types)
 
 

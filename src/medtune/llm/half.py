@@ -13,11 +13,17 @@ from transformers import PreTrainedModel
 
 
 class HalfLinear(nn.Linear):
-    """A frozen linear layer with bfloat16 weights, that gives float32."""
+    """A linear layer that multiplies in bfloat16, and gives float32.
+
+    Its weights are bfloat16 where they are frozen; where all are trained they are float32, so that
+    small updates add up, and are rounded for each product.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Multiply in bfloat16; the sums inside are float32, rounded once."""
-        return F.linear(input.to(self.weight.dtype), self.weight, self.bias).float()
+        half = torch.bfloat16
+        bias = None if self.bias is None else self.bias.to(half)  # pyright: ignore[reportUnnecessaryComparison]
+        return F.linear(input.to(half), self.weight.to(half), bias).float()
 
 
 def halve(model: PreTrainedModel) -> None:

@@ -27,6 +27,9 @@ from medtune.llm.vision.projector import FILE, Sight, sight_of
 from medtune.llm.workers import cores
 from medtune.records import Message
 
+WEIGHTS = "model.safetensors"
+"""Where all weights were tuned, their file in the adapter's folder."""
+
 
 @dataclass(frozen=True)
 class LanguageModel:
@@ -76,7 +79,7 @@ def load_model(  # noqa: PLR0913  each says what is loaded, or where to
         folder: The base model.
         numerics: In which type to compute.
         context_tokens: Longest prompt and reply together.
-        adapter: Folder of a LoRA adapter that `tune` wrote.
+        adapter: Folder of an adapter, or of all weights, that `tune` wrote.
         processes: How many copies of this process share a long computation; None is one for each
             processor core, where processes can share the weights.
         to_divide: Stay in main memory if this is one of several processes, which will divide the
@@ -93,6 +96,10 @@ def load_model(  # noqa: PLR0913  each says what is loaded, or where to
         _refuse_other_encoder(adapter, gallery)
     stays = to_divide and dist.is_initialized()
     model = _base(folder, "auto" if stays else torch.float32)
+    weights = None if adapter is None else adapter / WEIGHTS
+    if weights is not None and weights.is_file():
+        _put_in(model, weights)
+        adapter = None
     if numerics.dtype == "bfloat16":
         halve(model)
     if stays:
@@ -148,6 +155,18 @@ def _base(folder: ModelFolder, dtype: torch.dtype | str) -> PreTrainedModel:
             f"{error}"
         ) from None
     return cast("PreTrainedModel", model)
+
+
+def _put_in(model: PreTrainedModel, weights: Path) -> None:
+    """Replace all weights of the base model by those of a full tuning."""
+    own, tuned = dict(model.named_parameters()), load_file(weights)
+    if {name: weight.shape for name, weight in own.items()} != {
+        name: weight.shape for name, weight in tuned.items()
+    }:
+        raise DataError(f"{weights}: its weights are not those of the model; train again")
+    with torch.no_grad():
+        for name, weight in own.items():
+            weight.copy_(tuned[name])
 
 
 def _with_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:

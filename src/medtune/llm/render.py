@@ -64,6 +64,17 @@ class Renderer:
         supervised = [False] * len(prompt) + [True] * len(reply_ids)
         return Rendered(prompt + reply_ids, supervised)
 
+    def document(self, text: str) -> list[int]:
+        """The ids of a text that is no conversation, between the tokens that part two texts.
+
+        Raises:
+            DataError: The text contains a token that makes turns.
+        """
+        self._refuse_control(text, "a text")
+        opening = self.tokenizer.encode("")
+        end = self.stop_ids[-1]
+        return [*(opening or [end]), *self.encode(text), end]
+
     def reply_ids(self, messages: Sequence[Message], reply: str) -> list[int]:
         """The supervised ids of `training`: the reply and the end-of-turn token."""
         return self.candidates(messages, [reply]).replies[0]
@@ -161,16 +172,19 @@ class Renderer:
     def _written(self, messages: Sequence[Message], *, open_turn: bool = True) -> str:
         """The conversation as text, with no system text but the caller's, and no forged turns."""
         for message in messages:
-            for token in self._control_tokens:
-                if token in message.content:
-                    raise DataError(
-                        f"a message of role {message.role} contains the control token {token!r}, "
-                        "which would forge a turn of the conversation; remove it from the record"
-                    )
+            self._refuse_control(message.content, f"a message of role {message.role}")
         silent = self._adds_own_system_text and not (messages and messages[0].role == "system")
         return self._text(
             [Message("system", ""), *messages] if silent else messages, open_turn=open_turn
         )
+
+    def _refuse_control(self, text: str, what: str) -> None:
+        for token in self._control_tokens:
+            if token in text:
+                raise DataError(
+                    f"{what} contains the control token {token!r}, which would forge a turn of the "
+                    "conversation; remove it from the record"
+                )
 
     def _text(self, messages: Sequence[Message], *, open_turn: bool) -> str:
         turns = [{"role": message.role, "content": message.content} for message in messages]

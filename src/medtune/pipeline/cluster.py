@@ -23,6 +23,8 @@ from medtune.pipeline.stages import CHAIN
 
 RESTARTS = 3
 """How often Ray starts the workers anew after one died, before it gives up."""
+START_WITHIN_S = "600"
+"""Ray's own minute is too short for workers on a busy machine, which import torch first."""
 UNDER_TORCHRUN = "TORCHELASTIC_RUN_ID"
 
 
@@ -120,12 +122,15 @@ def _under_ray(job: Job, workers: int) -> None:
 
 
 def _start_ray(workers: int) -> None:
+    """Start Ray, or join it. Its processes talk much: what they say stays in Ray's own logs."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is told to anybody
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", START_WITHIN_S)
     start = import_module("ray").init
     if "RAY_ADDRESS" in os.environ:
-        start()
+        start(log_to_driver=False)
     else:
-        start(num_cpus=max(workers, os.cpu_count() or 1), include_dashboard=False)
+        n_cpus = max(workers, os.cpu_count() or 1)
+        start(num_cpus=n_cpus, include_dashboard=False, log_to_driver=False)
 
 
 def _environment(numerics: Numerics) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from medtune.apps import find_app
 from medtune.artifacts import Decision, read_examples, sha256_file
 from medtune.config import Run, SourceSection
+from medtune.errors import DataError
 from medtune.fetch import resolve_source
 from medtune.pipeline.job import Job
 from medtune.records import Application, ArmResult, Example, Prediction
@@ -48,6 +49,48 @@ def tune_small(
         identity={},
     )
     return job.load(folder / "adapter"), done.seconds
+
+
+def learnt_hashes(run: Run) -> dict[str, str]:
+    """SHA-256 of every file that `tune` names, by what it is for."""
+    texts = {f"text:{path.name}": sha256_file(existing(path)) for path in run.tune.texts}
+    replay = run.tune.replay_file
+    return texts | ({} if replay is None else {"replay": sha256_file(existing(replay))})
+
+
+def existing(path: Path) -> Path:
+    """The path, if there is a file.
+
+    Raises:
+        DataError: There is none.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; correct tune.texts or tune.replay_file")
+    return path
+
+
+def refuse_held_texts(run: Run) -> None:
+    """Make sure that no document of `tune.texts` holds a record that is measured on.
+
+    Raises:
+        DataError: One does.
+    """
+    if not run.tune.texts:
+        return
+    overlap, read = import_module("medtune.data.overlap"), import_module("medtune.tune.text")
+    items = [
+        overlap.Item(split, example.id, overlap.record_texts(example))
+        for split in ("validation", "test")
+        for example in read_examples(run.out / f"{split}.jsonl")
+    ]
+    texts = ((name, [text]) for path in run.tune.texts for name, text in read.read_texts(path))
+    held = [one for one in overlap.find_overlaps(texts, items) if one.share >= overlap.HOLDS]
+    if held:
+        first = ", ".join(f"{one.id} holds {one.item} of {one.reference}" for one in held[:3])
+        raise DataError(
+            f"tune.texts: {len(held)} documents hold records that are measured on ({first}), so "
+            "the result would be too good; take these documents out"
+        )
 
 
 def asked_of_small_tunes(run: Run) -> int:

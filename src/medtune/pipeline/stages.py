@@ -32,6 +32,8 @@ from medtune.errors import DataError
 from medtune.pipeline.handed import (
     asked_of_small_tunes,
     evaluation_setup,
+    learnt_hashes,
+    refuse_held_texts,
     retention_of,
     suite_hashes,
     tune_small,
@@ -77,8 +79,10 @@ def decide(job: Job) -> Step:
     inputs = _splits(job, "train", "validation") | {
         f"document {path.name}": sha256_file(path) for path in documents
     }
+    inputs |= learnt_hashes(run)
 
     def make(key: str) -> Decision:
+        refuse_held_texts(run)
         model = job.load()
         stage = import_module("medtune.decide")
         handed = stage.Handed(
@@ -102,8 +106,10 @@ def tune(job: Job) -> Step:
     run = job.run
     decision = Decision.load(run.out).verified(run.out)
     inputs = _splits(job, "train", "validation") | {"decision": decision.signature}
+    inputs |= learnt_hashes(run)
 
     def make(key: str) -> TuneRecord:
+        refuse_held_texts(run)
         model = job.load()
         return import_module("medtune.tune").tune(run, job.app, model, key=key, inputs=inputs)
 
@@ -147,8 +153,13 @@ def release(job: Job) -> Step:
 
     def make(key: str) -> Release:
         import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
+        chosen = run.tune.model_copy(update=TuneRecord.load(run.out).chosen)
         found = import_module("medtune.tune").parity(
-            run, job.app, job.load(), job.adapter, job.load(job.adapter)
+            run.model_copy(update={"tune": chosen}),
+            job.app,
+            job.load(),
+            job.adapter,
+            job.load(job.adapter),
         )
         stage = import_module("medtune.release")
         return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder, parity=found)

@@ -31,6 +31,8 @@ class Batch(NamedTuple):
     n_sequences: int
     n_tokens: int
     """Tokens of the sequences. Fewer are computed where they begin alike."""
+    is_replay: bool = False
+    """Whether this is general text against forgetting, not what is to be learnt."""
 
     @property
     def n_supervised(self) -> int:

@@ -1,9 +1,10 @@
 """Complete checkpoints: everything that the next step depends on, or nothing.
 
 A checkpoint is a folder `step-000040` with the weights, the best weights so far, the optimizer's
-moments, and state.json, which holds the counters, the run's identity and the SHA-256 of the other
-files. There is no generator state in it, because torch is seeded anew for each step. The two
-newest are kept; each holds the best weights, so the best is never lost.
+moments, the running mean of the weights where one is kept, and state.json, which holds the
+counters, the run's identity and the SHA-256 of the other files. There is no generator state in it,
+because torch is seeded anew for each step. The two newest are kept; each holds the best weights, so
+the best is never lost.
 """
 
 import json
@@ -33,6 +34,11 @@ class Checkpoint(NamedTuple):
     """The weights of `state.best_step`; empty before the first look."""
     moments: dict[str, Tensor]
     """The optimizer's state."""
+    mean: dict[str, Tensor]
+    """The running mean of the weights; empty where none is kept."""
+
+
+TENSORS = ("weights", "best", "moments", "mean")
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, identity: Mapping[str, str]) -> Path:
@@ -43,7 +49,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, identity: Mapping[str,
     """
 
     def write(part: Path) -> None:
-        for name in ("weights", "best", "moments"):
+        for name in TENSORS:
             tensors: dict[str, Tensor] = getattr(checkpoint, name)
             (part / f"{name}.safetensors").write_bytes(save(tensors))
 
@@ -82,8 +88,8 @@ def newest_whole(folder: Path, identity: Mapping[str, str]) -> tuple[Path, State
 
 def read_checkpoint(path: Path, state: State) -> Checkpoint:
     """The tensors of a checkpoint that is whole, with its state."""
-    names = ("weights", "best", "moments")
-    return Checkpoint(state, *(load((path / f"{n}.safetensors").read_bytes()) for n in names))
+    tensors = (load((path / f"{name}.safetensors").read_bytes()) for name in TENSORS)
+    return Checkpoint(state, *tensors)
 
 
 def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

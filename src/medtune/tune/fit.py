@@ -7,19 +7,17 @@ and the same log but for the seconds. Work lost between the last checkpoint and 
 again, and its seconds are not counted.
 """
 
-import math
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from medtune import __version__
-from medtune.config import Run
+from medtune.artifacts import Watched
+from medtune.config import Run, TuneSection
 from medtune.errors import TuneError
 from medtune.llm.load import LanguageModel
 from medtune.progress import progress
@@ -29,9 +27,11 @@ from medtune.tune.distributed.control import agreed, any_of, leads, on_lead
 from medtune.tune.distributed.parts import whole
 from medtune.tune.energy import energy
 from medtune.tune.job import Job, Ready, at_work, job
-from medtune.tune.journal import append
+from medtune.tune.journal import append, rows
+from medtune.tune.keep import steer
+from medtune.tune.look import Row, look, watched_before
 from medtune.tune.loop import train as loop
-from medtune.tune.lora import save_adapter, snapshot
+from medtune.tune.lora import save_adapter
 from medtune.tune.outcome import (
     ADAPTER,
     CHECKPOINTS,
@@ -43,13 +43,14 @@ from medtune.tune.outcome import (
     forget,
     record,
 )
-from medtune.tune.ranks import Ranks
-from medtune.tune.resume import put_down, take_up
+from medtune.tune.resume import Tuning, put_down, take_up
 from medtune.tune.schedule import learning_rate
-from medtune.tune.state import State, after_look, after_step, after_use
+from medtune.tune.state import State, after_step, after_use
 from medtune.tune.stop import stop_requested
 
+NOT_COMPARED = {"micro_batch_tokens", "texts", "replay_file", "seeds", "sweep"}
 _ADAPTERS = {"lora": "LoRA", "rslora": "rank-stabilised LoRA", "dora": "DoRA"}
+"""Those of `tune.adapter` that have a rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
     what: str,
     identity: Mapping[str, str],
 ) -> Fit:
-    """Tune a LoRA adapter into `folder`/adapter; `model` itself is left as it was.
+    """Tune an adapter, or all weights, into `folder`/adapter; `model` is left as it was.
 
     Called again after an interruption it goes on from the newest checkpoint; called again after
     the end it returns at once.
@@ -94,17 +95,38 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
         MachineError: The disk is full, which is tried before anything is computed.
     """
     asked = job(run, app, model, train, validation)
-    place = _Place(folder, what, _identity(asked) | dict(identity))
-    done = on_lead(lambda: _done(asked, place))
+    done = fit_until(asked, folder, what, identity, len(asked.steps))
+    assert isinstance(done, Fit), "the last step ends a fit"
+    return done
+
+
+def fit_until(
+    job: Job, folder: Path, what: str, identity: Mapping[str, str], step: int
+) -> Fit | State:
+    """As `fit`, but only up to a step: then the state, and a checkpoint from which to go on.
+
+    A fit that paused at looks, and went on to its end, is the same as one that never did.
+
+    Args:
+        job: What to learn.
+        folder: Where everything is written.
+        what: A name for the progress line.
+        identity: As in `fit`.
+        step: A multiple of `tune.validate_every`, or the last step.
+    """
+    place = _Place(folder, what, _identity(job) | dict(identity))
+    done = on_lead(lambda: _done(job, place))
     if done is not None:
         return done
-    with stop_requested() as stop, at_work(asked) as ready:
-        end = _train(asked, place, ready, stop)
+    with stop_requested() as stop, at_work(job) as ready:
+        end = _train(job, place, ready, stop, step)
+        if not _ended(job, end.state):
+            return end.state
         best = {name: whole(tensor) for name, tensor in end.best.items()}
-        on_lead(lambda: save_adapter(folder / ADAPTER, ready.adapter, best, model))
+        on_lead(lambda: save_adapter(folder / ADAPTER, ready.adapter, best, job.lm))
         n_parameters = sum(weight.numel() for weight in ready.adapter.weights.values())
         peak = ready.team.peak()
-    result = _result(asked, place, end.state, n_parameters, peak)
+    result = _result(job, place, end.state, n_parameters, peak)
     on_lead(lambda: record(folder, result, place.identity))
     return result
 
@@ -122,58 +144,44 @@ def _done(job: Job, place: _Place) -> Fit | None:
     return done
 
 
-class _End(NamedTuple):
-    """Where a training ended."""
-
-    state: State
-    best: dict[str, torch.Tensor]
-
-
-def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool]) -> _End:
-    """Run the loop from wherever it was to its end."""
+def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool], until: int) -> Tuning:
+    """Run the loop from wherever it was to its end, or to a step."""
     tune, (adapter, team) = job.run.tune, ready
     weights = list(adapter.weights.values())
     optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=tune.weight_decay, fused=True)
-    state, best = take_up(place.folder, place.identity, adapter, optimizer)
-    ahead = range(state.step + 1, len(job.steps) + 1)
+    now = take_up(place.folder, place.identity, adapter, optimizer, averages=bool(tune.average))
+    watched = _watched(place)
+    ahead = range(now.state.step + 1, until + 1)
     rate = partial(learning_rate, steps=len(job.steps), peak=tune.learning_rate, warmup=tune.warmup)
     logs = loop(weights, optimizer, ahead, team.gradient, rate, max_grad_norm=tune.max_grad_norm)
     left = sum(map(job.n_tokens, ahead))
     with progress(place.what, left, "tokens") as advance, energy(_country(job)) as used:
-        while not _ended(job, state):
+        while now.state.step < until and not _ended(job, now.state):
             log = next(logs)
-            state = after_step(state, log)
+            steer(adapter, now.mean, tune, log)
+            now = now._replace(state=after_step(now.state, log))
             advance(log.n_tokens)
             is_look = log.step % tune.validate_every == 0 or log.step == len(job.steps)
-            _write(place, asdict(log))
+            _write(place, {k: v for k, v in asdict(log).items() if v is not None})
             if is_look:
-                state = _look(place, team, state)
-                best = snapshot(adapter) if state.best_step == state.step else best
+                now, row, found = look(job, team, now, watched)
+                _write(place, row)
+                watched += [] if found is None else [found]
             stopping = any_of(stop())
             if is_look or stopping:
-                state = agreed(after_use(state, used()))
-                put_down(place.folder, place.identity, state, adapter, optimizer, best)
-            if stopping and not _ended(job, state):
+                now = now._replace(state=agreed(after_use(now.state, used())))
+                put_down(place.folder, place.identity, now)
+            if stopping and not _ended(job, now.state):
                 raise TuneError("stopped by signal; run the same command to go on")
-    return _End(state, best)
+    return now
 
 
-def _look(place: _Place, team: Ranks, state: State) -> State:
-    """Measure the validation loss and write it down."""
-    started = time.perf_counter()
-    loss = team.look().loss
-    if not math.isfinite(loss):
-        raise TuneError(
-            f"step {state.step}: the validation loss is {loss}; lower tune.learning_rate, or set "
-            "model.numerics to float32"
-        )
-    seconds = time.perf_counter() - started
-    row = {"step": state.step, "validation_loss": loss, "seconds": seconds}
-    _write(place, row)
-    return after_look(state, loss, seconds)
+def _watched(place: _Place) -> list[Watched]:
+    """What the looks so far showed."""
+    return watched_before(on_lead(lambda: rows(place.folder / JOURNAL)))
 
 
-def _write(place: _Place, row: Mapping[str, float]) -> None:
+def _write(place: _Place, row: Row) -> None:
     if leads():
         append(place.folder / JOURNAL, row)
 
@@ -202,9 +210,9 @@ def _identity(job: Job) -> dict[str, str]:
     """What must be equal to go on from a checkpoint.
 
     `micro_batch_tokens` and the number of processes are left out: they change rounding only, and
-    after running out of memory they are what one lowers.
+    after running out of memory they are what one lowers. Files count by what was read of them.
     """
-    settings = job.run.tune.model_dump(mode="json", exclude={"micro_batch_tokens"})
+    settings = job.run.tune.model_dump(mode="json", exclude=NOT_COMPARED)
     gallery = job.lm.gallery
     eyes = {} if gallery is None else {"encoder": gallery.encoder.sha256}
     return {f"tune.{name}": str(value) for name, value in settings.items()} | {
@@ -213,9 +221,19 @@ def _identity(job: Job) -> dict[str, str]:
         "numerics": job.lm.numerics.dtype,
         "train": job.train.sha256,
         "validation": job.validation.sha256,
+        "replay": job.replay.sha256,
         "medtune": __version__,
         **eyes,
     }
+
+
+def _what_learns(tune: TuneSection) -> str:
+    if tune.adapter == "full":
+        return "all weights of the model"
+    return (
+        f"{_ADAPTERS[tune.adapter]}, rank {tune.rank}, alpha {tune.alpha:g}, all linear layers of "
+        "the decoder"
+    )
 
 
 def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int) -> Fit:
@@ -224,12 +242,10 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
     why = _why(job, state)
     assert why is not None, "only then is there a result"
     tune, estimated = job.run.tune, job.run.compute.country is not None
+    seen = _watched(place)
     return Fit(
         adapter=place.folder / ADAPTER,
-        method=(
-            f"{_ADAPTERS[tune.adapter]}, rank {tune.rank}, alpha {tune.alpha:g}, all linear layers "
-            f"of the decoder; {tune.objective.upper()}"
-        ),
+        method=f"{_what_learns(tune)}; {tune.objective.upper()}",
         numerics=job.lm.numerics.dtype,
         steps=state.step,
         best_step=state.best_step,
@@ -244,4 +260,6 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
         resumed=state.resumed,
         energy_kwh=state.kwh if estimated else None,
         co2_kg=state.co2_kg if estimated else None,
+        validation_metric=state.best_metric,
+        watched=next((one.model_dump() for one in seen if one.step == state.best_step), None),
     )

@@ -1,6 +1,6 @@
 """What a fit has to do, and the model and processes made ready to do it."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,22 +8,29 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedModel
 
-from medtune.config import Run
-from medtune.llm.flat import flat, is_exact
+from medtune.canary import FIELD
+from medtune.config import Run, TuneSection
+from medtune.errors import ConfigError
+from medtune.llm.flat import flat, is_exact, plain
 from medtune.llm.lean import lean
 from medtune.llm.load import LanguageModel
+from medtune.llm.predict import predict
+from medtune.measure import answered, more_is_better
 from medtune.progress import say
 from medtune.records import Application, Example
 from medtune.tune.batch import Batch, Lesson, micro_batches, n_tokens, plan
 from medtune.tune.distributed import control
 from medtune.tune.distributed.ranks import shared
 from medtune.tune.distributed.shard import sharded
-from medtune.tune.lesson import Lessons, render_lessons
+from medtune.tune.lesson import NONE, Lessons, drawn_few, render_lessons
 from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
 from medtune.tune.objective import objective
 from medtune.tune.ranks import Ranks, ranks
 from medtune.tune.recompute import recomputed
+from medtune.tune.replay import drawn, replay_lessons
+from medtune.tune.text import render_split
+from medtune.tune.watch import CANARIES, TRAIN, VALIDATION
 
 WORTH_IT = 4
 """Examples of a step for each process: fewer share less of what they begin with."""
@@ -39,6 +46,17 @@ class Job:
     validation: Lessons
     steps: list[list[int]]
     """For each optimizer step, the indices of its examples in `train`."""
+    replay: Lessons = NONE
+    """General text or instructions against forgetting."""
+    replayed: Sequence[Sequence[int]] = ()
+    """For each optimizer step, the indices of what it replays in `replay`; empty without."""
+    probe: Lessons = NONE
+    """Training examples that a look compares with validation's."""
+    canaries: Lessons = NONE
+    """Planted secrets among `train`."""
+    metric: Callable[[], float] | None = None
+    """Answers validation examples with the model as it is; more is better. None where looks go by
+    the loss."""
 
     @property
     def processes(self) -> int:
@@ -49,17 +67,28 @@ class Job:
 
     def step(self, number: int) -> list[Batch]:
         """The passes of an optimizer step, by its number, from 1."""
-        return self._passes([self.train.rendered[index] for index in self.steps[number - 1]])
+        own, again = self._lessons(number)
+        return self._passes(own) + [batch._replace(is_replay=True) for batch in self._passes(again)]
 
-    def look(self) -> list[Batch]:
-        """The passes of a look at the validation loss."""
-        return self._passes(self.validation.rendered)
+    def look(self) -> dict[str, list[Batch]]:
+        """The passes of a look, by the name of what it goes through."""
+        sets = {VALIDATION: self.validation, TRAIN: self.probe, CANARIES: self.canaries}
+        return {name: self._passes(one.rendered) for name, one in sets.items() if one.ids}
 
     def n_tokens(self, number: int) -> int:
         """Tokens of an optimizer step."""
-        return sum(n_tokens(self.train.rendered[index]) for index in self.steps[number - 1])
+        own, again = self._lessons(number)
+        return sum(map(n_tokens, own + again))
+
+    def _lessons(self, number: int) -> tuple[list[Lesson], list[Lesson]]:
+        """The examples of a step, and what it replays."""
+        own = [self.train.rendered[index] for index in self.steps[number - 1]]
+        again = self.replayed[number - 1] if self.replayed else ()
+        return own, [self.replay.rendered[index] for index in again]
 
     def _passes(self, lessons: Sequence[Lesson]) -> list[Batch]:
+        if not lessons:
+            return []
         return micro_batches(
             lessons,
             budget=self.run.tune.micro_batch_tokens,
@@ -89,16 +118,51 @@ def job(
         DataError: No examples, or some that are too long or have nothing to learn.
     """
     tune = run.tune
-    pairs = tune.objective != "sft"
-    lessons = render_lessons(app, lm, train, "train", pairs=pairs)
-    checks = render_lessons(app, lm, validation, "validation", pairs=pairs)
+    if tune.objective == "cpt":
+        lessons = render_split(app, lm, train, "train", tune.texts)
+        checks = render_split(app, lm, validation, "validation")
+    else:
+        pairs = tune.objective in ("dpo", "simpo")
+        lessons = render_lessons(app, lm, train, "train", pairs=pairs)
+        checks = render_lessons(app, lm, validation, "validation", pairs=pairs)
+    replay = replay_lessons(run, lm)
     steps = plan(
         lessons.ids,
         seed=run.seed,
         epochs=tune.epochs,
         examples_per_step=tune.examples_per_step,
     )
-    return Job(run, lm, lessons, checks, steps)
+    again = drawn(replay.ids, list(map(len, steps)), share=tune.replay, seed=run.seed)
+    planted = {one.id for one in train if FIELD in one.fields}
+    own = [name for name in lessons.ids if name not in planted]
+    return Job(
+        run,
+        lm,
+        lessons,
+        checks,
+        steps,
+        replay=replay,
+        replayed=again,
+        probe=lessons.only(drawn_few(own, tune.probe_examples)),
+        canaries=lessons.only(planted) if tune.probe_examples else NONE,
+        metric=_metric(run, app, lm, validation) if tune.stop_on == "metric" else None,
+    )
+
+
+def _metric(
+    run: Run, app: Application, lm: LanguageModel, validation: Sequence[Example]
+) -> Callable[[], float]:
+    """The metric that decides, on some validation examples, as the evaluation takes it."""
+    chosen = drawn_few([one.id for one in validation], run.tune.metric_examples)
+    asked = [one for one in validation if one.id in chosen]
+    metric, settings = more_is_better(app), run.evaluate.scoring
+
+    def measured() -> float:
+        with plain(lm.model):
+            result = predict(lm, app, asked, settings=settings, what="validation")
+        return metric(answered(result))
+
+    return measured
 
 
 @contextmanager
@@ -119,15 +183,38 @@ def at_work(job: Job) -> Generator[Ready]:
     ):
         adapter = attached_whole
         if run.compute.shard and control.is_shared():
+            refuse_divided(run.tune)
             adapter = sharded(attached_whole)
         with flattened(model, job.step(1)[0]), _team(job, adapter) as team:
             yield Ready(adapter, team)
 
 
+def refuse_divided(tune: TuneSection) -> None:
+    """Make sure that all that is asked for works on divided weights.
+
+    Raises:
+        ConfigError: Something does not.
+    """
+    asked = {
+        "adapter: full": tune.adapter == "full",
+        "towards_start": tune.towards_start > 0,
+        "average": tune.average > 0,
+        "interpolate": tune.interpolate < 1,
+        "stop_on: metric": tune.stop_on == "metric",
+    }
+    named = [f"tune.{name}" for name, is_asked in asked.items() if is_asked]
+    if named:
+        raise ConfigError(
+            f"compute.shard: {', '.join(named)} is not built for weights that are divided among "
+            "processes; leave it out, or leave compute.shard out"
+        )
+
+
 def _team(job: Job, adapter: Adapter) -> AbstractContextManager[Ranks]:
     """Those who share the work: the processes of torchrun or Ray, or copies of this one."""
     model, weights = job.lm.model, list(adapter.weights.values())
-    asked = (model, weights, objective(job.run.tune), job.step, job.look())
+    made = objective(job.run.tune, adapter.as_base)
+    asked = (model, weights, made, job.step, job.look())
     if control.is_shared():
         return nullcontext(shared(*asked, seed=job.run.seed))
     return ranks(*asked, n=job.processes, seed=job.run.seed)

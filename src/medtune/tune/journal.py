@@ -5,13 +5,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from medtune.artifacts import write_text
+from medtune.artifacts import read_jsonl, write_text
+from medtune.records import Json
 from medtune.tune.disk import disk_faults
 
-Number = int | float
 
-
-def append(path: Path, row: Mapping[str, Number]) -> None:
+def append(path: Path, row: Mapping[str, int | float | str]) -> None:
     """Add one line.
 
     Raises:
@@ -19,6 +18,11 @@ def append(path: Path, row: Mapping[str, Number]) -> None:
     """
     with disk_faults(path.parent), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def rows(path: Path) -> list[dict[str, Json]]:
+    """All lines; none if there is no journal yet."""
+    return list(read_jsonl(path)) if path.exists() else []
 
 
 def flush(path: Path) -> None:

@@ -24,6 +24,8 @@ class Share(NamedTuple):
     """Per unit of the objective: in nats per supervised token for cross-entropy."""
     n_tokens: int
     n_supervised: int
+    replay_loss: float | None = None
+    """Of what was replayed beside it, in nats per token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class StepLog:
     n_tokens: int
     n_supervised: int
     seconds: float
+    replay_loss: float | None
+    """Of the general text replayed in this step, in nats per token; None without replay."""
 
 
 def train(
@@ -79,8 +83,9 @@ def train(
             group["lr"] = rate
         optimizer.step()
         seconds = time.perf_counter() - started
+        n_tokens, n_supervised = share.n_tokens, share.n_supervised
         yield StepLog(
-            step, share.loss, grad_norm, rate, share.n_tokens, share.n_supervised, seconds
+            step, share.loss, grad_norm, rate, n_tokens, n_supervised, seconds, share.replay_loss
         )
 
 

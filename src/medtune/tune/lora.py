@@ -1,7 +1,7 @@
-"""The LoRA adapter: float32 matrices beside every linear layer of a frozen decoder.
+"""What is trained of a model: as a rule, float32 matrices beside every linear layer of a decoder.
 
 Layers and file format are PEFT's, so any tool that reads a PEFT adapter reads ours.
-Source: Hu et al. 2021, arXiv:2106.09685.
+Source: Hu et al. 2021, arXiv:2106.09685. Where all weights are trained, `full` opens them.
 """
 
 import json
@@ -18,12 +18,14 @@ from transformers import PreTrainedModel
 
 from medtune import __version__
 from medtune.config import TuneSection
-from medtune.llm.load import LanguageModel
+from medtune.llm.load import WEIGHTS, LanguageModel
 from medtune.llm.vision.projector import FILE, sight_of
+from medtune.tune import full
 from medtune.tune.disk import whole_folder
 from medtune.tune.distributed.parts import copy_of, like
-from medtune.tune.linear import fused
+from medtune.tune.linear import fused, without_adapter
 
+LORA_WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 """What PEFT's file format puts before the name of every weight."""
 EYES = ".projector."
@@ -31,22 +33,44 @@ EYES = ".projector."
 
 
 class Adapter(NamedTuple):
-    """A model with an adapter attached, and what is trained of it."""
+    """A model with an adapter attached or its weights opened, and what is trained of it."""
 
     model: PreTrainedModel
     weights: dict[str, nn.Parameter]
-    """By their names in a PEFT file, in a fixed order."""
-    config: LoraConfig
+    """By their names in the file, in a fixed order."""
+    start: dict[str, Tensor]
+    """Their values at the start, where the model computes as the base model does."""
+    config: LoraConfig | None
+    """PEFT's settings; None where the weights are the model's own."""
+
+    @property
+    def file(self) -> str:
+        """The name of the file of the weights."""
+        return WEIGHTS if self.config is None else LORA_WEIGHTS
+
+    @contextmanager
+    def as_base(self) -> Generator[None]:
+        """Compute as the base model does while the block runs."""
+        if self.config is None:
+            with full.with_weights(self.weights, self.start):
+                yield
+        else:
+            with without_adapter(self.model):
+                yield
 
 
 @contextmanager
 def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapter]:
-    """Attach a new adapter while the block runs; afterwards the model is as it was.
+    """Attach a new adapter, or open the weights, while the block runs; then undo it.
 
     The first matrix of each pair is drawn by `seed`, the second is zero, so that the adapter
     begins without an effect. The output layer gets none. The projector of a model that sees is
     drawn by `seed`, and is trained with the adapter.
     """
+    if tune.adapter == "full":
+        with full.opened(lm.model) as model:
+            yield Adapter(lm.model, model.weights, model.start, None)
+        return
     config = LoraConfig(
         r=tune.rank,
         lora_alpha=tune.alpha,  # pyright: ignore[reportArgumentType]  PEFT divides it: a float is fine
@@ -74,7 +98,7 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
                 weights[PREFIX + name.replace(".default.", ".")] = weight
         embedding = cast("nn.Embedding", lm.model.get_input_embeddings())
         with fused(lm.model, embedding.weight.dtype):
-            yield Adapter(lm.model, weights, config)
+            yield Adapter(lm.model, weights, copies(weights), config)
     finally:
         layers.unload()
         if sight is not None:
@@ -90,6 +114,11 @@ def snapshot(adapter: Adapter) -> dict[str, Tensor]:
     return {name: copy_of(weight) for name, weight in adapter.weights.items()}
 
 
+def copies(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same values in memory of their own."""
+    return {name: weight.detach().clone() for name, weight in weights.items()}
+
+
 @torch.no_grad()
 def restore(adapter: Adapter, tensors: Mapping[str, Tensor]) -> None:
     """Put a snapshot back."""
@@ -99,7 +128,7 @@ def restore(adapter: Adapter, tensors: Mapping[str, Tensor]) -> None:
 
 def read_adapter(folder: Path, adapter: Adapter) -> dict[str, Tensor]:
     """What `save_adapter` wrote, by the names that its weights have in `adapter`."""
-    tensors = load_file(folder / "adapter_model.safetensors")
+    tensors = load_file(folder / adapter.file)
     eyes = load_file(folder / FILE) if (folder / FILE).exists() else {}
     named = {name: name.rpartition(".")[2] for name in adapter.weights if EYES in name}
     return tensors | {name: eyes[own] for name, own in named.items()}
@@ -108,16 +137,11 @@ def read_adapter(folder: Path, adapter: Adapter) -> dict[str, Tensor]:
 def save_adapter(
     folder: Path, adapter: Adapter, tensors: Mapping[str, Tensor], lm: LanguageModel
 ) -> None:
-    """Write a PEFT adapter folder in one step, with medtune.json naming the weights it fits.
+    """Write the adapter or the model in one step, with medtune.json naming the weights it fits.
 
     Raises:
         MachineError: The disk is full.
     """
-    settings = adapter.config.to_dict() | {
-        "base_model_name_or_path": lm.folder.name,
-        "inference_mode": True,
-        "target_modules": sorted(adapter.config.target_modules or ()),
-    }
     origin = {
         "base_sha256": lm.folder.sha256,
         "medtune_version": __version__,
@@ -128,12 +152,27 @@ def save_adapter(
     if lm.gallery is not None:
         origin["encoder_sha256"] = lm.gallery.encoder.sha256
     with whole_folder(folder) as part:
-        (part / "adapter_model.safetensors").write_bytes(save(layers, {"format": "pt"}))
-        if eyes:
-            (part / FILE).write_bytes(save(eyes, {"format": "pt"}))
-        for name, content in (("adapter_config.json", settings), ("medtune.json", origin)):
-            text = json.dumps(content, indent=2, sort_keys=True, default=_plain) + "\n"
-            (part / name).write_text(text, encoding="utf-8")
+        if adapter.config is None:
+            full.write_weights(part, tensors, lm.folder.path)
+        else:
+            (part / LORA_WEIGHTS).write_bytes(save(layers, {"format": "pt"}))
+            if eyes:
+                (part / FILE).write_bytes(save(eyes, {"format": "pt"}))
+            _write_json(part / "adapter_config.json", _settings(adapter.config, lm))
+        _write_json(part / "medtune.json", origin)
+
+
+def _settings(config: LoraConfig, lm: LanguageModel) -> Mapping[str, object]:
+    return config.to_dict() | {
+        "base_model_name_or_path": lm.folder.name,
+        "inference_mode": True,
+        "target_modules": sorted(config.target_modules or ()),
+    }
+
+
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
+    text = json.dumps(content, indent=2, sort_keys=True, default=_plain) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def _plain(value: object) -> list[str]:

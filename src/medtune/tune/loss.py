@@ -7,11 +7,12 @@ all tokens, and the output layer only on the rows that predict a supervised toke
 time; the gradient is formed along with the loss, and no S x V table is kept.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from medtune.errors import TuneError
@@ -61,14 +62,29 @@ class _HeadLoss(torch.autograd.Function):
 def token_losses(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Cross-entropy in nats of each of the batch's supervised tokens: S numbers.
 
-    The output layer must be frozen and its output must be the logits: see `check_head`.
+    The output layer's output must be the logits: see `check_head`.
     """
     head = _head(model)
     hidden_SD = hidden_states(model, batch.tokens).index_select(0, batch.rows_S)
     hidden_SD = hidden_SD.to(head.weight.dtype)
+    if head.weight.requires_grad and torch.is_grad_enabled():
+        return _trained_head_losses(head, hidden_SD, batch.targets_S)
     loss_S = _HeadLoss.apply(hidden_SD, head.weight, head.bias, batch.targets_S)
     assert isinstance(loss_S, Tensor)
     return loss_S
+
+
+def _trained_head_losses(head: nn.Linear, hidden_SD: Tensor, targets_S: Tensor) -> Tensor:
+    """The same where the output layer learns too: a chunk's logits are formed again backward."""
+
+    def losses(hidden_CD: Tensor, targets_C: Tensor) -> Tensor:
+        logits_CV = head(hidden_CD).to(_wide(hidden_CD))
+        return F.cross_entropy(logits_CV, targets_C, reduction="none")
+
+    chunks = zip(hidden_SD.split(CHUNK), targets_S.split(CHUNK), strict=True)
+    return torch.cat(
+        [cast("Tensor", checkpoint(losses, *chunk, use_reentrant=False)) for chunk in chunks]
+    )
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from medtune.artifacts import sha256_file, write_text
 
@@ -38,6 +38,13 @@ class Fit(NamedTuple):
     resumed: int
     energy_kwh: float | None
     co2_kg: float | None
+    validation_metric: float | None = None
+    watched: dict[str, Any] | None = None
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """All but where the adapter lies."""
+        return {name: value for name, value in self._asdict().items() if name != "adapter"}
 
 
 def finished(folder: Path, identity: Mapping[str, str]) -> Fit | None:
@@ -66,8 +73,7 @@ def record(folder: Path, fit: Fit, identity: Mapping[str, str]) -> None:
 
     One that its budget ended keeps them, to go on from with a larger one.
     """
-    numbers = {name: value for name, value in fit._asdict().items() if name != "adapter"}
-    written = {"fit": numbers, "files": hashes(folder), "identity": dict(identity)}
+    written = {"fit": fit.numbers, "files": hashes(folder), "identity": dict(identity)}
     write_text(folder / OUTCOME, json.dumps(written, indent=2) + "\n")
     if fit.stopped != SPENT:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)

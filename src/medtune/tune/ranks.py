@@ -10,7 +10,7 @@ Shapes: n processes, P trained numbers.
 """
 
 import mmap
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -29,8 +29,27 @@ STEPS_PER_SEED = 1_000_003
 """More steps than a run has, so that two runs never share the seed of a step."""
 
 
+class Seen(NamedTuple):
+    """What a look found of a set of lessons."""
+
+    sums: list[float]
+    """Of each lesson, its loss summed over its units, in no certain order."""
+    sizes: list[int]
+    """Its units."""
+
+    @property
+    def loss(self) -> float:
+        """Per unit of the objective."""
+        return sum(self.sums) / sum(self.sizes)
+
+    @property
+    def means(self) -> list[float]:
+        """Of each lesson, per unit."""
+        return [total / size for total, size in zip(self.sums, self.sizes, strict=True)]
+
+
 class _Request(NamedTuple):
-    """A share of a step, or of the look at the validation examples where `step` is None."""
+    """A share of a step, or of a look where `step` is None."""
 
     rank: int
     step: int | None
@@ -40,12 +59,23 @@ class _Part(NamedTuple):
     """What a process found in its share."""
 
     loss: float
-    """Summed over its units."""
+    """Summed over its units; of its own, not of what is replayed."""
     n_units: int
+    replay_loss: float
+    """Summed over the replayed tokens."""
+    n_replayed: int
     n_tokens: int
     n_supervised: int
+    """Of its own."""
     peak: int
     """Most bytes that this process has held at once."""
+
+
+class _Looked(NamedTuple):
+    """What a process found in its share of a look."""
+
+    seen: dict[str, Seen]
+    peak: int
 
 
 class Ranks(NamedTuple):
@@ -53,8 +83,8 @@ class Ranks(NamedTuple):
 
     gradient: Callable[[int], Share]
     """Form the gradient of a step in the weights' `grad`."""
-    look: Callable[[], Share]
-    """The loss on the validation examples."""
+    look: Callable[[], dict[str, Seen]]
+    """The losses of what a look goes through, by the name of the set."""
     peak: Callable[[], int]
     """Most bytes that all processes have held; what they have in common counts once."""
 
@@ -65,7 +95,7 @@ def ranks(  # noqa: PLR0913
     weights: Sequence[nn.Parameter],
     objective: Objective,
     passes: Callable[[int], list[Batch]],
-    validation: Sequence[Batch],
+    looks: Mapping[str, Sequence[Batch]],
     *,
     n: int,
     seed: int,
@@ -77,7 +107,7 @@ def ranks(  # noqa: PLR0913
         weights: What is trained. Their memory is moved.
         objective: What is minimised.
         passes: The passes of a step, by its number: the same in every process.
-        validation: The passes of a look.
+        looks: The passes of a look, by the name of the set.
         n: Processes; 1 computes here.
         seed: Torch is seeded anew for each step, so a step depends on the weights and its number
             only, and not on how the run got there.
@@ -85,53 +115,59 @@ def ranks(  # noqa: PLR0913
     _shared_in_place(weights)
     gradients_nP = _shared(weights, n).view(n, -1)
 
-    def work(request: _Request) -> _Part:
-        batches = list(validation) if request.step is None else passes(request.step)
-        mine = batches[request.rank :: n]
+    def work(request: _Request) -> _Part | _Looked:
         if request.step is None:
-            with torch.no_grad():
-                loss = sum(objective.loss(model, batch).item() for batch in mine)
-        else:
-            torch.manual_seed((seed * STEPS_PER_SEED + request.step) * n + request.rank)
-            _aim(weights, gradients_nP[request.rank].zero_())
-            n_units = sum(map(objective.units, batches))
-            loss = sum(_accumulate(objective.loss(model, batch), n_units) for batch in mine)
-        return _Part(
-            loss,
-            sum(map(objective.units, mine)),
-            sum(batch.n_tokens for batch in mine),
-            sum(batch.n_supervised for batch in mine),
-            peak_memory(),
-        )
+            mine = {name: batches[request.rank :: n] for name, batches in looks.items()}
+            return _look(model, objective, mine)
+        batches = passes(request.step)
+        torch.manual_seed((seed * STEPS_PER_SEED + request.step) * n + request.rank)
+        _aim(weights, gradients_nP[request.rank].zero_())
+        factors = objective.factors(batches)
+        own = batches[request.rank :: n]
+        losses = [
+            _accumulate(objective.loss(model, batch), factors[batch.is_replay]) for batch in own
+        ]
+        return _part(objective, own, losses)
 
     before, own, held = _memory(), dict[int, int](), [0]
     with workers(work, n) as ask:
 
-        def together(step: int | None) -> Share:
+        def asked(step: int | None) -> list[_Part | _Looked]:
             found = dict(ask([_Request(rank, step) for rank in range(n)]))
-            parts = [found[rank] for rank in range(n)]
             own.update({rank: part.peak - before for rank, part in found.items()})
             held[0] = max(held[0], _memory())
+            return [found[rank] for rank in range(n)]
+
+        def look() -> dict[str, Seen]:
+            parts = [part.seen for part in asked(None) if isinstance(part, _Looked)]
+            return {
+                name: Seen(
+                    [one for part in parts for one in part[name].sums],
+                    [one for part in parts for one in part[name].sizes],
+                )
+                for name in looks
+            }
+
+        def gradient(step: int) -> Share:
+            parts = [part for part in asked(step) if isinstance(part, _Part)]
+            for other in range(1, n):
+                gradients_nP[0] += gradients_nP[other]
+            _aim(weights, gradients_nP[0])
             n_units = sum(part.n_units for part in parts)
+            n_replayed = sum(part.n_replayed for part in parts)
             assert n_units > 0, "fit refuses examples with nothing to learn"
             return Share(
                 sum(part.loss for part in parts) / n_units,
                 sum(part.n_tokens for part in parts),
                 sum(part.n_supervised for part in parts),
+                sum(part.replay_loss for part in parts) / n_replayed if n_replayed else None,
             )
-
-        def gradient(step: int) -> Share:
-            share = together(step)
-            for other in range(1, n):
-                gradients_nP[0] += gradients_nP[other]
-            _aim(weights, gradients_nP[0])
-            return share
 
         def peak() -> int:
             # This process holds the optimizer, and what it saves; the others only their share.
             return peak_memory() if n == 1 else max(held[0], _memory()) + sum(own.values())
 
-        yield Ranks(gradient, lambda: together(None), peak)
+        yield Ranks(gradient, look, peak)
 
 
 def _memory() -> int:
@@ -139,9 +175,34 @@ def _memory() -> int:
     return psutil.Process().memory_info().rss
 
 
-def _accumulate(loss: Tensor, n_units: int) -> float:
+def _part(objective: Objective, mine: Sequence[Batch], losses: Sequence[float]) -> _Part:
+    both = list(zip(mine, losses, strict=True))
+    return _Part(
+        sum(loss for batch, loss in both if not batch.is_replay),
+        sum(objective.units(batch) for batch in mine if not batch.is_replay),
+        sum(loss for batch, loss in both if batch.is_replay),
+        sum(batch.n_supervised for batch in mine if batch.is_replay),
+        sum(batch.n_tokens for batch in mine),
+        sum(batch.n_supervised for batch in mine if not batch.is_replay),
+        peak_memory(),
+    )
+
+
+@torch.no_grad()
+def _look(
+    model: PreTrainedModel, objective: Objective, mine: Mapping[str, Sequence[Batch]]
+) -> _Looked:
+    seen: dict[str, Seen] = {}
+    for name, batches in mine.items():
+        sums = [one for batch in batches for one in objective.each(model, batch).tolist()]
+        sizes = [one for batch in batches for one in objective.sizes(batch).tolist()]
+        seen[name] = Seen(sums, sizes)
+    return _Looked(seen, peak_memory())
+
+
+def _accumulate(loss: Tensor, factor: float) -> float:
     """Add a pass's share to the gradient; its summed loss."""
-    (loss / n_units).backward()
+    (loss * factor).backward()
     return loss.item()
 
 

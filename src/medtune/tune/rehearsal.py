@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from medtune.config import Run
+from medtune.config import Run, TuneSection
 from medtune.llm.load import LanguageModel
 from medtune.records import Application, Example
 from medtune.tune.job import at_work, job
-from medtune.tune.loop import Share
 from medtune.tune.lora import save_adapter, snapshot
 from medtune.tune.outcome import ADAPTER
 
@@ -22,6 +22,10 @@ N_LOOK = 16
 class Rehearsal(NamedTuple):
     """What one process saw of the training to come."""
 
+    tokens: int
+    """Of one fit: all epochs, replayed text and documents among them."""
+    searched_tokens: int
+    """Of further fits: other seeds, and the sweep's budget."""
     longest_tokens: int
     """Of the longest example, prompt and reply."""
     train_rates: list[float]
@@ -38,7 +42,7 @@ class Rehearsal(NamedTuple):
 def rehearse(
     run: Run, app: Application, model: LanguageModel, train: Sequence[Example], folder: Path
 ) -> Rehearsal:
-    """Try what training will do, and leave an adapter in `folder`/adapter.
+    """Try what training will do, and leave the result in `folder`/adapter.
 
     Raises:
         DataError: An example cannot be trained on.
@@ -51,11 +55,16 @@ def rehearse(
     timed = [order[at * (len(order) - 1) // (N_TIMED - 1)] for at in range(N_TIMED)]
     with at_work(asked) as ready:
         ready.team.gradient(timed[-1])  # the first pass of a process is slower
-        rates = sorted(_rate(lambda number=number: ready.team.gradient(number)) for number in timed)
-        forward = _rate(ready.team.look)
+        rates = sorted(
+            _rate(asked.n_tokens(number), partial(ready.team.gradient, number)) for number in timed
+        )
+        n_looked = sum(batch.n_tokens for some in asked.look().values() for batch in some)
+        forward = _rate(n_looked, ready.team.look)
         save_adapter(folder / ADAPTER, ready.adapter, snapshot(ready.adapter), model)
         peak = ready.team.peak()
     return Rehearsal(
+        tokens=sum(tokens),
+        searched_tokens=_searched(run.tune, tokens),
         longest_tokens=max(len(one.ids) for lesson in asked.train.rendered for one in lesson),
         train_rates=rates,
         forward_rate=forward,
@@ -65,7 +74,12 @@ def rehearse(
     )
 
 
-def _rate(compute: Callable[[], Share]) -> float:
+def _searched(tune: TuneSection, tokens: Sequence[int]) -> int:
+    budget = 0 if tune.sweep is None else tune.sweep.steps
+    return (tune.seeds - 1) * sum(tokens) + budget * sum(tokens) // len(tokens)
+
+
+def _rate(n_tokens: int, compute: Callable[[], object]) -> float:
     started = time.perf_counter()
-    n_tokens = compute().n_tokens
+    compute()
     return n_tokens / (time.perf_counter() - started)

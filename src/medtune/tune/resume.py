@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,31 +28,47 @@ from medtune.tune.outcome import CHECKPOINTS, JOURNAL
 from medtune.tune.state import State
 
 
-def put_down(
-    folder: Path,
-    identity: Mapping[str, str],
-    state: State,
-    adapter: Adapter,
-    optimizer: torch.optim.Optimizer,
-    best: dict[str, Tensor],
-) -> None:
+class Tuning(NamedTuple):
+    """All that a training is at one moment."""
+
+    adapter: Adapter
+    optimizer: torch.optim.Optimizer
+    state: State
+    best: dict[str, Tensor]
+    """The weights of `state.best_step`, on the CPU; empty before the first look."""
+    mean: dict[str, Tensor]
+    """The running mean of the weights; empty where none is kept, and before the first step."""
+
+
+def put_down(folder: Path, identity: Mapping[str, str], tuning: Tuning) -> None:
     """Save a checkpoint, and before it the journal up to the same step.
 
     Raises:
         MachineError: The disk is full.
     """
     on_lead(lambda: flush(folder / JOURNAL))
-    now = Checkpoint(state, snapshot(adapter), best, _moments(optimizer))
+    mean = {name: weight.cpu() for name, weight in tuning.mean.items()}
+    moments = _moments(tuning.optimizer)
+    now = Checkpoint(tuning.state, snapshot(tuning.adapter), tuning.best, moments, mean)
     _save(folder / CHECKPOINTS, now, identity)
 
 
 def take_up(
-    folder: Path, identity: Mapping[str, str], adapter: Adapter, optimizer: torch.optim.Optimizer
-) -> tuple[State, dict[str, Tensor]]:
+    folder: Path,
+    identity: Mapping[str, str],
+    adapter: Adapter,
+    optimizer: torch.optim.Optimizer,
+    *,
+    averages: bool,
+) -> Tuning:
     """Put weights, optimizer and journal where the newest checkpoint has them.
 
-    Returns:
-        The state, and the best weights so far: a new state and none, if there is no checkpoint.
+    Args:
+        folder: Of the fit.
+        identity: What a checkpoint must agree on.
+        adapter: What is trained.
+        optimizer: Over it.
+        averages: Whether a running mean of the weights is kept.
 
     Raises:
         TuneError: The newest checkpoint is of another run.
@@ -61,16 +78,19 @@ def take_up(
         sweep(folder / CHECKPOINTS)
         sweep(folder)
     where = on_lead(lambda: newest_whole(folder / CHECKPOINTS, identity))
-    _rehearse(folder, adapter)
+    _rehearse(folder, adapter, averages=averages)
     if where is None:
         on_lead(lambda: cut_back(folder / JOURNAL, 0))
-        return State(), {}
+        return Tuning(adapter, optimizer, State(), {}, {})
     found = _read(*where, adapter)
     restore(adapter, found.weights)
     _set_moments(optimizer, found.moments, list(adapter.weights.values()))
     on_lead(lambda: cut_back(folder / JOURNAL, found.state.step))
     best = {name: like(adapter.weights[name], tensor) for name, tensor in found.best.items()}
-    return replace(found.state, resumed=found.state.resumed + 1), best
+    device = adapter.model.device
+    mean = {name: weight.to(device) for name, weight in found.mean.items()}
+    state = replace(found.state, resumed=found.state.resumed + 1)
+    return Tuning(adapter, optimizer, state, best, mean)
 
 
 def _save(folder: Path, now: Checkpoint, identity: Mapping[str, str]) -> int:
@@ -81,6 +101,7 @@ def _save(folder: Path, now: Checkpoint, identity: Mapping[str, str]) -> int:
     """
     if not any(isinstance(tensor, DTensor) for tensor in now.weights.values()):
         return on_lead(lambda: _size(save_checkpoint(folder, now, identity)))
+    assert not now.mean, "no mean is kept of divided weights"
     tensors = divided.Tensors(now.weights, now.best, now.moments)
 
     def together(part: Path | None) -> None:
@@ -97,7 +118,7 @@ def _save(folder: Path, now: Checkpoint, identity: Mapping[str, str]) -> int:
 
 def _read(path: Path, state: State, adapter: Adapter) -> Checkpoint:
     if (path / divided.METADATA).exists():
-        return Checkpoint(state, *divided.read(path, adapter))
+        return Checkpoint(state, *divided.read(path, adapter), mean={})
     return on_lead(lambda: read_checkpoint(path, state))
 
 
@@ -105,7 +126,7 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def _rehearse(folder: Path, adapter: Adapter) -> None:
+def _rehearse(folder: Path, adapter: Adapter, *, averages: bool) -> None:
     """Write a checkpoint of full size and delete it: a full disk is found before any compute."""
     rehearsal = folder / "rehearsal"
     if leads():
@@ -114,7 +135,8 @@ def _rehearse(folder: Path, adapter: Adapter) -> None:
         now = snapshot(adapter)
         names = dict(enumerate(now))
         moments = {f"{at}.{k}": now[names[at]].clone() for at in names for k in range(2)}
-        size = _save(rehearsal, Checkpoint(State(), now, now, moments), {})
+        whole = Checkpoint(State(), now, now, moments, now if averages else {})
+        size = _save(rehearsal, whole, {})
         # Two checkpoints are kept while a third is written; this one makes room again.
         missing = 2 * size - shutil.disk_usage(folder).free
     finally:

@@ -13,9 +13,12 @@ class State:
     step: int = 0
     """Optimizer steps done."""
     best_step: int = 0
-    """The step with the lowest validation loss; 0 before the first look."""
+    """The step that is kept: with the lowest validation loss, or the best metric where looks go by
+    that, and of equal ones the one with the lower loss; 0 before the first look."""
     best_loss: float | None = None
     """Validation loss there, in nats per supervised token."""
+    best_metric: float | None = None
+    """The metric there, turned so that more is better; None where looks go by the loss."""
     looks_without_gain: int = 0
     train_loss: float | None = None
     """Mean of the steps between the last two looks, in nats per supervised token."""
@@ -45,13 +48,25 @@ def after_step(state: State, log: StepLog) -> State:
     )
 
 
-def after_look(state: State, validation_loss: float, seconds: float) -> State:
-    """The state after a look at the validation loss, which took `seconds`."""
-    gained = state.best_loss is None or validation_loss < state.best_loss
+def after_look(
+    state: State, validation_loss: float, seconds: float, metric: float | None = None
+) -> State:
+    """The state after a look, which took `seconds`.
+
+    Args:
+        state: Before.
+        validation_loss: What was seen.
+        seconds: What it took.
+        metric: More is better; None where looks go by the loss.
+    """
+    gained = state.best_loss is None or _score(metric, validation_loss) > _score(
+        state.best_metric, state.best_loss
+    )
     return replace(
         state,
         best_step=state.step if gained else state.best_step,
         best_loss=validation_loss if gained else state.best_loss,
+        best_metric=metric if gained else state.best_metric,
         looks_without_gain=0 if gained else state.looks_without_gain + 1,
         train_loss=state.summed_loss / state.summed_tokens,
         summed_loss=0.0,
@@ -63,3 +78,7 @@ def after_look(state: State, validation_loss: float, seconds: float) -> State:
 def after_use(state: State, used: Energy) -> State:
     """The state after this energy was used."""
     return replace(state, kwh=state.kwh + used.kwh, co2_kg=state.co2_kg + used.co2_kg)
+
+
+def _score(metric: float | None, loss: float) -> tuple[float, float]:
+    return (0.0 if metric is None else metric, -loss)

@@ -101,7 +101,7 @@ def structured_report(
 
 
 def _group(
-    dataset: Dataset, mark: Mark, turn: Turn, number: int, model: str, frame: int | None
+    dataset: Dataset, mark: Mark, turn: Turn, at: int, model: str, frame: int | None
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
     box = stored_box(mark.box, turn, (int(dataset.Rows), int(dataset.Columns)))
     corners = [
@@ -121,17 +121,21 @@ def _group(
         ),
     )
     algorithm = AlgorithmIdentification(name=model, version=__version__)
-    probability = Measurement(
-        name=CodedConcept("probability", "99MEDTUNE", "Model probability of the finding"),
-        value=float(mark.probability),
-        unit=codes.UCUM.NoUnits,
-        algorithm_id=algorithm,
-    )
+    measurements: list[Measurement] | None = None
+    if mark.probability is not None:
+        name = CodedConcept("probability", "99MEDTUNE", "Model probability of the finding")
+        number = Measurement(
+            name=name,
+            value=float(mark.probability),
+            unit=codes.UCUM.NoUnits,
+            algorithm_id=algorithm,
+        )
+        measurements = [number]
     return PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid=UID(), identifier=f"area of concern {number}"),
+        tracking_identifier=TrackingIdentifier(uid=UID(), identifier=f"area of concern {at}"),
         referenced_region=region,
         finding_type=finding_code(mark.finding),
-        measurements=[probability],
+        measurements=measurements,
         finding_sites=[FindingSite(anatomic_location=LUNG)] if mark.site else None,
         algorithm_id=algorithm,
     )

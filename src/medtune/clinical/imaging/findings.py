@@ -17,8 +17,9 @@ class Mark:
     finding: str
     box: Box
     """In pixels of the image as it is seen."""
-    probability: float
-    """Of the finding, as the model states it; calibrated only if the evaluation says so."""
+    probability: float | None
+    """Of the finding, as the model states it; calibrated only if the evaluation says so. None where
+    it stated none."""
     site: str = ""
     """Where in the body, where a segmentation tells, such as "left upper lobe"."""
 
@@ -38,8 +39,7 @@ def draft(
         where = f" in the {mark.site}" if mark.site else ""
         lines.append(
             f"{number}. Area of concern: {mark.finding}{where}, middle at row {row:.0f}, column "
-            f"{column:.0f}; box{_size(mark.box, spacing_mm)}; model probability "
-            f"{mark.probability:.2f}."
+            f"{column:.0f}; box{_size(mark.box, spacing_mm)}{_sure(mark.probability)}."
         )
     if not marks:
         lines.append(f"The model marked no {sought}. This does not rule one out.")
@@ -53,6 +53,10 @@ def draft(
         f"{count[0].upper()}{count[1:]}. A radiologist must read the whole image.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _sure(probability: float | None) -> str:
+    return "" if probability is None else f"; model probability {probability:.2f}"
 
 
 def _size(box: Box, spacing_mm: tuple[float, float] | None) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from medtune.clinical.imaging.findings import Mark
 from medtune.images.picture import Window, shown
+from medtune.images.view import Box
 
 VERMILION, BLUE = "#d55e00", "#56b4e9"
 INCHES, DOTS = 7.0, 110
@@ -27,6 +28,7 @@ def overlay(
     window: Window | None,
     marks: Sequence[Mark],
     heat_RC: NDArray[np.float32] | None = None,
+    known: Sequence[Box] = (),
 ) -> bytes:
     """A PNG of the image with its marks and their legend.
 
@@ -35,6 +37,7 @@ def overlay(
         window: How it is shown.
         marks: The boxes.
         heat_RC: A heat map of the frame's shape that passed its tests; None draws none.
+        known: Where the data say that a finding is.
     """
     rows, columns = values_RC.shape
     figure = Figure(figsize=(INCHES, INCHES * rows / columns + 0.5), dpi=DOTS)
@@ -46,22 +49,28 @@ def overlay(
     axes.set_axis_off()
     if heat_RC is not None and heat_RC.max() > 0:
         axes.contour(heat_RC / heat_RC.max(), levels=LEVELS, colors=BLUE, linewidths=0.8)
+    for box in known:
+        axes.add_patch(_frame(box, BLUE, "--"))
     for number, mark in enumerate(marks, start=1):
-        box = mark.box
-        axes.add_patch(
-            Rectangle(
-                (box.left - 0.5, box.top - 0.5),
-                box.right - box.left,
-                box.bottom - box.top,
-                fill=False,
-                edgecolor=VERMILION,
-                linewidth=1.6,
-            )
-        )
-        axes.text(box.left, box.top - 2, str(number), color=VERMILION, fontsize=9)
+        axes.add_patch(_frame(mark.box, VERMILION, "-"))
+        axes.text(mark.box.left, mark.box.top - 2, str(number), color=VERMILION, fontsize=9)
     told = f"Orange: {LEGEND}." if marks else "The model marked nothing. A radiologist must read."
-    told += " Blue: heat map." if heat_RC is not None else ""
+    told += " Blue lines: heat map." if heat_RC is not None else ""
+    told += " Dashed: where the data say." if known else ""
     figure.text(0.01, 0.015, told, fontsize=9)
     buffer = BytesIO()
     canvas.print_png(buffer)
     return buffer.getvalue()
+
+
+def _frame(box: Box, colour: str, style: str) -> Rectangle:
+    corner = (box.left - 0.5, box.top - 0.5)
+    return Rectangle(
+        corner,
+        box.right - box.left,
+        box.bottom - box.top,
+        fill=False,
+        edgecolor=colour,
+        linestyle=style,
+        linewidth=1.6,
+    )

@@ -145,10 +145,11 @@ SPANISH = Vocabulary(
         "salmon bence jones waldenstrom castleman erdheim chester doege potter hunner chiari "
         "arnold leiden hartmann ludwig douglas silvio angle humphrey western blot bunnell marsh "
         "mayfield mainz galveston bengala candida agar coma budd dandy sturge lennox gastaut rett "
-        "asperger quervain osgood schlatter haglund freiberg kienbock sudeck scheuermann schmorl monteggia "
-        "galeazzi lisfranc chopart segond bankart mohs westergren tanner apgar silverman ballard "
-        "ortolani barlow moro wechsler rorschach zung hachinski hoehn yahr ashworth tinetti norton "
-        "braden forrest rockall killip cockcroft gault friedewald bazett framingham lowenstein"
+        "asperger quervain osgood schlatter haglund freiberg kienbock sudeck scheuermann schmorl "
+        "monteggia galeazzi lisfranc chopart segond bankart mohs westergren tanner apgar silverman "
+        "ballard ortolani barlow moro wechsler rorschach zung hachinski hoehn yahr ashworth "
+        "tinetti norton braden forrest rockall killip cockcroft gault friedewald bazett framingham "
+        "lowenstein"
     ),
     months={
         name: number

@@ -46,7 +46,7 @@ class Encoder:
         """Features of images as `images.view.square` makes them: B x N_CELLS x WIDTH."""
         grey_BRC = torch.from_numpy(np.stack(images_BRC)).float()
         scaled_BCRC = ((grey_BRC - 127.0) / 128.0)[:, None].expand(-1, 3, -1, -1)
-        map_BWHW: Tensor = self.network.features(scaled_BCRC)
+        map_BWHW: Tensor = self.network.cells(scaled_BCRC)
         return map_BWHW.flatten(2).transpose(1, 2).half().numpy()
 
     def of_kept(self, names: Sequence[str]) -> dict[str, NDArray[np.float16]]:

@@ -71,10 +71,17 @@ class Gallery:
         return range(first, first + N_CELLS)
 
     def rows(self, ids_T: Tensor) -> Tensor:
-        """The features of image tokens by their ids, counted from 0: T x W, float32."""
+        """The features of image tokens by their ids, counted from 0: T x W, float32.
+
+        Raises:
+            DataError: An image is not here; an upload may have been forgotten.
+        """
         numbers_T = torch.div(ids_T, N_CELLS, rounding_mode="floor")
         unique_U, which_T = numbers_T.unique(return_inverse=True)
-        features_UNW = np.stack([self._features[number] for number in unique_U.tolist()])
+        wanted = unique_U.tolist()
+        if any(number not in self._features for number in wanted):
+            raise DataError("an image of this conversation is no longer held; send it again")
+        features_UNW = np.stack([self._features[number] for number in wanted])
         rows_UNW = torch.from_numpy(features_UNW).to(ids_T.device)
         return rows_UNW[which_T, ids_T % N_CELLS].float()
 

@@ -2,7 +2,7 @@
 
 The map of a reply is the gradient of its log-probability, less that of another reply, times the
 image tokens, cell by cell, without its sign. Source: Shrikumar 2017, arXiv:1605.01713, section 3.1
-(gradient times input). A map may be shown only after `clinical.imaging.sanity` has passed it.
+(gradient times input). A map may be shown only after `apps.imaging_sanity` has passed it.
 
 Shapes: T tokens, D size of a vector, N cells, S supervised tokens.
 """

@@ -3,8 +3,8 @@
 Sources: Tan and Le 2019, arXiv:1905.11946 (stages); Liu 2020, "Higher accuracy on vision models
 with EfficientNet-Lite" (no squeeze-and-excitation, ReLU6, stem and head of fixed width).
 
-Shapes: B images, C channels, H x W pixels. Input 3 x 224 x 224, (grey level - 127) / 128; the map
-that `features` gives is 1280 x 7 x 7.
+Shapes: B images, C channels, H x W pixels. Input 3 x 224 x 224, (grey level - 127) / 128; the last
+map is 1280 x 7 x 7, that of the fifth stage 112 x 14 x 14.
 """
 
 from typing import Final, NamedTuple
@@ -13,8 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTH: Final = 1280
-"""Features of a cell."""
+LAST: Final = 1280
+"""Features of a cell of the last map: what is in it and around it."""
+FINE: Final = 2 * 112
+"""Features of a cell of the fifth stage, their maxima and means: small things, where they are. With
+a logistic regression of each cell, learned from 180 fields of `imaging`, the right cell of 49 was
+named in 58 of 80 nodules by these, and in 26 by those of the last map (one run)."""
+WIDTH: Final = LAST + FINE
+FINE_BLOCK: Final = 10
+"""The last block of the fifth stage, from 0."""
 EPSILON: Final = 1e-3
 
 
@@ -93,17 +100,24 @@ class EfficientNetLite0(nn.Module):
             for stage in STAGES
             for number in range(stage.repeats)
         )
-        self._conv_head = _conv(320, WIDTH, 1)
-        self._bn1 = nn.BatchNorm2d(WIDTH, EPSILON)
-        self._fc = nn.Linear(WIDTH, 1000)
+        self._conv_head = _conv(320, LAST, 1)
+        self._bn1 = nn.BatchNorm2d(LAST, EPSILON)
+        self._fc = nn.Linear(LAST, 1000)
 
-    def features(self, pixels_BCHW: Tensor) -> Tensor:
-        """The last feature map, B x 1280 x H/32 x W/32."""
+    def maps(self, pixels_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """The map of the fifth stage, and the last one."""
         x = F.relu6(self._bn0(self._conv_stem(pixels_BCHW)))
-        for block in self._blocks:
+        fine = x
+        for number, block in enumerate(self._blocks):
             x = block(x)
-        return F.relu6(self._bn1(self._conv_head(x)))
+            fine = x if number == FINE_BLOCK else fine
+        return fine, F.relu6(self._bn1(self._conv_head(x)))
+
+    def cells(self, pixels_BCHW: Tensor) -> Tensor:
+        """Features of cells of 32 x 32 pixels: B x WIDTH x H/32 x W/32."""
+        fine, last = self.maps(pixels_BCHW)
+        return torch.cat([last, F.max_pool2d(fine, 2), F.avg_pool2d(fine, 2)], dim=1)
 
     def forward(self, pixels_BCHW: Tensor) -> Tensor:
         """Logits of the 1,000 classes of ImageNet."""
-        return torch.as_tensor(self._fc(self.features(pixels_BCHW).mean((2, 3))))
+        return torch.as_tensor(self._fc(self.maps(pixels_BCHW)[1].mean((2, 3))))

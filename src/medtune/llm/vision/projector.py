@@ -1,10 +1,10 @@
 """From image features to vectors that the language model reads like words: the trained part.
 
 A network of two layers for each cell, and a vector for each row and column of the grid, so that the
-model can tell where it looks (Liu et al. 2023, arXiv:2310.03744, for the two layers). The features
-are normalised by their own mean and spread. The last layer begins so that the tokens have the size
-of the model's own word vectors, and the vectors of rows and columns begin as those of the words for
-them: what a model of words can already say of a place, it need not learn.
+model can tell where it looks (Liu et al. 2023, arXiv:2310.03744, for the two layers). Each kind of
+feature is normalised by its own mean and spread. The last layer begins so that the tokens have the
+size of the model's own word vectors, and the vectors of rows and columns begin as those of the
+words for them: what a model of words can already say of a place, it need not learn.
 
 Shapes: T image tokens, W features, D size of the model's vectors.
 """
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from medtune.images.view import GRID, N_CELLS
 from medtune.llm.vision.gallery import Gallery
-from medtune.llm.vision.network import WIDTH
+from medtune.llm.vision.network import FINE, LAST, WIDTH
 
 INNER: Final = 512
 """Width between the two layers."""
@@ -65,9 +65,9 @@ class Projector(nn.Module):
 
     def forward(self, features_TW: Tensor, cells_T: Tensor) -> Tensor:
         """The vectors of image tokens, T x D, by their features and cells."""
-        inner_TI = F.gelu(
-            F.linear(F.layer_norm(features_TW, (WIDTH,)), self.first, self.first_bias)
-        )
+        parts = features_TW.split([LAST, FINE], dim=-1)
+        level_TW = torch.cat([F.layer_norm(part, part.shape[-1:]) for part in parts], dim=-1)
+        inner_TI = F.gelu(F.linear(level_TW, self.first, self.first_bias))
         vectors_TD = F.linear(inner_TI, self.second, self.second_bias)
         return vectors_TD + self.row[cells_T // GRID] + self.column[cells_T % GRID]
 

@@ -1,11 +1,12 @@
 """Section 4: how the model learned."""
 
 from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
 
 from medtune.artifacts import TuneRecord
 from medtune.records import Json
 from medtune.report import words
-from medtune.report.blocks import Block, Facts, Picture, Section
+from medtune.report.blocks import Block, Facts, Picture, Section, Table, Text
 from medtune.report.plots.loss import Point, loss
 
 
@@ -41,11 +42,73 @@ def _blocks(record: TuneRecord, log: Sequence[Mapping[str, Json]]) -> list[Block
                 ("time", words.duration(record.seconds)),
                 ("highest memory", f"{words.number(record.peak_memory_gb)} GB"),
                 ("interruptions overcome", f"{record.resumed:,}"),
+                *_watched(record),
                 *used,
             ]
         )
     )
-    return blocks
+    return blocks + _seeds(record) + _tried(record)
+
+
+def _seeds(record: TuneRecord) -> list[Block]:
+    """The luck of the seed."""
+    if not record.seeds:
+        return []
+    losses = [one.validation_loss for one in record.seeds]
+    spread = (
+        f"Validation loss over {len(losses)} seeds: mean {words.number(mean(losses))}, standard "
+        f"deviation {words.number(stdev(losses))}. The best is kept, so its own loss is a little "
+        "too good: the sealed test tells."
+    )
+    rows = [
+        [
+            f"{one.seed}",
+            f"{one.best_step:,}",
+            words.number(one.validation_loss),
+            _metric(one.validation_metric),
+            "kept" if one.kept else "",
+        ]
+        for one in record.seeds
+    ]
+    head = ["seed", "best step", "validation loss", "metric", ""]
+    return [Text(spread), Table(head, "rrrrl", rows, narrow=True)]
+
+
+def _tried(record: TuneRecord) -> list[Block]:
+    """What the sweep tried."""
+    if not record.tried:
+        return []
+    names = list(record.tried[0].settings)
+    rows = [
+        [
+            *(f"{one.settings[name]:g}" for name in names),
+            f"{one.steps:,}",
+            words.number(one.validation_loss),
+            _metric(one.validation_metric),
+            "chosen" if one.chosen else "",
+        ]
+        for one in record.tried
+    ]
+    head = [*(f"tune.{name}" for name in names), "steps", "validation loss", "metric", ""]
+    caption = (
+        "What was tried, by successive halving: the worse half was left out after each round. "
+        "Choosing by validation makes its numbers a little too good; the sealed test tells."
+    )
+    return [Table(head, "r" * (len(names) + 3) + "l", rows, caption=caption)]
+
+
+def _metric(value: float | None) -> str:
+    return "–" if value is None else words.number(value)
+
+
+def _watched(record: TuneRecord) -> list[tuple[str, str]]:
+    """What the kept step showed, and the metric there."""
+    facts: list[tuple[str, str]] = []
+    if record.validation_metric is not None:
+        facts.append(("validation metric kept", words.number(record.validation_metric)))
+    if record.watched is not None:
+        facts.append(("learning by heart", record.watched.says))
+    return facts
 
 
 def _points(log: Sequence[Mapping[str, Json]], field: str) -> list[Point]:

@@ -5,7 +5,7 @@ is divided by the units of the whole step, so summed gradients are the step's gr
 replicated weights are formed here, in one message; weights that FSDP2 divides are summed by it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.distributed as dist
@@ -18,7 +18,7 @@ from medtune.tune.distributed import control
 from medtune.tune.loop import Share
 from medtune.tune.objective import Objective
 from medtune.tune.outcome import peak_memory
-from medtune.tune.ranks import STEPS_PER_SEED, Ranks
+from medtune.tune.ranks import STEPS_PER_SEED, Ranks, Seen
 
 
 def shared(
@@ -26,7 +26,7 @@ def shared(
     weights: Sequence[nn.Parameter],
     objective: Objective,
     passes: Callable[[int], list[Batch]],
-    validation: Sequence[Batch],
+    looks: Mapping[str, Sequence[Batch]],
     *,
     seed: int,
 ) -> Ranks:
@@ -42,20 +42,17 @@ def shared(
         for weight in weights:
             weight.grad = None
         batches = passes(step)
-        n_units = sum(map(objective.units, batches))
-        loss = 0.0
-        for batch, counts in _share(batches, rank, n):
-            part = objective.loss(model, batch) * counts
-            (part / n_units).backward()
-            loss += part.item()
+        factors, losses = objective.factors(batches), [0.0, 0.0]
+        for at, counts in _share(len(batches), rank, n):
+            part = objective.loss(model, batches[at]) * counts
+            (part * factors[batches[at].is_replay]).backward()
+            losses[batches[at].is_replay] += part.item()
         _add_gradients(replicated)
-        return _together(loss, n_units, batches)
+        return _together(objective, losses, batches)
 
     @torch.no_grad()
-    def look() -> Share:
-        shares = _share(validation, rank, n)
-        loss = sum(objective.loss(model, batch).item() * counts for batch, counts in shares)
-        return _together(loss, sum(map(objective.units, validation)), validation)
+    def look() -> dict[str, Seen]:
+        return {name: _seen(model, objective, batches) for name, batches in looks.items()}
 
     def peak() -> int:
         return int(control.added(torch.tensor(peak_memory())).item())
@@ -63,23 +60,35 @@ def shared(
     return Ranks(gradient, look, peak)
 
 
-def _share(batches: Sequence[Batch], rank: int, n: int) -> list[tuple[Batch, float]]:
-    """This process's passes, and whether each counts.
+def _seen(model: PreTrainedModel, objective: Objective, batches: Sequence[Batch]) -> Seen:
+    """What all processes together see of a set."""
+    sizes = [objective.sizes(batch).tolist() for batch in batches]
+    sums = [torch.zeros(len(some), dtype=torch.float64) for some in sizes]
+    for at, counts in _share(len(batches), control.rank(), control.size()):
+        sums[at] += objective.each(model, batches[at]).double().cpu() * counts
+    total = control.added(torch.cat(sums))
+    return Seen(total.tolist(), [size for some in sizes for size in some])
+
+
+def _share(n_passes: int, rank: int, n: int) -> list[tuple[int, float]]:
+    """This process's passes by number, and whether each counts.
 
     Weights that are divided are gathered by all processes at once: those with fewer passes than
     the others take one that does not count.
     """
-    rounds = -(-len(batches) // n)
-    mine = [(batch, 1.0) for batch in batches[rank::n]]
-    return mine + [(batches[0], 0.0)] * (rounds - len(mine))
+    rounds = -(-n_passes // n)
+    mine = [(at, 1.0) for at in range(rank, n_passes, n)]
+    return mine + [(0, 0.0)] * (rounds - len(mine))
 
 
-def _together(loss: float, n_units: int, batches: Sequence[Batch]) -> Share:
-    total = control.added(torch.tensor(loss, dtype=torch.float64)).item()
+def _together(objective: Objective, losses: Sequence[float], batches: Sequence[Batch]) -> Share:
+    own, again = control.added(torch.tensor(losses, dtype=torch.float64)).tolist()
+    n_replayed = sum(batch.n_supervised for batch in batches if batch.is_replay)
     return Share(
-        total / n_units,
+        own / sum(objective.units(batch) for batch in batches if not batch.is_replay),
         sum(batch.n_tokens for batch in batches),
-        sum(batch.n_supervised for batch in batches),
+        sum(batch.n_supervised for batch in batches if not batch.is_replay),
+        again / n_replayed if n_replayed else None,
     )
 
 
