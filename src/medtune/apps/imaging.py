@@ -92,9 +92,9 @@ def choices(example: Example) -> list[str]:
     ]
 
 
-def finding_of(answer: Json) -> Json:
-    """The finding of an answer, without its place."""
-    return answer.partition(",")[0] if isinstance(answer, str) else answer
+def finding_of(answer: Json) -> str:
+    """The finding of an answer, without its place; empty where there is no answer."""
+    return answer.partition(",")[0] if isinstance(answer, str) else ""
 
 
 def finding_f1(predictions: Sequence[Prediction]) -> float:
@@ -106,13 +106,13 @@ def finding_f1(predictions: Sequence[Prediction]) -> float:
     if not predictions:
         raise DataError("a metric needs at least one prediction that did not fail, and there is 0")
     pairs = Counter((p.target, None if p.abstained else p.answer) for p in predictions)
-    targets, answers, hits = Counter[Json](), Counter[Json](), Counter[Json]()
+    targets, answers, hits = Counter[str](), Counter[str](), Counter[str]()
     for (target, answer), n in pairs.items():
         wanted, told = finding_of(target), finding_of(answer)
         targets[wanted] += n
         answers[told] += n
         hits[wanted] += n * (wanted == told)
-    named = {*targets, *answers} - {None}
+    named = {*targets, *answers} - {""}
     return sum(2 * hits[one] / (targets[one] + answers[one]) for one in named) / len(named)
 
 

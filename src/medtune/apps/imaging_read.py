@@ -175,7 +175,7 @@ def _mark(view: View, answer: Prediction, task: Mapping[str, str], limit: float)
         view.box.top + min(size[0], inner.bottom),
         view.box.left + min(size[1], inner.right),
     )
-    return Mark(str(finding_of(told)), box, score)
+    return Mark(finding_of(told), box, score)
 
 
 def _merged(marks: Sequence[Mark]) -> list[Mark]:
