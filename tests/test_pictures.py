@@ -2,19 +2,22 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import documentation_examples
 import hpo_small
+import numpy as np
 import pytest
 from planted import data_card, evaluation, make_run
 from typer.testing import CliRunner
 
-from medtune.apps import APPS, chatbot, mental_health, public_health
+from medtune.apps import APPS, chatbot, imaging, mental_health, public_health
 from medtune.artifacts import write_examples, write_predictions
 from medtune.cli import cli
 from medtune.clinical.hpo.case import case_facts
 from medtune.errors import ConfigError, DataError
+from medtune.images.store import keep_image
 from medtune.pipeline import Job
 from medtune.pipeline.picture import draw
 from medtune.records import Example, Prediction, View
@@ -78,6 +81,33 @@ def test_a_page_loads_nothing_and_runs_nothing(tmp_path: Path):
         assert page.lower().startswith("<!doctype html>"), name
         assert not re.search(r"<script|<link|<img|url\(http|https?://", bare), name
         assert "<b>" not in page or name != "chatbot" or "Fainting <b>" not in page
+
+
+class TestAnImage:
+    def record(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Example:
+        monkeypatch.setenv("MEDTUNE_CACHE", str(tmp_path))
+        name = keep_image(np.zeros((90, 90), dtype=np.uint8))
+        fields = {"image": name, "negative": "no nodule", "findings": "nodule", "placed": "yes"}
+        return Example("1", "1", fields, "nodule, upper left")
+
+    def test_the_answer_of_the_model_stands_beside_the_reference(self, monkeypatch, tmp_path):
+        one = self.record(monkeypatch, tmp_path)
+        page = imaging.picture(view(one, answers={"1": "nodule, centre"}))
+        assert "The data say: nodule, upper left. The model says: nodule, centre." in page
+        assert 'aria-label="image with 1 marks"' in page
+
+    def test_no_finding_and_no_answer_mark_nothing(self, monkeypatch, tmp_path):
+        one = self.record(monkeypatch, tmp_path)
+        for answer in ("no nodule", None):
+            page = imaging.picture(view(one, answers={"1": answer}))
+            assert 'aria-label="image with 0 marks"' in page
+            assert "a radiologist must read the image" in page
+
+    def test_an_image_that_is_not_in_the_cache_is_named_by_its_hash(self, monkeypatch, tmp_path):
+        one = self.record(monkeypatch, tmp_path)
+        gone = replace(one, fields={**one.fields, "image": "ab" * 32})
+        with pytest.raises(DataError, match="not in the cache"):
+            imaging.picture(view(gone))
 
 
 class TestATalk:
