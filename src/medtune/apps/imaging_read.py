@@ -5,6 +5,7 @@ with hardly any lung is not read. Every other image is one view.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class View(NamedTuple):
     """A part of a frame, as the model sees it."""
 
     example: Example
+    """Its target is what the model told, once it was asked."""
     box: Box
     """Where it lies in the frame."""
     pixels_RC: NDArray[np.uint8]
@@ -96,10 +98,16 @@ def read_frame(
     answers = predict(
         lm, APP, [view.example for view in views], settings=settings, what="reading"
     ).predictions
+    told = [_told(answer, task) for answer in answers]
+    views = [
+        view._replace(example=replace(view.example, target=one))
+        for view, one in zip(views, told, strict=True)
+    ]
+    scores = [finding_score(answer, task["negative"]) for answer in answers]
     marks = [
-        mark
-        for view, answer in zip(views, answers, strict=True)
-        if (mark := _mark(view, answer, task, limit)) is not None
+        _mark(view, one, score)
+        for view, one, score in zip(views, told, scores, strict=True)
+        if score is not None and score > limit
     ]
     return Reading(_merged(marks), views, answers)
 
@@ -118,7 +126,7 @@ def heat_test(lm: LanguageModel, examples: Sequence[Example], *, seed: int) -> S
 
 
 def heat_of(lm: LanguageModel, example: Example) -> NDArray[np.float32]:
-    """Which cells speak for the first finding, in any one place, rather than for none."""
+    """Which cells speak for the record's finding, or else for the first, rather than for none."""
     first = choices(example)[1]
     reply = (
         str(example.target) if example.target not in (None, example.fields["negative"]) else first
@@ -155,15 +163,15 @@ def _view(
     return View(Example(place, place, {"image": name, **task}, None), box, pixels_RC)
 
 
-def _mark(view: View, answer: Prediction, task: Mapping[str, str], limit: float) -> Mark | None:
-    """The most probable finding of a view, in the frame's pixels."""
-    score = finding_score(answer, task["negative"])
-    if score is None or score <= limit or answer.probabilities is None:
-        return None
-    told = max(
-        (one for one in answer.probabilities if one != task["negative"]),
-        key=answer.probabilities.__getitem__,
-    )
+def _told(answer: Prediction, task: Mapping[str, str]) -> str:
+    """The most probable finding with its place, whether or not there is one."""
+    shares = answer.probabilities or {}
+    found = [one for one in shares if one != task["negative"]]
+    return max(found, key=shares.__getitem__, default="")
+
+
+def _mark(view: View, told: str, score: float) -> Mark:
+    """What is told of a view, in the frame's pixels."""
     place = told.partition(", ")[2]
     size = view.box.bottom - view.box.top, view.box.right - view.box.left
     inner = Box(0, 0, *size)
