@@ -21,7 +21,7 @@ demo: $(READY) ## Take a real model and real medical data through all seven stag
 	@$(BIN)/medtune demo
 
 test: $(READY) ## Run the fast tests (minutes, no network, no large model)
-	$(BIN)/pytest -q -m 'not e2e'
+	$(BIN)/pytest -q -n 2 --dist loadfile -m 'not e2e'
 
 e2e: $(READY) ## Run the tests on the real 135M model (tens of minutes)
 	$(BIN)/pytest -q -m e2e
