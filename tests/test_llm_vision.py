@@ -332,6 +332,9 @@ def test_an_uploaded_image_is_seen_and_forgotten_and_never_written():
     assert set(place("x", "npy").parent.iterdir()) == before
     with pytest.raises(DataError, match="not in the cache"):
         gallery.ids(first)
+    again = gallery.admit(spot(3, 3, seed=1))  # the oldest that is held, sent once more
+    gallery.admit(spot(0, 0))
+    assert len(gallery.ids(again)) == N_CELLS
 
 
 def log_p(lm: LanguageModel, messages: list[Message], reply: str, scaled: tuple[int, float]):

@@ -51,11 +51,13 @@ class Gallery:
     def admit(self, pixels_RC: NDArray[np.uint8]) -> str:
         """Take in an uploaded image for a while; its hash. Nothing is written to a disk."""
         name = image_id(pixels_RC)
-        if not self._has(name):
+        number, is_new = _number(name), not self._has(name)
+        if is_new:
             self._put(name, self.encoder.encode([pixels_RC])[0])
-            self._guests.append(_number(name))
-            for number in self._guests[:-GUESTS]:
-                del self._features[number], self._names[number]
+        if is_new or number in self._guests:
+            self._guests = [*(one for one in self._guests if one != number), number]
+            for oldest in self._guests[:-GUESTS]:
+                del self._features[oldest], self._names[oldest]
             self._guests = self._guests[-GUESTS:]
         return name
 
