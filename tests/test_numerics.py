@@ -245,6 +245,7 @@ def test_the_choice_is_made_and_applied_before_torch():
         "safe = Numerics('bfloat16', 'AVX512_CORE_BF16', '', None)\n"
         "apply_numerics(Numerics('float32', None, '', None))\n"
         "assert 'ONEDNN_MAX_CPU_ISA' not in os.environ\n"
+        "assert os.environ['LRU_CACHE_CAPACITY'] == '64'\n"
         "apply_numerics(safe)\n"
         "assert os.environ['ONEDNN_MAX_CPU_ISA'] == 'AVX512_CORE_BF16'\n"
     )

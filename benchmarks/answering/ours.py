@@ -10,7 +10,7 @@ from gate import Gate
 
 from medtune.llm.generate import generate_ids
 from medtune.llm.load import LanguageModel, load_model
-from medtune.llm.numerics import Numerics
+from medtune.llm.numerics import Numerics, apply_numerics
 from medtune.llm.render import Candidates
 from medtune.llm.score import score_candidates
 from medtune.llm.source import ModelFolder
@@ -29,9 +29,11 @@ def main() -> None:
     asked = parser.parse_args()
     gate = Gate(asked.work, asked.name, 0)
     rounds = json.loads((asked.work / "rounds.json").read_text(encoding="utf-8"))
+    numerics = Numerics(asked.dtype, None, "the benchmark", None)
+    apply_numerics(numerics)
     lm = load_model(
         ModelFolder(asked.model, "benchmark", "0" * 64, "benchmark"),
-        Numerics(asked.dtype, None, "the benchmark", None),
+        numerics,
         context_tokens=2048,
         processes=None,
     )

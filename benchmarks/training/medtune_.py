@@ -7,7 +7,7 @@ from gate import Gate, steps
 
 from medtune.config import DataSection, ModelSection, Run, SourceSection, TuneSection
 from medtune.llm.load import load_model
-from medtune.llm.numerics import Numerics
+from medtune.llm.numerics import Numerics, apply_numerics
 from medtune.llm.render import Rendered
 from medtune.llm.source import ModelFolder
 from medtune.tune.job import Job, at_work
@@ -35,9 +35,11 @@ def main() -> None:
     import torch
 
     folder = ModelFolder(asked.model, "benchmark", "0" * 64, "benchmark")
+    numerics = Numerics(asked.dtype, None, "the benchmark", None)
+    apply_numerics(numerics)
     lm = load_model(
         folder,
-        Numerics(asked.dtype, None, "the benchmark", None),
+        numerics,
         context_tokens=2048,
         processes=asked.processes,
     )
