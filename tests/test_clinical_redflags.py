@@ -266,3 +266,77 @@ def test_no_table_names_a_concept_or_a_list_twice(table):
         if found:
             assert (part, found[1]) not in seen, f"{table.name}: {found[1]}"
             seen.add((part, found[1]))
+
+
+# A pregnancy and a symptom join only where they may be of one person (CDC, Hear Her, 2020)
+
+SIGNS = ("fainted", "has chest pain", "is bleeding and has belly pain", "cannot breathe")
+OTHERS = ("dad", "husband", "brother", "mother", "grandmother", "sister", "toddler", "daughter")
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_symptom_of_somebody_else_is_none_of_the_one_who_is_pregnant(other, sign):
+    for text in (
+        f"I am pregnant. My {other} {sign}.",
+        f"My {other} {sign} and I am 20 weeks pregnant",
+        f"I gave birth last week and my {other} {sign}",
+    ):
+        found = triage(text)
+        assert not {"preg-1", "preg-2", "preg-4"} & set(found.rule_ids), text
+        assert "another_person" in {hit.status for hit in found.silenced}
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("bearer", ["wife", "sister", "daughter", "friend", "mother", "girlfriend"])
+def test_a_symptom_of_the_one_who_is_pregnant_is_an_emergency_in_any_wording(bearer, sign):
+    for text in (
+        f"My {bearer} is 20 weeks pregnant. She {sign}.",
+        f"My pregnant {bearer} {sign}",
+        f"My {bearer}, who is pregnant, {sign}",
+        f"My {bearer} is pregnant and {sign}",
+        f"My {bearer} is pregnant. My {bearer} {sign}",
+        f"My brother's {bearer} is pregnant and {sign}",
+        f"I found out that my {bearer} is pregnant. My dad says she {sign}",
+    ):
+        assert "preg-1" in triage(text).rule_ids, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am pregnant. My husband says I fainted",
+        "I am pregnant; my husband found me unconscious and my chest hurts",
+        "I am pregnant and my mother says the bleeding is a lot and painful",
+        "I am pregnant and bleeding and in pain",
+        "8 weeks pregnant, brown blood and cramps",
+        "My mom is happy about the pregnancy. I fainted",
+        "My mom found out she is pregnant. My mom fainted",
+        "My husband is pregnant. He fainted",
+        "My husband hit me, I am pregnant and bleeding and my stomach hurts",
+        "My wife is 30 weeks pregnant. My love fainted",
+        "I had a baby two weeks ago and my chest hurts",
+    ],
+)
+def test_where_it_is_not_plain_whose_symptom_it_is_the_pregnancy_counts(text):
+    assert "preg-1" in triage(text).rule_ids
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am 20 weeks pregnant and my gums are bleeding, I also have back pain",
+        "I am pregnant and my dog is bleeding, and he is in pain",
+        "I gave birth last month and my baby sleeps on my chest",
+        "I had a baby last week and drink a glass of water with every feed",
+        "My wife is pregnant and I have bleeding gums and knee pain",
+    ],
+)
+def test_what_is_no_warning_sign_of_pregnancy_raises_none(text):
+    assert triage(text).level is None
+
+
+def test_a_symptom_of_another_in_a_later_turn_is_told_apart_too():
+    assert "preg-1" not in triage_turns(["I am pregnant", "My dad has chest pain"]).rule_ids
+    assert "preg-1" in triage_turns(["I am pregnant", "I have chest pain"]).rule_ids
+    assert "preg-1" in triage_turns(["My wife is pregnant", "She has chest pain"]).rule_ids

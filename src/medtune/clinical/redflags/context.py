@@ -11,7 +11,16 @@ from typing import Literal, NamedTuple
 from medtune.clinical.redflags.lexicon import Found
 from medtune.clinical.redflags.text import Text
 
-Status = Literal["present", "negated", "information", "hypothetical", "past", "fiction", "joke"]
+Status = Literal[
+    "present",
+    "negated",
+    "information",
+    "hypothetical",
+    "past",
+    "fiction",
+    "joke",
+    "another_person",
+]
 Who = Literal["self", "child", "other", "unknown"]
 NEGATION_REACH = 5
 LIST_REACH = 12

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from medtune.clinical.redflags.context import Cues, Status, Who, status_of, who_of
 from medtune.clinical.redflags.lexicon import Found, find
 from medtune.clinical.redflags.numbers import find_numbers
+from medtune.clinical.redflags.person import BEARING, bearers_of, is_of_another
 from medtune.clinical.redflags.rules import Alternative, Near, Rule, RuleBook, rule_book
 from medtune.clinical.redflags.text import read, speller
 from medtune.clinical.urgency import Urgency, most_urgent
@@ -161,10 +162,12 @@ def _met(
 ) -> Iterable[Hit]:
     """The hit of an alternative, if all its parts are found and one of them in the last turn."""
     chosen: list[_Option] = []
+    about_bearing = bool(alternative.concepts & BEARING)
+    bearers = bearers_of(turn.cues for turn in turns) if about_bearing else frozenset[str]()
     for i, part in enumerate(alternative.parts):
         unless = alternative.unless if i == 0 else ()
         options = [
-            option
+            _owned(option, bearers)
             for turn in turns
             for option in _in_sentences(part, turn, book, rule)
             if not _is_barred(option, unless)
@@ -177,6 +180,14 @@ def _met(
         first = chosen[0]
         who = who_of(first.place, first.turn.cues)
         yield Hit(rule, _joined(chosen), who, rule.id, first.turn.number)
+
+
+def _owned(option: _Option, bearers: frozenset[str]) -> _Option:
+    """The option; silenced where it is a symptom of another than the one who is pregnant."""
+    is_symptom = option.status == "present" and option.place.concept not in BEARING
+    if is_symptom and is_of_another(option.place, option.turn.cues, bearers):
+        return option._replace(status="another_person")
+    return option
 
 
 def _joined(chosen: Sequence[_Option]) -> Status:
