@@ -1,5 +1,6 @@
 """A model's text cannot talk a computed rule down, and a fixed explanation contradicts nothing."""
 
+import itertools
 from itertools import product
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.clinical.pgx import gene_result, parse_outside_calls
+from medtune.clinical.pgx.advice import ACTIONS
+from medtune.clinical.pgx.advice import CAUTION as CARE
 from medtune.clinical.pgx.explain import explanation
 from medtune.clinical.pgx.facts import pgx_facts
 from medtune.clinical.pgx.picture import gene_drug_table
@@ -19,6 +22,7 @@ from medtune.clinical.pgx.said import (
     PHENOTYPE,
     contradictions,
 )
+from medtune.clinical.pgx.tables import read_table
 
 
 def facts(drug, calls="", medications=(), population=""):
@@ -108,6 +112,63 @@ def test_no_text_talks_a_rule_down_alone_or_after_the_right_words(rule: str):
         said = text.format(drug=computed["drug"])
         for whole in (said, f"{explanation(computed)} {said}"):
             assert DOWNGRADE in {one.what for one in contradictions(computed, whole)}, said
+
+
+CAREFUL = [action for action in ACTIONS if CARE[action] > 0]
+
+
+def recommended(action: str) -> list[dict]:
+    """The facts of every different recommendation of the tables with this action."""
+    shown = {
+        (row["drug"], row["text"]): row
+        for row in (
+            *read_table("recommendations.tsv").rows,
+            *(
+                {**one, "drug": d}
+                for one in read_table("advice.tsv").rows
+                for d in one["drugs"].split(";")
+            ),
+        )
+        if row["action"] == action
+    }
+    words = {row["number"]: row["text"] for row in read_table("texts.tsv").rows}
+    return [
+        {
+            **RULES["no result"],
+            "drug": drug,
+            "action": action,
+            "critical": row["critical"] == "critical",
+            "recommendations": [
+                {"text": words.get(text, text).replace("{drug}", drug), "action": action}
+            ],
+            "certain": True,
+        }
+        for (drug, text), row in shown.items()
+    ]
+
+
+@pytest.mark.parametrize("action", CAREFUL)
+def test_no_text_talks_any_recommendation_of_the_tables_down(action: str):
+    """Every recommendation meets some of the texts, and every text some recommendation."""
+    every = recommended(action)
+    assert len(every) >= 15
+    for number, computed in enumerate(every):
+        assert contradictions(computed, explanation(computed)) == []
+        for text in itertools.islice(itertools.cycle(DOWNGRADES), number * 4, number * 4 + 4):
+            said = text.format(drug=computed["drug"])
+            for whole in (said, f"{explanation(computed)} {said}"):
+                assert DOWNGRADE in {one.what for one in contradictions(computed, whole)}, said
+
+
+def test_the_standard_dose_with_care_is_what_monitoring_allows():
+    computed = next(one for one in recommended("monitor") if one["drug"] == "quinine")
+    for text in (
+        "Use quinine at the usual dose, and watch closely for hemolysis.",
+        "You may get quinine, with closer checks.",
+    ):
+        assert contradictions(computed, text) == []
+    for text in ("Use quinine at the usual dose.", "No monitoring is needed.", "Take quinine."):
+        assert DOWNGRADE in {one.what for one in contradictions(computed, text)}
 
 
 @pytest.mark.parametrize("rule", RULES)

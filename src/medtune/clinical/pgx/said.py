@@ -1,10 +1,10 @@
 """Hold a reply against the computed facts: what it contradicts, and what it leaves out.
 
 Doubt counts against the reply. A sentence that stands in the facts, or in their fixed explanation,
-is right. Where the computed action is not to give the usual dose, any other sentence that speaks of
-the medicine or of the test must have a word of caution that fits the action, and none that takes it
-back ("no need to avoid", "but", "safe"). A number with its unit, an allele, a phenotype or a drug
-that the facts do not hold is a contradiction, too.
+is right. Where the computed action is not just to give the usual dose, any other sentence that
+speaks of the medicine or of the test must have a word of caution that fits the action, and none
+that takes it back ("no need to avoid", "but", "safe"). A number with its unit, an allele, a
+phenotype or a drug that the facts do not hold is a contradiction, too.
 
 So a careful sentence in unusual words is refused as well; the fixed explanation is then shown.
 """
@@ -47,6 +47,8 @@ CAUTION: Mapping[str, re.Pattern[str]] = {
         "alternative": f"{NOT}|{ELSE}",
         "reduce": rf"{NOT}|{ELSE}|reduc\w+|lower\w*|less|decreas\w+|smaller",
         "measure": rf"{NOT}|{ELSE}|measur\w+|tested|activity",
+        "monitor": rf"{NOT}|{ELSE}|monitor\w*|watch\w*|caution\w*|careful\w*|clos\w+|check\w*|"
+        "aware|risk|levels|signs?",
         "none": rf"{NOT}|{ELSE}|unknown|unclear|uncertain|indeterminate|no recommendation",
     }.items()
 }
@@ -109,6 +111,10 @@ AMOUNT_IN_WORDS = re.compile(
     r"|pills?|percent))\b",
     re.IGNORECASE,
 )
+PLAIN_DOSE = re.compile(
+    r"\b(?:usual|standard|normal|regular|same)(?=\W+(?:starting\W+)?dos)", re.IGNORECASE
+)
+"""What "monitor" allows: such a dose, with care."""
 STAR = re.compile(r"\*\d+[A-Z]?(?::\d+)?(?:x\d+)?")
 
 
@@ -152,6 +158,8 @@ def _less_careful(facts: Mapping[str, Json], sentence: str) -> bool:
     caution = CAUTION.get(action)
     if caution is None:
         return False
+    if action == "monitor":
+        sentence = PLAIN_DOSE.sub("", sentence)
     if caution.search(sentence):
         return TAKES_BACK.search(sentence) is not None
     named = re.search(rf"\b{drug}\b", sentence, re.IGNORECASE)

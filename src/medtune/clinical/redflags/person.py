@@ -27,10 +27,14 @@ ELDERS: Final = frozenset(
     ("mother", "mom", "mum", "mommy", "mummy", "grandma", "grandmother", "nan", "nana", "aunt")
 )
 """Women who are not the one named by another of these words, or by a younger one."""
-KIN: Final = MEN | ELDERS | frozenset(
-    (
-        *("wife", "girlfriend", "fiancee", "sister", "cousin", "friend", "daughter", "niece"),
-        *("granddaughter", "baby", "newborn", "infant", "toddler", "child", "kid", "girl"),
+KIN: Final = (
+    MEN
+    | ELDERS
+    | frozenset(
+        (
+            *("wife", "girlfriend", "fiancee", "sister", "cousin", "friend", "daughter", "niece"),
+            *("granddaughter", "baby", "newborn", "infant", "toddler", "child", "kid", "girl"),
+        )
     )
 )
 """Words that name one person. Others, such as "partner" or "she", may mean anybody."""
