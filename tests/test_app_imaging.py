@@ -21,9 +21,11 @@ from medtune.apps.imaging_lidc import (
     read_mass,
     read_nodules,
 )
-from medtune.apps.imaging_rows import read_rows
+from medtune.apps.imaging_rows import check_modality, read_rows
 from medtune.clinical.imaging.agreement import consensus, iou
+from medtune.clinical.imaging.places import NAMES
 from medtune.errors import DataError, UndefinedMetric
+from medtune.images.picture import Picture
 from medtune.images.store import kept_image
 from medtune.records import Example, Prediction
 
@@ -180,6 +182,32 @@ def test_a_side_that_contradicts_the_image_is_refused(tmp_path: Path):
     assert next(iter(read_rows(path))).subgroups["laterality"] == "R"
 
 
+@pytest.mark.parametrize(("name", "said"), [("view", "AP"), ("modality", "MR")])
+def test_a_row_that_contradicts_its_image_is_refused(tmp_path: Path, name: str, said: str):
+    saved(ct(ViewPosition="PA"), tmp_path / "v.dcm")
+    path = folder(tmp_path, {"image": "v.dcm", "finding": "mass", name: said})
+    with pytest.raises(DataError, match=f"`{name}` is {said}"):
+        list(read_rows(path))
+    path = folder(tmp_path, {"image": "v.dcm", "finding": "mass", "view": "pa"})
+    assert next(iter(read_rows(path))).subgroups["modality"] == "CT"
+
+
+def test_an_image_of_another_kind_than_those_learnt_from_is_refused():
+    of = {kind: Example("x", "x", {}, None, subgroups={"modality": kind}) for kind in ("CT", "DX")}
+    pixels = np.zeros((1, 9, 9), dtype=np.float32)
+    for seen, learnt, fits in (
+        ("CT", "CT", True), ("CR", "DX", True), ("", "CT", True),
+        ("MR", "CT", False), ("DX", "CT", False), ("CT", "DX", False),
+    ):  # fmt: skip
+        picture = Picture(pixels, seen, None)
+        if fits:
+            check_modality(picture, [of[learnt]], "image.dcm")
+            continue
+        with pytest.raises(DataError, match=f"modality {seen}; the model learnt from {learnt}"):
+            check_modality(picture, [of[learnt]], "image.dcm")
+    check_modality(Picture(pixels, "MR", None), [Example("x", "x", {}, None)], "image.dcm")
+
+
 def test_a_finding_without_a_place_is_one_of_the_labels(tmp_path: Path):
     path = folder(
         tmp_path, {"image": "a.dcm", "finding": "pneumonia"}, {"image": "b.png", "finding": ""}
@@ -230,6 +258,34 @@ def test_the_right_finding_in_the_wrong_place_counts_for_one_and_not_for_the_oth
     assert imaging.located(some) == 0.5
     with pytest.raises(UndefinedMetric):
         imaging.located(some[2:])
+
+
+def test_a_model_that_says_the_same_of_every_image_is_not_good():
+    targets = [f"nodule, {place}" for place in NAMES] + ["no nodule"] * 9
+    for said in ("no nodule", "nodule, centre"):
+        some = predicted([(target, said) for target in targets])
+        assert imaging.finding_f1(some) == pytest.approx(1 / 3)
+        assert imaging.located(some) <= 1 / 9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No nodule, unchanged since the prior study.",
+        "Stable nodule, centre",
+        "Compared with last year the nodule has resolved.",
+        "The image is normal.",
+        "Lungs unremarkable; no further imaging.",
+        "Malignancy is ruled out.",
+        "A radiologist is not needed: no review necessary.",
+    ],
+)
+def test_a_comparison_or_an_all_clear_of_the_model_is_withheld(text: str):
+    said = imaging.after([], text)
+    assert text not in said
+    assert imaging.DRAFT in said
+    for right in ("nodule, upper left", "no nodule", "no finding", "abnormal shadow, centre"):
+        assert imaging.after([], right).startswith(right)
 
 
 def test_lobes_of_the_mask_have_sides():

@@ -106,9 +106,17 @@ def compressed() -> bytes:
     return written(dataset)
 
 
+def without_scale() -> bytes:
+    dataset = ct()
+    del dataset.RescaleIntercept
+    return written(dataset)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (without_scale, "no Hounsfield units"),
+        (lambda: written(ct(RescaleType="Z_EFF")), "in units of 'Z_EFF'"),
         (lambda: b"hello", "not a DICOM, NIfTI, PNG or JPEG"),
         (lambda: b"\0" * 128 + b"DICM" + b"\xff" * 40, "not a DICOM file|no pixel data"),
         (without_pixels, "no pixel data"),

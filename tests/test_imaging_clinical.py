@@ -1,10 +1,13 @@
 """Places, agreement, operating points, heat-map tests, drafts and DICOM objects."""
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from highdicom.seg import segread
+from highdicom.sr import srread
 from hypothesis import given
 from hypothesis import strategies as st
 from imaging_files import ct
@@ -145,7 +148,7 @@ def test_a_flat_map_is_like_no_other():
     assert rank_correlation(ramp, ramp**3) == pytest.approx(1.0)
 
 
-MARKS = [Mark("nodule", Box(2, 4, 6, 12), 0.91, "left upper lobe")]
+MARKS = [Mark("nodule", Box(2, 4, 6, 12), 0.91)]
 
 
 def test_a_draft_never_calls_an_image_normal_and_never_compares():
@@ -218,7 +221,7 @@ def test_the_structured_report_is_tid_1500_with_the_region_and_stays_unverified(
     meanings = {
         one.ConceptCodeSequence[0].CodeMeaning for one in items(found) if one.ValueType == "CODE"
     }
-    assert {"Nodule", "Lung structure"} <= {name.split(" (")[0] for name in meanings}
+    assert "Nodule" in {name.split(" (")[0] for name in meanings}
     numbers = [one for one in items(found) if one.ValueType == "NUM"]
     assert float(numbers[0].MeasuredValueSequence[0].NumericValue) == pytest.approx(0.91)
     with pytest.raises(DataError, match="needs a mark"):
@@ -234,12 +237,52 @@ def test_the_segmentation_has_the_mask_where_the_stored_pixels_are():
     mask = np.zeros((16, 16), dtype=np.bool_)
     mask[2:6, 3:9] = True
     turn = Turn(rows_flipped=True)
-    found = reread(segmentation(image, mask, turn, "nodule", model="release-1"))
+    found = reread(segmentation(image, [("nodule", mask)], turn, model="release-1"))
     np.testing.assert_array_equal(found.pixel_array.astype(bool), turn.stored(mask))
     segment = found.SegmentSequence[0]
     assert segment.SegmentAlgorithmType == "AUTOMATIC"
     assert segment.SegmentedPropertyTypeCodeSequence[0].CodeValue == "27925004"
     with pytest.raises(DataError, match="empty mask"):
-        segmentation(image, mask & False, turn, "nodule", model="release-1")
+        segmentation(image, [("nodule", mask & False)], turn, model="release-1")
     with pytest.raises(DataError, match="does not fit"):
-        segmentation(image, mask[:4], turn, "nodule", model="release-1")
+        segmentation(image, [("nodule", mask[:4])], turn, model="release-1")
+    with pytest.raises(DataError, match="needs a mask"):
+        segmentation(image, [], turn, model="release-1")
+
+
+def test_report_and_segmentation_are_read_back_by_highdicom_with_every_mark(tmp_path: Path):
+    image, turn = ct(), Turn(transposed=True, columns_flipped=True)
+    marks = [Mark("nodule", Box(2, 4, 6, 12), 0.91), Mark("pneumonia", Box(5, 1, 9, 6), 0.6)]
+    structured_report(image, marks, turn, model="release-1").save_as(tmp_path / "report.dcm")
+    groups = srread(tmp_path / "report.dcm").content.get_planar_roi_measurement_groups()
+    assert [one.finding_type.meaning for one in groups] == ["Nodule", "pneumonia"]
+    shares = [float(one.get_measurements()[0].value) for one in groups]
+    assert shares == pytest.approx([0.91, 0.6])
+    masks = [np.zeros((16, 16), dtype=np.bool_) for _ in marks]
+    for mark, mask in zip(marks, masks, strict=True):
+        top, left, bottom, right = (int(side) for side in mark.box)
+        mask[top:bottom, left:right] = True
+    named = [(mark.finding, mask) for mark, mask in zip(marks, masks, strict=True)]
+    segmentation(image, named, turn, model="release-1").save_as(tmp_path / "masks.dcm")
+    found = segread(tmp_path / "masks.dcm")
+    assert found.number_of_segments == 2
+    drawn = found.get_pixels_by_source_instance([image.SOPInstanceUID])
+    for number, (mark, mask) in enumerate(zip(marks, masks, strict=True)):
+        np.testing.assert_array_equal(drawn[0, :, :, number].astype(bool), turn.stored(mask))
+        region = groups[number].roi.value[:, ::-1]
+        assert (*region.min(axis=0), *region.max(axis=0)) == bounds(turn.stored(mask))
+        assert stored_box(mark.box, turn, (16, 16)) == bounds(turn.stored(mask))
+
+
+def test_a_critical_finding_comes_first_and_is_told_now():
+    for name in ("pneumothorax", "Tension pneumothorax", "free air", "intracranial haemorrhage"):
+        text = draft([Mark(name, Box(0, 0, 4, 4), 0.4)], [name], None)
+        assert text.startswith("CRITICAL FINDING SUSPECTED")
+    assert "CRITICAL" not in draft(MARKS, ["nodule", "pneumothorax"], None)
+
+
+def test_an_image_that_the_model_did_not_see_has_no_finding_and_no_absence():
+    text = draft([], ["nodule"], (0.5, 0.5), was_read=False)
+    assert "Nothing of this image was read" in text
+    assert "marked no" not in text
+    assert "A radiologist must read the whole image." in text

@@ -17,6 +17,7 @@ from medtune.apps.imaging_page import marks_of
 from medtune.artifacts import write_examples
 from medtune.clinical.imaging.findings import Mark
 from medtune.config import DataSection, EvaluateSection, ModelSection, Run, SourceSection
+from medtune.errors import DataError
 from medtune.images.dicom import dataset_of
 from medtune.images.picture import Picture
 from medtune.images.store import keep_image
@@ -120,30 +121,59 @@ def test_heat_lies_over_its_view_and_nowhere_else():
 def test_the_picture_of_a_dicom_slice_is_written_with_its_objects(lm, tmp_path, monkeypatch):
     pixels = ((slice_of() + 1024) / 2).astype(np.uint16)
     image = saved(ct(pixels, PixelSpacing=[0.7, 0.7]), tmp_path / "slice.dcm")
+    monkeypatch.setattr(imaging_read, "predict", says(0.8))
+    reading = imaging_picture.picture_of(lm, run_of(tmp_path), image, tmp_path / "drawn")
+    names = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert names == {"overlay.png", "draft.txt", "page.html", "report.dcm", "segmentation.dcm"}
+    report = dataset_of(tmp_path / "drawn" / "report.dcm")
+    assert report.StudyInstanceUID == "1.2.3"
+    masks = dataset_of(tmp_path / "drawn" / "segmentation.dcm")
+    assert len(masks.SegmentSequence) == len(reading.marks) > 1
+    page = (tmp_path / "drawn" / "page.html").read_text(encoding="utf-8")
+    assert "radiologist must read" in page
+    assert not [word for word in ("Doe^", "MRN-1", "19500101") if word in page]
+    assert "eat map" in page
+
+
+def test_an_image_of_which_nothing_is_read_has_no_finding_and_no_absence(lm, tmp_path):
+    body = np.full((300, 300), 532, dtype=np.uint16)
+    body[0, 0] = 0
+    image = saved(ct(body, PixelSpacing=[0.7, 0.7]), tmp_path / "belly.dcm")
+    imaging_picture.picture_of(lm, run_of(tmp_path), image, tmp_path / "drawn")
+    text = (tmp_path / "drawn" / "draft.txt").read_text(encoding="utf-8")
+    assert "Nothing of this image was read" in text
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
+        "overlay.png",
+        "draft.txt",
+        "page.html",
+    }
+    other = saved(ct(body, Modality="MR"), tmp_path / "mr.dcm")
+    with pytest.raises(DataError, match="modality MR; the model learnt from CT"):
+        imaging_picture.picture_of(lm, run_of(tmp_path), other, tmp_path / "drawn")
+
+
+def run_of(folder: Path) -> Run:
+    """A run with validation records of CT."""
     some = [
-        Example(f"v{n}", f"g{n}", {"image": keep_image(chance(n)), **TASK}, "nodule, centre")
+        Example(
+            f"v{n}",
+            f"g{n}",
+            {"image": keep_image(chance(n)), **TASK},
+            "nodule, centre",
+            subgroups={"modality": "CT"},
+        )
         for n in range(4)
     ]
-    out = tmp_path / "run"
-    out.mkdir()
+    out = folder / "run"
+    out.mkdir(exist_ok=True)
     write_examples(out / "validation.jsonl", iter(some))
-    run = Run(
+    return Run(
         app="imaging",
         goal="accuracy",
         out=out,
         model=ModelSection(source="path:x"),
         data=DataSection(sources=(SourceSection(source="path:x"),)),
     )
-    monkeypatch.setattr(imaging_read, "predict", says(0.8))
-    imaging_picture.picture_of(lm, run, image, tmp_path / "drawn")
-    names = {path.name for path in (tmp_path / "drawn").iterdir()}
-    assert names == {"overlay.png", "draft.txt", "page.html", "report.dcm", "segmentation.dcm"}
-    report = dataset_of(tmp_path / "drawn" / "report.dcm")
-    assert report.StudyInstanceUID == "1.2.3"
-    page = (tmp_path / "drawn" / "page.html").read_text(encoding="utf-8")
-    assert "radiologist must read" in page
-    assert not [word for word in ("Doe^", "MRN-1", "19500101") if word in page]
-    assert "eat map" in page
 
 
 def chance(seed: int) -> np.ndarray:

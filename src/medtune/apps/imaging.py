@@ -17,6 +17,7 @@ and an adapter, both trained here. Image analysis is a device function under the
 (21 USC 360j(o)(1)(E)), whatever the profile of a deployment.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,6 +37,24 @@ NO_IMAGE = (
 DRAFT = (
     "Draft by a model, not a report. A radiologist must read the image: nothing here rules a "
     "finding out. No earlier image was compared."
+)
+
+
+NOT_GIVEN = re.compile(
+    r"\b(?:unchanged|no change|stable|interval|compar\w+|prior|previous\w*|improv\w+|worse\w*"
+    r"|progress\w*|resol\w+)\b",
+    re.IGNORECASE,
+)
+"""Words that compare with an earlier image. None was given."""
+ALL_CLEAR = re.compile(
+    r"\b(?:normal\w*|unremarkable|healthy|all clear|rule[sd]? out|safe\w*|nothing to (?:see|worry)"
+    r"|no (?:review|further|need|radiologist|acute)|not (?:need|necessary))\b",
+    re.IGNORECASE,
+)
+"""Words that call an image harmless, or a reading needless. No finding may be named so."""
+WITHHELD = (
+    "The model's words are withheld: they compare with an image that was not given, or call the "
+    "image normal."
 )
 
 
@@ -137,8 +156,11 @@ def before(messages: Sequence[Message]) -> str | list[Message]:
 
 
 def after(messages: Sequence[Message], text: str) -> str:  # noqa: ARG001  told whatever was asked
-    """The reply, never without the words that it is a draft."""
-    return f"{text.strip()}\n\n{DRAFT}"
+    """The reply, never without the words that it is a draft, and never an all-clear."""
+    said = text.strip()
+    if NOT_GIVEN.search(said) or ALL_CLEAR.search(said):
+        said = WITHHELD
+    return f"{said}\n\n{DRAFT}"
 
 
 def picture(view: View) -> str:

@@ -41,7 +41,7 @@ def example_of(found: Field, source: str) -> Example:
             **TASK,
         },
         target=target,
-        subgroups={"lung": found.lobe.split()[0], "view": "axial", **size},
+        subgroups={"lung": found.lobe.split()[0], "view": "axial", "modality": "CT", **size},
         source=source,
         licence=LICENCE,
     )

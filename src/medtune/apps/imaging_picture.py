@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from medtune.apps.imaging_rows import learnt_task
+from medtune.apps.imaging_rows import check_modality, learnt_task
 from medtune.apps.imaging_sanity import Sanity
 from medtune.artifacts import read_examples, write_text
 from medtune.clinical.imaging.dicom_out import segmentation, structured_report
-from medtune.clinical.imaging.findings import draft
+from medtune.clinical.imaging.findings import Mark, draft
 from medtune.clinical.imaging.overlay import overlay
 from medtune.config import Run, load_run
 from medtune.errors import ConfigError, DataError
@@ -65,17 +65,19 @@ def picture_of(lm: "LanguageModel", run: Run, image: Path, out: Path, frame: int
     picture = read_image(image)
     validation = read_examples(run.out / "validation.jsonl")
     task = learnt_task(run.out)
+    check_modality(picture, validation, image.name)
     reading = read_frame(lm, picture, frame, task=task, limit=LIMIT, settings=run.evaluate)
     tested = heat_test(lm, validation, seed=run.seed)
     drawn = _heat(lm, picture, frame, reading, tested)
     values_RC = picture.frame(frame)
     window = LUNG if len(reading.views) > 1 else picture.window
-    shown = overlay(values_RC, window, reading.marks, drawn.heat_RC)
+    shown = overlay(values_RC, window, reading.marks, drawn.heat_RC, was_read=bool(reading.views))
     text = draft(
         reading.marks,
         task["findings"].split("|"),
         picture.spacing_mm,
         laterality=picture.laterality,
+        was_read=bool(reading.views),
     )
     out.mkdir(parents=True, exist_ok=True)
     (out / "overlay.png").write_bytes(shown)
@@ -125,13 +127,17 @@ def _write_dicom(
         raise DataError(f"{image.name}: DICOM objects are written for images of one frame")
     marks, name = reading.marks, "medtune imaging"
     structured_report(dataset, marks, picture.turn, model=name).save_as(out / "report.dcm")
-    box = marks[0].box
-    mask_RC = np.zeros(picture.frame(0).shape, dtype=np.bool_)
+    masks = [(one.finding, _mask(one, picture.frame(0).shape, drawn)) for one in marks]
+    segmentation(dataset, masks, picture.turn, model=name).save_as(out / "segmentation.dcm")
+
+
+def _mask(mark: Mark, shape: tuple[int, ...], drawn: Drawn) -> NDArray[np.bool_]:
+    """The box of a mark; where heat may be shown, the part of it with half of its highest heat."""
+    box, mask_RC = mark.box, np.zeros(shape, dtype=np.bool_)
     mask_RC[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = True
     if drawn.heat_RC is not None and (drawn.heat_RC * mask_RC).max() > 0:
         mask_RC &= drawn.heat_RC >= (drawn.heat_RC * mask_RC).max() / 2
-    made = segmentation(dataset, mask_RC, picture.turn, marks[0].finding, model=name)
-    made.save_as(out / "segmentation.dcm")
+    return mask_RC
 
 
 def tuned_model(run: Run, *, offline: bool = False) -> "LanguageModel":

@@ -58,6 +58,26 @@ def learnt_task(out: Path) -> dict[str, str]:
     return {k: v for k, v in _first(out / "validation.jsonl").items() if k != "image"}
 
 
+def check_modality(picture: Picture, learnt: Sequence[Example], where: str) -> None:
+    """Refuse an image of another kind than those that the model learnt from.
+
+    Raises:
+        DataError: Both the image and the records state their modality, and they differ.
+    """
+    known = {one.subgroups["modality"] for one in learnt if "modality" in one.subgroups}
+    kinds = {_kind(one) for one in known}
+    if picture.modality and kinds and _kind(picture.modality) not in kinds:
+        raise DataError(
+            f"{where}: modality {picture.modality}; the model learnt from "
+            f"{', '.join(sorted(known))} and can say nothing of it"
+        )
+
+
+def _kind(modality: str) -> str:
+    """CR, DX and RG are all radiographs."""
+    return "radiograph" if modality in ("CR", "DX", "RG") else modality
+
+
 def _first(path: Path) -> Mapping[str, str]:
     for example in iter_examples(path):
         return example.fields
@@ -134,7 +154,7 @@ def _subgroups(row: _Row, picture: Picture) -> dict[str, str]:
     """What to report by: the row's word, else the file's. They must not contradict each other.
 
     Raises:
-        DataError: The row names another side of the body than the file.
+        DataError: The row names another side, view or modality than the file.
     """
     own = {"view": picture.view, "modality": picture.modality, "laterality": picture.laterality}
     said = row.text("laterality").upper()[:1]
@@ -143,5 +163,11 @@ def _subgroups(row: _Row, picture: Picture) -> dict[str, str]:
             f"{row.where}: `laterality` is {said}, and the image says {own['laterality']}; one of "
             "them is wrong"
         )
+    for name in ("view", "modality"):
+        if row.text(name) and own[name] and row.text(name).upper() != own[name].upper():
+            raise DataError(
+                f"{row.where}: `{name}` is {row.text(name)}, and the image says {own[name]}; one "
+                "of them is wrong"
+            )
     told = {name: row.text(name) or own.get(name, "") for name in SUBGROUPS}
     return {name: value for name, value in told.items() if value}

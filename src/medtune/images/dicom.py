@@ -109,6 +109,23 @@ def _refuse(dataset: Dataset, where: str) -> None:
         raise DataError(f"{where}: a face may be recognised in it; remove it first (deface)")
     if int(dataset.get("SamplesPerPixel", 1)) != 1:
         raise DataError(f"{where}: a colour image; read are images of one sample per pixel")
+    if modality == "CT":
+        _refuse_other_units(dataset, where)
+
+
+def _refuse_other_units(dataset: Dataset, where: str) -> None:
+    """Refuse a CT whose values cannot be brought to Hounsfield units."""
+    found = _group(dataset, "PixelValueTransformationSequence") or dataset
+    if "ModalityLUTSequence" in found:
+        return
+    if "RescaleSlope" not in found or "RescaleIntercept" not in found:
+        raise DataError(
+            f"{where}: a CT without RescaleSlope and RescaleIntercept, so its values are no "
+            "Hounsfield units; take the original image"
+        )
+    unit = _text(found, "RescaleType")
+    if unit not in ("", "HU", "US"):  # US: unspecified
+        raise DataError(f"{where}: a CT in units of {unit!r}; read are Hounsfield units")
 
 
 def _stored(dataset: Dataset, where: str) -> NDArray[np.generic]:

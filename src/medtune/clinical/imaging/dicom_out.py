@@ -23,7 +23,6 @@ from highdicom.sr import (
     CodedConcept,
     ComprehensiveSR,
     DeviceObserverIdentifyingAttributes,
-    FindingSite,
     GraphicTypeValues,
     ImageRegion,
     Measurement,
@@ -47,7 +46,6 @@ from medtune.images.view import Box
 MAKER: Final = "medtune"
 FINDINGS: Final = {"nodule": codes.SCT.Nodule}
 """SNOMED CT of the findings that are known; others are coded as 99MEDTUNE with their name."""
-LUNG: Final = codes.SCT.LungStructure
 PROCEDURES: Final = {
     "CT": codes.LN.CTUnspecifiedBodyRegion,
     "MR": codes.LN.MRIUnspecifiedBodyRegion,
@@ -136,46 +134,54 @@ def _group(
         referenced_region=region,
         finding_type=finding_code(mark.finding),
         measurements=measurements,
-        finding_sites=[FindingSite(anatomic_location=LUNG)] if mark.site else None,
         algorithm_id=algorithm,
     )
 
 
 def segmentation(
-    dataset: Dataset, mask_RC: NDArray[np.bool_], turn: Turn, finding: str, *, model: str
+    dataset: Dataset,
+    masks: Sequence[tuple[str, NDArray[np.bool_]]],
+    turn: Turn,
+    *,
+    model: str,
 ) -> Segmentation:
-    """A binary segmentation of one single-frame image.
+    """A binary segmentation of one single-frame image, with a segment for each finding.
 
     Args:
         dataset: The image, as it was read.
-        mask_RC: In the image as it is seen.
+        masks: Each finding with its mask (RC) in the image as it is seen; they may overlap.
         turn: From the stored image to the seen one.
-        finding: What is in the mask.
-        model: Name of the release that drew it.
+        model: Name of the release that drew them.
 
     Raises:
-        DataError: The mask is empty, or not of the image's shape.
+        DataError: There is no mask, or one is empty or not of the image's shape.
     """
-    stored = np.ascontiguousarray(turn.stored(mask_RC)).astype(np.uint8)
-    if stored.shape != (dataset.Rows, dataset.Columns):
-        raise DataError(f"a mask of {stored.shape} does not fit the image")
-    if not stored.any():
-        raise DataError("an empty mask is no segmentation")
-    description = SegmentDescription(
-        segment_number=1,
-        segment_label=finding,
-        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
-        segmented_property_type=finding_code(finding),
-        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=AlgorithmIdentificationSequence(
-            name=model, version=__version__, family=codes.cid7162.ArtificialIntelligence
-        ),
+    if not masks:
+        raise DataError("a segmentation needs a mask")
+    stored = [np.ascontiguousarray(turn.stored(mask)).astype(np.uint8) for _, mask in masks]
+    for mask_RC in stored:
+        if mask_RC.shape != (dataset.Rows, dataset.Columns):
+            raise DataError(f"a mask of {mask_RC.shape} does not fit the image")
+        if not mask_RC.any():
+            raise DataError("an empty mask is no segmentation")
+    algorithm = AlgorithmIdentificationSequence(
+        name=model, version=__version__, family=codes.cid7162.ArtificialIntelligence
     )
     return Segmentation(
         source_images=[dataset],
-        pixel_array=stored[None],
+        pixel_array=np.stack(stored, axis=-1)[None],
         segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=[description],
+        segment_descriptions=[
+            SegmentDescription(
+                segment_number=number,
+                segment_label=f"{finding} {number}",
+                segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+                segmented_property_type=finding_code(finding),
+                algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+                algorithm_identification=algorithm,
+            )
+            for number, (finding, _) in enumerate(masks, start=1)
+        ],
         series_instance_uid=UID(),
         series_number=902,
         sop_instance_uid=UID(),

@@ -29,6 +29,8 @@ def overlay(
     marks: Sequence[Mark],
     heat_RC: NDArray[np.float32] | None = None,
     known: Sequence[Box] = (),
+    *,
+    was_read: bool = True,
 ) -> bytes:
     """A PNG of the image with its marks and their legend.
 
@@ -38,6 +40,7 @@ def overlay(
         marks: The boxes.
         heat_RC: A heat map of the frame's shape that passed its tests; None draws none.
         known: Where the data say that a finding is.
+        was_read: Whether the model saw any part of the image.
     """
     rows, columns = values_RC.shape
     figure = Figure(figsize=(INCHES, INCHES * rows / columns + 0.5), dpi=DOTS)
@@ -54,7 +57,8 @@ def overlay(
     for number, mark in enumerate(marks, start=1):
         axes.add_patch(_frame(mark.box, VERMILION, "-"))
         axes.text(mark.box.left, mark.box.top - 2, str(number), color=VERMILION, fontsize=9)
-    told = f"Orange: {LEGEND}." if marks else "The model marked nothing. A radiologist must read."
+    nothing = "The model marked nothing." if was_read else "The model read nothing of this image."
+    told = f"Orange: {LEGEND}." if marks else f"{nothing} A radiologist must read."
     told += " Blue lines: heat map." if heat_RC is not None else ""
     told += " Dashed: where the data say." if known else ""
     figure.text(0.01, 0.015, told, fontsize=9)
