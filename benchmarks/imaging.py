@@ -28,7 +28,7 @@ from PIL import Image
 
 from medtune.apps import imaging_picture
 from medtune.apps.imaging import APP
-from medtune.apps.imaging_operating import operating_point, scored, threshold
+from medtune.apps.imaging_operating import SPECIFICITY, operating_point, scored, threshold
 from medtune.apps.imaging_sanity import randomisation
 from medtune.artifacts import read_examples
 from medtune.clinical.imaging.agreement import (
@@ -43,7 +43,6 @@ from medtune.config import Run, load_run
 from medtune.fetch import resolve_source
 from medtune.records import Example
 
-SPECIFICITY = 0.9
 LEAST_IOU = 0.1
 """A mark that shares less with the mass is a false one."""
 SHUFFLED = 200

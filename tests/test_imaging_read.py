@@ -75,9 +75,9 @@ def says(probability: float):
     def predict(lm, app, examples: Sequence[Example], *, settings, what) -> ArmResult:
         made: list[Prediction] = []
         for number, one in enumerate(examples):
-            share = probability + number * 1e-3
+            share = 0.3 if one.target == "no nodule" else probability + number * 1e-3
             shares = {"no nodule": 1 - share, "nodule, centre": share}
-            made.append(Prediction(one.id, one.group, None, "x", probabilities=shares))
+            made.append(Prediction(one.id, one.group, one.target, "x", probabilities=shares))
         return ArmResult("test", "", made, 1.0, 1)
 
     return predict
@@ -133,6 +133,7 @@ def test_the_picture_of_a_dicom_slice_is_written_with_its_objects(lm, tmp_path, 
     assert "radiologist must read" in page
     assert not [word for word in ("Doe^", "MRN-1", "19500101") if word in page]
     assert "eat map" in page
+    assert "more probable than 0.30: at least 90%" in page
 
 
 def test_an_image_of_which_nothing_is_read_has_no_finding_and_no_absence(lm, tmp_path):
@@ -159,7 +160,7 @@ def run_of(folder: Path) -> Run:
             f"v{n}",
             f"g{n}",
             {"image": keep_image(chance(n)), **TASK},
-            "nodule, centre",
+            ("nodule, centre", "no nodule")[n % 2],
             subgroups={"modality": "CT"},
         )
         for n in range(4)

@@ -5,13 +5,16 @@ an interval. `scores` are probabilities of a finding, by example.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from medtune.errors import DataError
 from medtune.records import Estimate, Prediction
 from medtune.stats import bootstrap_mean
+
+SPECIFICITY: Final = 0.9
+"""The share of the images without a finding that raise no alarm. Our choice."""
 
 
 class Scored(NamedTuple):

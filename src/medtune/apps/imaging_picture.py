@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from medtune.apps.imaging_operating import SPECIFICITY
 from medtune.apps.imaging_rows import check_modality, learnt_task
 from medtune.apps.imaging_sanity import Sanity
 from medtune.artifacts import read_examples, write_text
@@ -35,8 +36,6 @@ if TYPE_CHECKING:  # torch may be imported only after the numerics are set
     from medtune.apps.imaging_read import Reading
     from medtune.llm.load import LanguageModel
 
-LIMIT = 0.5
-"""Probability of a finding above which a view is marked."""
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Draft reading</title><style>
 body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #222; max-width: 60rem }}
@@ -45,6 +44,12 @@ img {{ max-width: 100% }} pre {{ white-space: pre-wrap; font: inherit }}
 <img src="data:image/png;base64,{picture}" alt="{alt}">
 <pre>{draft}</pre><p><small>{heat}</small></p></body></html>
 """
+
+
+MARKED = (
+    "Marked is what is more probable than {limit:.2f}: at least {share:.0%} of the validation "
+    "images without a finding stay below."
+)
 
 
 class Drawn(NamedTuple):
@@ -60,13 +65,14 @@ def picture_of(lm: "LanguageModel", run: Run, image: Path, out: Path, frame: int
     Raises:
         DataError: The image or the run's data cannot be used.
     """
-    from medtune.apps.imaging_read import heat_test, read_frame
+    from medtune.apps.imaging_read import deployed_limit, heat_test, read_frame
 
     picture = read_image(image)
     validation = read_examples(run.out / "validation.jsonl")
     task = learnt_task(run.out)
     check_modality(picture, validation, image.name)
-    reading = read_frame(lm, picture, frame, task=task, limit=LIMIT, settings=run.evaluate)
+    limit = deployed_limit(lm, validation, run.evaluate)
+    reading = read_frame(lm, picture, frame, task=task, limit=limit, settings=run.evaluate)
     tested = heat_test(lm, validation, seed=run.seed)
     drawn = _heat(lm, picture, frame, reading, tested)
     values_RC = picture.frame(frame)
@@ -88,7 +94,7 @@ def picture_of(lm: "LanguageModel", run: Run, image: Path, out: Path, frame: int
             picture=base64.b64encode(shown).decode(),
             alt=f"image with {len(reading.marks)} marks",
             draft=escape(text),
-            heat=escape(drawn.said),
+            heat=escape(f"{MARKED.format(limit=limit, share=SPECIFICITY)} {drawn.said}"),
         ),
     )
     if is_dicom(image) and reading.marks:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from medtune.apps.imaging import APP, choices, finding_of, prompt
 from medtune.apps.imaging_lidc import FIELD, SPACING_MM
-from medtune.apps.imaging_operating import finding_score
+from medtune.apps.imaging_operating import SPECIFICITY, finding_score, scored, threshold
 from medtune.apps.imaging_sanity import Sanity, randomisation
 from medtune.clinical.imaging.agreement import box_iou
 from medtune.clinical.imaging.findings import Mark
@@ -111,6 +111,19 @@ def read_frame(
         if score is not None and score > limit
     ]
     return Reading(_merged(marks), views, answers)
+
+
+def deployed_limit(
+    lm: LanguageModel, validation: Sequence[Example], settings: EvaluateSection
+) -> float:
+    """The threshold that is chosen on validation, and judged by `benchmarks/imaging.py mass`.
+
+    Raises:
+        DataError: No record is without a finding, or the model states no probabilities.
+    """
+    answers = predict(lm, APP, validation, settings=settings, what="validation").predictions
+    negative = validation[0].fields["negative"]
+    return threshold(scored(answers, negative), SPECIFICITY)
 
 
 def heat_test(lm: LanguageModel, examples: Sequence[Example], *, seed: int) -> Sanity:
