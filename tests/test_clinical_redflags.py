@@ -306,6 +306,9 @@ def test_a_symptom_of_the_one_who_is_pregnant_is_an_emergency_in_any_wording(bea
     "text",
     [
         "I am pregnant. My husband says I fainted",
+        "My husband is scared, heavy bleeding and belly pain, 8 weeks pregnant",
+        "My husband is scared and there is heavy bleeding and belly pain, I am 8 weeks pregnant",
+        "My mother is here and heavy bleeding with belly pain started. I am pregnant",
         "I am pregnant; my husband found me unconscious and my chest hurts",
         "I am pregnant and my mother says the bleeding is a lot and painful",
         "I am pregnant and bleeding and in pain",

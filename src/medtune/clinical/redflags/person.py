@@ -7,6 +7,7 @@ the same woman, or anything between the person and the symptom but a plain "has"
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 from medtune.clinical.redflags.context import Cues
@@ -109,10 +110,18 @@ def _is_plain(person: Found, place: Found, cues: Cues) -> bool:
     bearings = [one for concept in BEARING for one in cues.within(concept, sentence)]
     if any(person.end <= one.start < place.start for one in bearings) or KIN & {*between}:
         return False
+    if "," in cues.text.after_mark[person.end : place.start + 1] or _begins_anew(between):
+        return False
     last = words[person.end - 1]
     if last == "his" or _is_possessive(last):
         return len(between) <= NEAR_OWNER
     return not between or last in ("im", "ive", "hes") or between[0] in HAS
+
+
+def _begins_anew(between: Sequence[str]) -> bool:
+    """Whether an "and" begins something that need not be of the person: "and there is blood"."""
+    follows = [after for one, after in pairwise(between) if one == "and"]
+    return not HAS.issuperset(follows)
 
 
 def _before(place: Found, cues: Cues) -> Found | None:
