@@ -64,6 +64,9 @@ class World:
     tune: int
     """Training examples of the largest small tune."""
     draw_sd: float
+    """Between tunes of the largest size that differ by their draw only."""
+    fading: float
+    """It falls with the examples to this power."""
     alike: float
     """Correlation of the difficulty within a group."""
     shared: float
@@ -162,6 +165,7 @@ def world(seed: int, best: str, families: str) -> World:
         draw_sd=float(chance.uniform(0.01, 0.04)),
         alike=float(chance.uniform(0.0, 0.3) if own else chance.uniform(0.1, 0.4)),
         shared=float(chance.uniform(0.2, 0.6) if own else chance.uniform(0.1, 0.8)),
+        fading=float(chance.uniform(0.0, 0.25) if own else chance.uniform(0.0, 0.4)),
     )
 
 
@@ -195,7 +199,8 @@ def answers(
     wanted = dict(true.arms)
     for size, seed in rungs:
         name = "small_tune" if (size, seed) == (rungs[-1][0], 0) else f"tune_{size}_{seed}"
-        wanted[name] = true.curve(size) + true.draw_sd * chance.standard_normal()
+        sd = true.draw_sd * (size / true.tune) ** -true.fading
+        wanted[name] = true.curve(size) + sd * chance.standard_normal()
     commonest = Counter(str(e.target) for e in examples).most_common(1)[0][0]
     found: dict[str, ArmResult] = {}
     for name, level in wanted.items():

@@ -66,6 +66,16 @@ def test_tunes_that_differ_more_from_draw_to_draw_make_a_wider_interval():
     assert widths[1] > 1.5 * widths[0]
 
 
+def test_an_odd_small_tune_says_less_of_the_draws_than_an_odd_large_one():
+    spreads = []
+    for at in (3, 5):
+        values = np.array([0.8 - 0.9 * n**-0.3 for n in SIZES])
+        values[at] -= 0.12
+        found = draws(SIZES, values, np.tile(values, (20, 1)), most=1.0, seed=0)
+        spreads.append(found.draw_sd)
+    assert spreads[0] < 0.95 * spreads[1]
+
+
 ASKED = examples(120, "v")
 OBJECTIVE = Objective("accuracy", APP.metrics["accuracy"], lambda p: True, 1.0)
 
