@@ -65,7 +65,7 @@ def is_of_another(place: Found, cues: Cues, bearers: frozenset[str]) -> bool:
         return False
     if owner == SELF:
         return bearers <= KIN
-    if owner in MEN or bearers == {SELF}:
+    if owner in MEN or bearers == frozenset({SELF}):
         return True
     return owner in ELDERS and bearers <= KIN
 
