@@ -5,6 +5,7 @@ imported: `find_model`, `choose_numerics`, `apply_numerics`, then anything else.
 `predict` are in the modules of the same name, which would hide them here.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,9 @@ __all__ = [
     "score_replies",
     "stream",
 ]
+
+# Where it is installed, PEFT imports it, and it tells of a kernel that is not used here.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 _HOME = {
     "LanguageModel": "load",

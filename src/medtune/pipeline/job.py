@@ -46,10 +46,12 @@ class Job:
     @property
     def weights_sha256(self) -> str:
         """Names all frozen weights: the language model's, and the encoder's if it sees."""
-        vision = self.run.model.vision
-        if vision is None:
+        vision, quantize = self.run.model.vision, self.run.model.quantize
+        if vision is None and quantize is None:
             return self.folder.sha256
-        return canonical_sha256({"model": self.folder.sha256, **vision.model_dump(mode="json")})
+        eyes = {} if vision is None else vision.model_dump(mode="json")
+        packed = {} if quantize is None else {"quantize": quantize}
+        return canonical_sha256({"model": self.folder.sha256, **eyes, **packed})
 
     @cached_property
     def gallery(self) -> "Gallery | None":
@@ -104,6 +106,7 @@ class Job:
             processes=None if asked.processes == "auto" else asked.processes,
             to_divide=self.run.compute.shard and adapter is None,
             gallery=self.gallery,
+            quantize=asked.quantize,
         )
 
 

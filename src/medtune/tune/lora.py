@@ -149,6 +149,8 @@ def save_adapter(
     }
     eyes = {name.rpartition(".")[2]: one for name, one in tensors.items() if EYES in name}
     layers = {name: one for name, one in tensors.items() if EYES not in name}
+    if lm.quantize is not None:
+        origin["quantize"] = lm.quantize
     if lm.gallery is not None:
         origin["encoder_sha256"] = lm.gallery.encoder.sha256
     with whole_folder(folder) as part:
