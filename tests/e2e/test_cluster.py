@@ -27,9 +27,11 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def words(folder: Path, out: str, before: list[str], after: list[str]) -> list[str]:
+def words(
+    folder: Path, out: str, before: list[str], after: list[str], *, verb: str = "tune"
+) -> list[str]:
     run = [str(folder / "run.yaml"), "--offline", "--set", f"out={folder / out}"]
-    return [sys.executable, *before, "-m", "medtune", "tune", *run, *after]
+    return [sys.executable, *before, "-m", "medtune", verb, *run, *after]
 
 
 def medtune(folder: Path, out: str, before: list[str] | None = None, *after: str) -> str:
@@ -73,6 +75,34 @@ def test_two_workers_of_ray_learn_the_same_though_one_is_killed(ready: Path):
     fit = json.loads((ready / "ray" / "fit.json").read_text(encoding="utf-8"))["fit"]
     assert fit["resumed"] == 1
     assert losses(ready / "ray") == pytest.approx(losses(ready / "alone-longer"), rel=1e-3)
+
+
+def test_two_workers_of_ray_answer_the_test_as_one_process_does(ready: Path):
+    pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+    shutil.copytree(ready / "alone", ready / "asked")
+    found = {}
+    for out, more in (("alone", []), ("asked", ["--workers", "2"])):
+        done = subprocess.run(
+            words(ready, out, [], more, verb="evaluate"),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        lines = (ready / out / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+        found[out] = [json.loads(line) for line in lines]
+        figures = json.loads((ready / out / "evaluation.json").read_text(encoding="utf-8"))
+        found[out].append([(arm["name"], arm["estimates"]) for arm in figures["arms"]])
+    assert found["alone"][-1] == found["asked"][-1]
+    assert len(found["alone"]) > 10
+    for one, other in zip(found["alone"][:-1], found["asked"][:-1], strict=True):
+        assert {**one, "confidence": 0, "probabilities": 0} == {
+            **other,
+            "confidence": 0,
+            "probabilities": 0,
+        }
+        assert one["confidence"] == pytest.approx(other["confidence"], abs=1e-5)
 
 
 def kill_a_worker(driver: int) -> bool:

@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from medtune.llm.generate import Reply, stream
+    from medtune.llm.generate import stream
     from medtune.llm.load import LanguageModel, load_model
     from medtune.llm.numerics import Numerics, apply_numerics, choose_numerics
-    from medtune.llm.render import Rendered, Renderer, load_renderer
+    from medtune.llm.render import Rendered, Renderer, Reply, load_renderer
     from medtune.llm.score import score_replies
     from medtune.llm.source import ModelFolder, find_model
 
@@ -42,7 +42,7 @@ _HOME = {
     "Numerics": "numerics",
     "Rendered": "render",
     "Renderer": "render",
-    "Reply": "generate",
+    "Reply": "render",
     "apply_numerics": "numerics",
     "choose_numerics": "numerics",
     "find_model": "source",

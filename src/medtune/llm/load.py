@@ -3,10 +3,10 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.distributed as dist
@@ -22,7 +22,7 @@ from medtune.images.mark import image_names
 from medtune.llm.half import HalfLinear, halve
 from medtune.llm.nf4 import quantise
 from medtune.llm.numerics import Numerics
-from medtune.llm.render import Renderer, load_renderer
+from medtune.llm.render import Candidates, Renderer, Reply, load_renderer
 from medtune.llm.source import MARK, ModelFolder
 from medtune.llm.vision.gallery import Gallery
 from medtune.llm.vision.projector import FILE, Sight, sight_of
@@ -31,6 +31,15 @@ from medtune.records import Message
 
 WEIGHTS = "model.safetensors"
 """Where all weights were tuned, their file in the adapter's folder."""
+
+
+class Crew(NamedTuple):
+    """Other processes with the same model. They give parts of an answer, by the items' numbers."""
+
+    score: Callable[[Sequence[Candidates], int], Iterator[Mapping[int, list[float]]]]
+    """As `score_candidates`: the items, and most tokens of a pass."""
+    write: Callable[[Sequence[Sequence[int]], int, int], Iterator[Mapping[int, Reply]]]
+    """As `generate_ids`: the prompts, most new tokens, and most tokens of a pass."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class LanguageModel:
     """The images of a model that sees."""
     quantize: Quantize | None = None
     """How the frozen weights of the decoder are packed; None as they are."""
+    crew: Crew | None = field(default=None, repr=False)
+    """Others that answer in this process's stead; None where it answers itself."""
 
     def look_at(self, conversations: Iterable[Sequence[Message]]) -> None:
         """Encode the images of conversations, many at once: rendering then finds them encoded.

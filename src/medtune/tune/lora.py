@@ -67,6 +67,7 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
     begins without an effect. The output layer gets none. The projector of a model that sees is
     drawn by `seed`, and is trained with the adapter.
     """
+    assert lm.crew is None, "a crew would answer with other weights"
     if tune.adapter == "full":
         with full.opened(lm.model) as model:
             yield Adapter(lm.model, model.weights, model.start, None)
