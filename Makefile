@@ -24,7 +24,7 @@ test: $(READY) ## Run the fast tests (minutes, no network, no large model)
 	$(BIN)/pytest -q -n 2 --dist loadfile -m 'not e2e'
 
 e2e: $(READY) ## Run the tests on the real 135M model (tens of minutes)
-	$(BIN)/pytest -q -m e2e
+	$(BIN)/pytest -q -m e2e --durations 6
 
 format: $(READY) ## Rewrite the code in the house format
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

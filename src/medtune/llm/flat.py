@@ -14,8 +14,8 @@ Shapes: T tokens of the row, P of them the beginning, n rests of length L in a r
 heads, D per head.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, cast
 
 import torch
@@ -106,12 +106,19 @@ def hidden_states(model: PreTrainedModel, tokens: Row) -> Tensor:
     return torch.cat([whole[0][0, :n_first], *(part[:, n_first:].flatten(0, 1) for part in whole)])
 
 
-@contextmanager
-def flat(model: PreTrainedModel) -> Generator[None]:
+def flat(model: PreTrainedModel) -> AbstractContextManager[None]:
     """Compute `hidden_states` in one pass while the block runs."""
+    return attending(model, FLAT, _attention)
+
+
+@contextmanager
+def attending(
+    model: PreTrainedModel, name: str, attention: Callable[..., object]
+) -> Generator[None]:
+    """Attend by a function of ours, known to transformers as `name`, while the block runs."""
     before = implementation(model)
-    AttentionInterface.register(FLAT, _attention)
-    model.set_attn_implementation(FLAT)
+    AttentionInterface.register(name, attention)
+    model.set_attn_implementation(name)
     try:
         yield
     finally:

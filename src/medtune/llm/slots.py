@@ -9,8 +9,8 @@ Shapes: n rows, S slots, C places of a slot, P tokens of the common beginning, L
 run, H heads, K key heads, G heads that share one, W places in use, D per head.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 from weakref import WeakKeyDictionary
@@ -18,10 +18,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AttentionInterface, DynamicCache, PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
-from medtune.llm.flat import Run, after, implementation, sees, tolerance
+from medtune.llm.flat import Run, after, attending, sees, tolerance
 
 SLOTS = "medtune_slots"
 """The name of the attention function, in transformers' table of them."""
@@ -106,16 +106,9 @@ def beginning_of(model: PreTrainedModel, ids: Sequence[int]) -> Beginning:
     return [KeysValues(cast("Tensor", one.keys), cast("Tensor", one.values)) for one in layers]
 
 
-@contextmanager
-def slotted(model: PreTrainedModel) -> Generator[None]:
+def slotted(model: PreTrainedModel) -> AbstractContextManager[None]:
     """Let `fill` and `write` work while the block runs."""
-    before = implementation(model)
-    AttentionInterface.register(SLOTS, _attention)
-    model.set_attn_implementation(SLOTS)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
+    return attending(model, SLOTS, _attention)
 
 
 def fill(
