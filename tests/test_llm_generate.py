@@ -10,9 +10,10 @@ from tiny_llm import one_thread, write_model
 
 from medtune.config import ModelSection
 from medtune.errors import DataError
-from medtune.llm.generate import Reply, generate, stream
+from medtune.llm.generate import generate, stream
 from medtune.llm.load import LanguageModel, load_model
 from medtune.llm.numerics import Numerics
+from medtune.llm.render import Reply
 from medtune.llm.source import find_model
 from medtune.records import Message
 

@@ -10,9 +10,10 @@ from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from medtune.config import ModelSection
 from medtune.llm import generate as module
-from medtune.llm.generate import Reply, generate_ids
+from medtune.llm.generate import generate_ids
 from medtune.llm.load import LanguageModel, load_model
 from medtune.llm.numerics import Numerics
+from medtune.llm.render import Reply
 from medtune.llm.slots import Slots, beginning_of, fill, is_exact, slotted, write
 from medtune.llm.source import find_model
 

@@ -71,6 +71,11 @@ def foresee(run: Run) -> list[str]:
             "compute.expect: this key is required to plan without weights: architecture, gpu, "
             "gpus, examples and tokens_per_example"
         )
+    if run.model.quantize is not None:
+        raise ConfigError(
+            "model.quantize: what packed weights take is not counted here; use medtune plan, which "
+            "tries a step, or leave it out"
+        )
     shape, gpu = architecture(expect.architecture), GPUS[expect.gpu]
     found = memory(run, shape, expect.gpus)
     seconds = [_seconds(run, shape, expect, gpu, share) for share in REACHED[::-1]]

@@ -14,6 +14,8 @@ import pytest
 from tiny_cluster import ready_to_tune
 
 pytestmark = pytest.mark.e2e
+FEWER = ["--set", "evaluate.retention_items=0"]
+"""The battery is longer than the tiny model's context."""
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
 
@@ -27,9 +29,11 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def words(folder: Path, out: str, before: list[str], after: list[str]) -> list[str]:
+def words(
+    folder: Path, out: str, before: list[str], after: list[str], *, verb: str = "tune"
+) -> list[str]:
     run = [str(folder / "run.yaml"), "--offline", "--set", f"out={folder / out}"]
-    return [sys.executable, *before, "-m", "medtune", "tune", *run, *after]
+    return [sys.executable, *before, "-m", "medtune", verb, *run, *after]
 
 
 def medtune(folder: Path, out: str, before: list[str] | None = None, *after: str) -> str:
@@ -73,6 +77,35 @@ def test_two_workers_of_ray_learn_the_same_though_one_is_killed(ready: Path):
     fit = json.loads((ready / "ray" / "fit.json").read_text(encoding="utf-8"))["fit"]
     assert fit["resumed"] == 1
     assert losses(ready / "ray") == pytest.approx(losses(ready / "alone-longer"), rel=1e-3)
+
+
+def test_two_workers_of_ray_answer_the_test_as_one_process_does(ready: Path):
+    pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+    shutil.copytree(ready / "alone", ready / "asked")
+    for out, more in (("alone", FEWER), ("asked", [*FEWER, "--workers", "2"])):
+        command = words(ready, out, [], more, verb="evaluate")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+        assert done.returncode == 0, done.stderr[-3000:]
+    ours, theirs = answers(ready / "asked"), answers(ready / "alone")
+    assert [one["answer"] for one in ours] == [one["answer"] for one in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+    assert figures(ready / "asked") == pytest.approx(figures(ready / "alone"), abs=1e-5)
+
+
+def answers(folder: Path) -> list[dict[str, object]]:
+    lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def figures(folder: Path) -> dict[str, float]:
+    """Every metric of every arm."""
+    found = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    return {
+        f"{arm['name']} {metric}": one["value"]
+        for arm in found["arms"]
+        for metric, one in arm["estimates"].items()
+    }
 
 
 def kill_a_worker(driver: int) -> bool:

@@ -168,6 +168,7 @@ def tuned_model(run: Run, *, offline: bool = False) -> "LanguageModel":
         context_tokens=run.model.context_tokens,
         adapter=run.out / "adapter",
         gallery=Gallery(load_encoder(run.model.vision, offline=offline)),
+        quantize=run.model.quantize,
     )
 
 

@@ -26,6 +26,9 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting, as key.path=value.")
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never open a network connection.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Share the work among so many workers of Ray.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -89,12 +92,7 @@ def decide(run_file: RunFile, overrides: Set = None, offline: Offline = False) -
 
 @cli.command()
 def tune(
-    run_file: RunFile,
-    overrides: Set = None,
-    offline: Offline = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Share the work among so many workers of Ray.")
-    ] = None,
+    run_file: RunFile, overrides: Set = None, offline: Offline = False, workers: Workers = None
 ) -> None:
     """Tune the model; go on where an interrupted run stopped. Runs under torchrun, too."""
     from medtune.pipeline.cluster import tune as start
@@ -103,9 +101,13 @@ def tune(
 
 
 @cli.command()
-def evaluate(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+def evaluate(
+    run_file: RunFile, overrides: Set = None, offline: Offline = False, workers: Workers = None
+) -> None:
     """Score the tuned model and the other arms on the sealed test."""
-    _stages(_job(run_file, overrides, offline=offline), "evaluate")
+    from medtune.pipeline.crew import evaluate as start
+
+    start(_job(run_file, overrides, offline=offline), workers, print)
 
 
 @cli.command()

@@ -25,6 +25,9 @@ GoalName = Literal[
 AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
 
 
+Quantize = Literal["nf4"]
+
+
 class VisionSection(Section):
     """The frozen encoder of a model that reads images."""
 
@@ -45,6 +48,9 @@ class ModelSection(Section):
     """Longest prompt and reply together, in tokens. Longer records are never cut silently."""
     numerics: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` measures which works, agrees with float32 and is fastest on this machine."""
+    quantize: Quantize | None = None
+    """`nf4` packs the frozen weights of the decoder into four bits each (QLoRA), for the whole run:
+    decision, tuning, evaluation and server. Needs the extra `qlora`."""
     processes: Literal["auto"] | Count = "auto"
     """Processes that share training and scoring on a CPU; `auto` is one for each core."""
     vision: VisionSection | None = None
@@ -170,6 +176,15 @@ class Run(Section):
             raise ValueError(
                 "tune.objective: cpt and tune.adapter: full are for models of text; leave "
                 "model.vision out, or choose others"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _packed_weights_are_frozen_and_whole(self) -> Self:
+        if self.model.quantize and (self.tune.adapter == "full" or self.compute.shard):
+            raise ValueError(
+                "model.quantize: packed weights can neither be trained nor divided; leave out "
+                "tune.adapter: full and compute.shard"
             )
         return self
 

@@ -5,14 +5,15 @@ imported: `find_model`, `choose_numerics`, `apply_numerics`, then anything else.
 `predict` are in the modules of the same name, which would hide them here.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from medtune.llm.generate import Reply, stream
+    from medtune.llm.generate import stream
     from medtune.llm.load import LanguageModel, load_model
     from medtune.llm.numerics import Numerics, apply_numerics, choose_numerics
-    from medtune.llm.render import Rendered, Renderer, load_renderer
+    from medtune.llm.render import Rendered, Renderer, Reply, load_renderer
     from medtune.llm.score import score_replies
     from medtune.llm.source import ModelFolder, find_model
 
@@ -32,13 +33,16 @@ __all__ = [
     "stream",
 ]
 
+# Where it is installed, PEFT imports it, and it tells of a kernel that is not used here.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
 _HOME = {
     "LanguageModel": "load",
     "ModelFolder": "source",
     "Numerics": "numerics",
     "Rendered": "render",
     "Renderer": "render",
-    "Reply": "generate",
+    "Reply": "render",
     "apply_numerics": "numerics",
     "choose_numerics": "numerics",
     "find_model": "source",

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from transformers import AttentionInterface, PreTrainedModel
 
 from medtune.llm.half import HalfLinear
+from medtune.llm.nf4 import FourBitLinear
 
 FLAT = "medtune_flat"
 """The name of the attention function, in transformers' table of them."""
@@ -155,8 +156,11 @@ def is_exact(model: PreTrainedModel, tokens: Row) -> bool:
 def tolerance(model: PreTrainedModel) -> float:
     """Largest relative difference that the types a model computes in explain."""
     types = {weight.dtype for weight in model.parameters()}
-    if any(isinstance(module, HalfLinear) for module in model.modules()):
-        types.add(torch.bfloat16)
+    for module in model.modules():
+        if isinstance(module, HalfLinear):
+            types.add(torch.bfloat16)
+        elif isinstance(module, FourBitLinear):
+            types.add(module.dtype)
     return max(TOLERANCE[one] for one in types)
 
 

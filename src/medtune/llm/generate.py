@@ -1,7 +1,6 @@
 """Write replies: greedy, so that the same prompt gives the same reply."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, cast
 
 import torch
@@ -11,6 +10,7 @@ from transformers import DynamicCache, GenerationConfig
 from medtune.errors import DataError
 from medtune.llm.continuous import Prompt, write_replies
 from medtune.llm.load import LanguageModel
+from medtune.llm.render import Reply
 from medtune.llm.score import CACHED, common_beginning
 from medtune.llm.slots import beginning_of, is_exact
 from medtune.llm.workers import workers
@@ -18,19 +18,6 @@ from medtune.records import Message
 
 _BROKEN: Final = "\N{REPLACEMENT CHARACTER}"
 """What a decoder writes for the first bytes of a character whose rest is still to come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the model wrote."""
-
-    text: str = field(repr=False)
-    n_prompt: int
-    """Tokens of the prompt."""
-    n_new: int
-    """Tokens written, the one that ends the turn included."""
-    stopped: bool
-    """Whether the model ended its turn; else it was cut off."""
 
 
 def generate(
@@ -82,6 +69,12 @@ def generate_ids(
     """As `generate`, for prompts that are rendered and known to leave room."""
     if not prompts:
         return []
+    if lm.crew is not None:
+        replies: dict[int, Reply] = {}
+        for part in lm.crew.write(prompts, max_new_tokens, batch_tokens):
+            replies |= part
+            advance(len(part))
+        return [replies[i] for i in range(len(prompts))]
     limits = [min(max_new_tokens, room(lm, prompt)) for prompt in prompts]
     budget = batch_tokens // lm.processes
     plan = _continuous if is_exact(lm.model) else _batched

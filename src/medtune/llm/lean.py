@@ -152,9 +152,12 @@ def _is_silu(activation: object) -> bool:
 
 
 def _compute_type(layer: nn.Module) -> torch.dtype:
-    """The narrowest type of the layer's weights of two dimensions: that of its frozen products."""
+    """The narrowest type of the layer's weights of two dimensions: that of its frozen products.
+
+    Packed weights are none of them: their layers take float32.
+    """
     types = [weight.dtype for weight in layer.parameters() if weight.ndim > 1]
-    return min(types, key=lambda dtype: dtype.itemsize)
+    return min(types, key=lambda dtype: dtype.itemsize, default=torch.float32)
 
 
 def _epsilon(norm: nn.Module) -> float:

@@ -3,10 +3,10 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.distributed as dist
@@ -16,11 +16,13 @@ from torch import nn
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.utils import logging
 
+from medtune.config import Quantize
 from medtune.errors import ConfigError, DataError
 from medtune.images.mark import image_names
 from medtune.llm.half import HalfLinear, halve
+from medtune.llm.nf4 import quantise
 from medtune.llm.numerics import Numerics
-from medtune.llm.render import Renderer, load_renderer
+from medtune.llm.render import Candidates, Renderer, Reply, load_renderer
 from medtune.llm.source import MARK, ModelFolder
 from medtune.llm.vision.gallery import Gallery
 from medtune.llm.vision.projector import FILE, Sight, sight_of
@@ -29,6 +31,15 @@ from medtune.records import Message
 
 WEIGHTS = "model.safetensors"
 """Where all weights were tuned, their file in the adapter's folder."""
+
+
+class Crew(NamedTuple):
+    """Other processes with the same model. They give parts of an answer, by the items' numbers."""
+
+    score: Callable[[Sequence[Candidates], int], Iterator[Mapping[int, list[float]]]]
+    """As `score_candidates`: the items, and most tokens of a pass."""
+    write: Callable[[Sequence[Sequence[int]], int, int], Iterator[Mapping[int, Reply]]]
+    """As `generate_ids`: the prompts, most new tokens, and most tokens of a pass."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,10 @@ class LanguageModel:
     """How many copies of this process share a long computation."""
     gallery: Gallery | None = field(default=None, repr=False)
     """The images of a model that sees."""
+    quantize: Quantize | None = None
+    """How the frozen weights of the decoder are packed; None as they are."""
+    crew: Crew | None = field(default=None, repr=False)
+    """Others that answer in this process's stead; None where it answers itself."""
 
     def look_at(self, conversations: Iterable[Sequence[Message]]) -> None:
         """Encode the images of conversations, many at once: rendering then finds them encoded.
@@ -72,6 +87,7 @@ def load_model(  # noqa: PLR0913  each says what is loaded, or where to
     processes: int | None = 1,
     to_divide: bool = False,
     gallery: Gallery | None = None,
+    quantize: Quantize | None = None,
 ) -> LanguageModel:
     """Load onto the GPU if there is one.
 
@@ -85,25 +101,24 @@ def load_model(  # noqa: PLR0913  each says what is loaded, or where to
         to_divide: Stay in main memory if this is one of several processes, which will divide the
             weights among their GPUs.
         gallery: The images that the model is to see; None for a model of text.
+        quantize: Whether to pack the frozen weights of the decoder, and how.
 
     Raises:
-        ConfigError: The model has fewer positions than `context_tokens`, or is of an unknown kind.
+        ConfigError: The model has fewer positions than `context_tokens`, or is of an unknown kind,
+            or what packs the weights is not installed.
         DataError: The adapter was trained on other base weights, or is not one.
     """
     _silence()
     if adapter is not None:
-        _refuse_other_base(adapter, folder)
-        _refuse_other_encoder(adapter, gallery)
+        _refuse_others(adapter, folder, gallery, quantize)
     stays = to_divide and dist.is_initialized()
-    model = _base(folder, "auto" if stays else torch.float32)
+    device = torch.device("cuda" if torch.cuda.is_available() and not stays else "cpu")
+    model = _base(folder, "auto" if stays or quantize is not None else torch.float32)
     weights = None if adapter is None else adapter / WEIGHTS
     if weights is not None and weights.is_file():
         _put_in(model, weights)
         adapter = None
-    if numerics.dtype == "bfloat16":
-        halve(model)
-    if stays:
-        _widen(model)
+    _set_types(model, getattr(torch, numerics.dtype), quantize, device)
     renderer = load_renderer(folder)
     if gallery is not None:
         words = cast("nn.Embedding", model.get_input_embeddings())
@@ -112,24 +127,29 @@ def load_model(  # noqa: PLR0913  each says what is loaded, or where to
         renderer = replace(renderer, images=sight.ids)
     # `generate` would merge in the sampling settings that some models ship.
     model.generation_config = GenerationConfig()
-    positions = getattr(model.config, "max_position_embeddings", context_tokens)
-    if context_tokens > positions:
-        raise ConfigError(
-            f"model.context_tokens: {context_tokens} is more than the {positions} positions of "
-            f"{folder.name}; lower it"
-        )
+    _refuse_too_few_positions(model, folder, context_tokens)
     if adapter is not None:
         model = _with_adapter(model, adapter)
-    device = torch.device("cuda" if torch.cuda.is_available() and not stays else "cpu")
     model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
     n = _processes(processes, device)
-    return LanguageModel(model, renderer, folder, numerics, context_tokens, n, gallery)
+    return LanguageModel(model, renderer, folder, numerics, context_tokens, n, gallery, quantize)
 
 
 def _processes(asked: int | None, device: torch.device) -> int:
     if device.type != "cpu" or sys.platform != "linux":
         return 1
     return cores() if asked is None else asked
+
+
+def _set_types(
+    model: PreTrainedModel, dtype: torch.dtype, quantize: Quantize | None, device: torch.device
+) -> None:
+    """Let the decoder's products be of a type, packed ones too, and all else float32."""
+    if quantize is not None:
+        quantise(model, dtype, device)
+    elif dtype == torch.bfloat16:
+        halve(model)
+    _widen(model)
 
 
 def _widen(model: PreTrainedModel) -> None:
@@ -193,6 +213,26 @@ def _open_eyes(model: PreTrainedModel, adapter: Path) -> None:
     sight.projector.load_state_dict(load_file(path), strict=True)
 
 
+def _refuse_too_few_positions(
+    model: PreTrainedModel, folder: ModelFolder, context_tokens: int
+) -> None:
+    positions = getattr(model.config, "max_position_embeddings", context_tokens)
+    if context_tokens > positions:
+        raise ConfigError(
+            f"model.context_tokens: {context_tokens} is more than the {positions} positions of "
+            f"{folder.name}; lower it"
+        )
+
+
+def _refuse_others(
+    adapter: Path, folder: ModelFolder, gallery: Gallery | None, quantize: Quantize | None
+) -> None:
+    """Make sure that an adapter is used with what it was trained with."""
+    _refuse_other_base(adapter, folder)
+    _refuse_other_encoder(adapter, gallery)
+    _refuse_other_packing(adapter, quantize)
+
+
 def _refuse_other_base(adapter: Path, folder: ModelFolder) -> None:
     mark = adapter / MARK
     try:
@@ -216,6 +256,16 @@ def _refuse_other_encoder(adapter: Path, gallery: Gallery | None) -> None:
         raise DataError(
             f"{adapter}: trained with another image encoder than model.vision names; use that "
             "one, or train again"
+        )
+
+
+def _refuse_other_packing(adapter: Path, quantize: Quantize | None) -> None:
+    """An adapter is learnt for the weights as they were rounded."""
+    packed = json.loads((adapter / MARK).read_text(encoding="utf-8")).get("quantize")
+    if packed != quantize:
+        raise DataError(
+            f"{adapter}: trained with model.quantize: {packed or 'null'}, and it is "
+            f"{quantize or 'null'} now; set it back, or train again"
         )
 
 

@@ -12,18 +12,21 @@ from transformers import PreTrainedModel
 
 from medtune.errors import ConfigError, DataError
 from medtune.llm.half import HalfLinear
+from medtune.llm.nf4 import unpack
 
 
 @torch.no_grad()
 def merge(model: PreTrainedModel) -> None:
     """Sum every adapter into its layer, in place, and make all weights float32.
 
-    A model without an adapter, tuned whole or not at all, only becomes float32.
+    A model without an adapter, tuned whole or not at all, only becomes float32. Packed weights are
+    unpacked first, so the sum is not rounded to four bits again.
 
     Raises:
         ConfigError: A layer under an adapter is not a plain linear one: it is quantised.
         DataError: The sum is not finite, so the adapter is damaged.
     """
+    unpack(model)
     adapted = {name: one for name, one in model.named_modules() if isinstance(one, LoraLayer)}
     for name, layer in adapted.items():
         base = layer.get_base_layer()

@@ -37,6 +37,19 @@ class Candidates(NamedTuple):
     """Each with its end-of-turn token."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model wrote."""
+
+    text: str = field(repr=False)
+    n_prompt: int
+    """Tokens of the prompt."""
+    n_new: int
+    """Tokens written, the one that ends the turn included."""
+    stopped: bool
+    """Whether the model ended its turn; else it was cut off."""
+
+
 @dataclass(frozen=True)
 class Renderer:
     """Turns messages into token ids by the model's own chat template."""

@@ -108,6 +108,12 @@ def score_candidates(
     if not items:
         return []
     _refuse_window(lm, items)
+    if lm.crew is not None:
+        found: dict[int, list[float]] = {}
+        for part in lm.crew.score(items, batch_tokens):
+            found |= part
+            advance(len(part))
+        return [found[i] for i in range(len(items))]
     # Every item keeps a token of its prompt, which predicts the first token of its replies.
     shared = common_beginning([item.prompt[:-1] for item in items])
     rows = [_Row(i, item.prompt[len(shared) :], item.replies) for i, item in enumerate(items)]

@@ -110,7 +110,9 @@ def released(job: Job) -> Release:
     found = Release.load(job.run.out)
     if not found.released:
         reasons = "\n".join(f"  {reason}" for reason in found.reasons)
-        raise GateError(f"{job.run.out / Release.file}: refused, so it is not served:\n{reasons}")
+        raise GateError(
+            f"{job.run.out / Release.file}: refused, so it is not served or exported:\n{reasons}"
+        )
     if Release.current(job.run.out, found.key) is None:
         raise DataError(
             f"{job.run.out / 'release'}: changed after the release {found.id}, so it is not "

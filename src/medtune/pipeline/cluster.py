@@ -70,7 +70,7 @@ def _share(job: Job, show: Callable[[str], None]) -> None:
         raise type(error)(f"process {control.rank()}: {error}") from error
 
 
-class _Told(NamedTuple):
+class Told(NamedTuple):
     """What a worker of Ray is told."""
 
     run: str
@@ -89,14 +89,13 @@ def _under_ray(job: Job, workers: int) -> None:
     Raises:
         MachineError: Workers died again and again.
     """
-    if find_spec("ray") is None:
-        raise ConfigError('--workers needs Ray; install it with pip install "medtune[cluster]"')
-    told = _Told(dump_run(job.run), job.offline, str(Path.cwd()), job.numerics)
+    refuse_without_ray()
+    told = told_of(job)
     control = import_module("medtune.tune.distributed.control")
     gpus = import_module("torch").cuda.is_available()
     ray, train = import_module("ray"), import_module("ray.train")
     torch_trainer = import_module("ray.train.torch")
-    _start_ray(workers)
+    start_ray(workers)
     try:
         trainer = torch_trainer.TorchTrainer(
             work,
@@ -106,7 +105,7 @@ def _under_ray(job: Job, workers: int) -> None:
             run_config=train.RunConfig(
                 storage_path=str((job.run.out / "ray").resolve()),
                 failure_config=train.FailureConfig(max_failures=RESTARTS),
-                worker_runtime_env={"env_vars": _environment(job.numerics)},
+                worker_runtime_env={"env_vars": environment(job.numerics)},
             ),
         )
         error = trainer.fit().return_value
@@ -121,7 +120,22 @@ def _under_ray(job: Job, workers: int) -> None:
         raise error
 
 
-def _start_ray(workers: int) -> None:
+def refuse_without_ray() -> None:
+    """Make sure that Ray is installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if find_spec("ray") is None:
+        raise ConfigError('--workers needs Ray; install it with pip install "medtune[cluster]"')
+
+
+def told_of(job: Job) -> Told:
+    """What the workers of a job are told."""
+    return Told(dump_run(job.run), job.offline, str(Path.cwd()), job.numerics)
+
+
+def start_ray(workers: int) -> None:
     """Start Ray, or join it. Its processes talk much: what they say stays in Ray's own logs."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is told to anybody
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", START_WITHIN_S)
@@ -133,16 +147,21 @@ def _start_ray(workers: int) -> None:
         start(num_cpus=n_cpus, include_dashboard=False, log_to_driver=False)
 
 
-def _environment(numerics: Numerics) -> dict[str, str]:
+def environment(numerics: Numerics) -> dict[str, str]:
+    """The variables under which a worker's numerics are this process's."""
     return {} if numerics.onednn_isa is None else {ISA: numerics.onednn_isa}
+
+
+def job_of(told: Told) -> Job:
+    """The job as a worker has it. Changes the folder that this process works in."""
+    os.chdir(told.folder)
+    run = Run.model_validate(yaml.safe_load(told.run))
+    return Job(run, offline=told.offline, chosen=told.numerics)
 
 
 def work(told: dict[str, object]) -> MedtuneError | None:
     """Be one of Ray's workers; return a fault that no new start would mend."""
-    now = _Told(**told)  # pyright: ignore[reportArgumentType]  Ray passes a dictionary
-    os.chdir(now.folder)
-    run = Run.model_validate(yaml.safe_load(now.run))
-    job = Job(run, offline=now.offline, chosen=now.numerics)
+    job = job_of(Told(**told))  # pyright: ignore[reportArgumentType]  Ray passes a dictionary
     try:
         _share(job, lambda _: None)
     except MedtuneError as error:

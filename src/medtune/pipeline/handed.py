@@ -1,6 +1,7 @@
 """What a stage is handed of another: functions and files that stages may not import themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,7 +142,7 @@ def evaluation_setup(job: Job) -> "Setup":
 
     def tune_on(name: str, few: Sequence[Example]) -> "Subject":
         folder = run.out / "evaluate" / "left_out" / name
-        tuned, _ = tune_small(job, lm, job.app, few, run.seed, folder)
+        tuned, _ = tune_small(job, replace(lm, crew=None), job.app, few, run.seed, folder)
         return stage.subject_of(tuned, name, settings)
 
     judge = settings.judge

@@ -1,8 +1,8 @@
 """A run with what it needs from this machine, and the lock on its folder."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,7 @@ from medtune.llm.source import ModelFolder, find_model
 from medtune.records import Application
 
 if TYPE_CHECKING:
-    from medtune.llm.load import LanguageModel
+    from medtune.llm.load import Crew, LanguageModel
     from medtune.llm.vision.gallery import Gallery
 
 
@@ -32,6 +32,8 @@ class Job:
     offline: bool = False
     chosen: Numerics | None = None
     """Numerics that another process chose; None chooses here."""
+    crew_of: "Callable[[Path | None], Crew] | None" = None
+    """Who answers for a model with this adapter; None where this process does."""
 
     @cached_property
     def app(self) -> Application:
@@ -46,10 +48,12 @@ class Job:
     @property
     def weights_sha256(self) -> str:
         """Names all frozen weights: the language model's, and the encoder's if it sees."""
-        vision = self.run.model.vision
-        if vision is None:
+        vision, quantize = self.run.model.vision, self.run.model.quantize
+        if vision is None and quantize is None:
             return self.folder.sha256
-        return canonical_sha256({"model": self.folder.sha256, **vision.model_dump(mode="json")})
+        eyes = {} if vision is None else vision.model_dump(mode="json")
+        packed = {} if quantize is None else {"quantize": quantize}
+        return canonical_sha256({"model": self.folder.sha256, **eyes, **packed})
 
     @cached_property
     def gallery(self) -> "Gallery | None":
@@ -96,15 +100,18 @@ class Job:
         """The model, with an adapter or without."""
         numerics = self.numerics  # before torch is imported
         asked = self.run.model
-        return import_module("medtune.llm.load").load_model(
+        alone = 1 if self.crew_of is not None else None
+        lm: LanguageModel = import_module("medtune.llm.load").load_model(
             self.folder,
             numerics,
             context_tokens=asked.context_tokens,
             adapter=adapter,
-            processes=None if asked.processes == "auto" else asked.processes,
+            processes=alone or (None if asked.processes == "auto" else asked.processes),
             to_divide=self.run.compute.shard and adapter is None,
             gallery=self.gallery,
+            quantize=asked.quantize,
         )
+        return lm if self.crew_of is None else replace(lm, crew=self.crew_of(adapter))
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from medtune.artifacts import (
     sha256_file,
     write_text,
 )
-from medtune.config import Run
+from medtune.config import Quantize, Run
 from medtune.errors import ConfigError, GateError, MachineError
 from medtune.llm.agree import distance, token_log_probabilities
 from medtune.llm.export import Format, check_type, read_back, write_model
@@ -87,6 +87,7 @@ class _Way:
     name: str
     context_tokens: int
     render: Callable[[Renderer], list[Rendered]]
+    quantize: Quantize | None
 
     def go(self, adapter: Path | None, folder: Path) -> Tensor:
         """Merge, write to `folder`, read back; the replies' log-probabilities per token.
@@ -96,7 +97,13 @@ class _Way:
         """
         as_trained = Numerics(self.recorded, None, "as the adapter was trained", None)
         context = self.context_tokens
-        lm = load_model(self.base, as_trained, context_tokens=context, adapter=adapter)
+        lm = load_model(
+            self.base,
+            as_trained,
+            context_tokens=context,
+            adapter=adapter,
+            quantize=self.quantize,
+        )
         lessons = self.render(lm.renderer)
         merge(lm.model)
         write_model(lm, folder, self.form, self.kind, self.name)
@@ -166,6 +173,7 @@ def _way(run: Run, app: Application, tuned: Tuned, ask: Ask) -> _Way:
         name=f"{run.app}-{tuned.release.id}-{kind}",
         context_tokens=run.model.context_tokens,
         render=lambda renderer: _rendered(app, renderer, examples),
+        quantize=run.model.quantize,
     )
 
 
@@ -191,7 +199,10 @@ def _record(tuned: Tuned, way: _Way, served_in: Dtype, parity: Parity) -> Export
         release_id=tuned.release.id,
         format=way.form,
         type=way.kind,
-        merged=f"base weights in {way.recorded}, as trained; sum in float32; cast to {way.kind}",
+        merged=(
+            f"base weights in {f'{way.quantize}, unpacked to ' if way.quantize else ''}"
+            f"{way.recorded}, as trained; sum in float32; cast to {way.kind}"
+        ),
         stacks=(
             f"base model with adapter, {served_in}, as evaluated and served",
             f"{way.form} with {way.kind} weights, read back and computed in float32",

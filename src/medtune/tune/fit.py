@@ -215,6 +215,7 @@ def _identity(job: Job) -> dict[str, str]:
     settings = job.run.tune.model_dump(mode="json", exclude=NOT_COMPARED)
     gallery = job.lm.gallery
     eyes = {} if gallery is None else {"encoder": gallery.encoder.sha256}
+    packed = {} if job.lm.quantize is None else {"quantize": job.lm.quantize}
     return {f"tune.{name}": str(value) for name, value in settings.items()} | {
         "seed": str(job.run.seed),
         "base weights": job.lm.folder.sha256,
@@ -224,6 +225,7 @@ def _identity(job: Job) -> dict[str, str]:
         "replay": job.replay.sha256,
         "medtune": __version__,
         **eyes,
+        **packed,
     }
 
 
@@ -236,6 +238,10 @@ def _what_learns(tune: TuneSection) -> str:
     )
 
 
+def _packed(lm: LanguageModel) -> str:
+    return "" if lm.quantize is None else ", over frozen weights of 4 bits (NF4)"
+
+
 def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int) -> Fit:
     assert state.best_loss is not None, "the last step is followed by a look"
     assert state.train_loss is not None, "the last step is followed by a look"
@@ -245,7 +251,7 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
     seen = _watched(place)
     return Fit(
         adapter=place.folder / ADAPTER,
-        method=f"{_what_learns(tune)}; {tune.objective.upper()}",
+        method=f"{_what_learns(tune)}{_packed(job.lm)}; {tune.objective.upper()}",
         numerics=job.lm.numerics.dtype,
         steps=state.step,
         best_step=state.best_step,

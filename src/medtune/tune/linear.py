@@ -4,8 +4,8 @@ PEFT's layer adds the adapter's output to the base layer's in passes of their ow
 whole activation. Here the small product is formed first and the large one is accumulated on top of
 it. That saves the passes and the memory they keep, and it is more exact: in bfloat16 an adapter's
 output below half a unit in the last place would vanish when added to a rounded number, whereas
-here there is one rounding. Layers that are not `nn.Linear` keep PEFT's computation; weights and
-file format are PEFT's throughout.
+here there is one rounding. Layers that are not `nn.Linear`, or are packed, keep PEFT's computation;
+weights and file format are PEFT's throughout.
 
 Shapes: N tokens, I inputs, O outputs, R rank.
 """
@@ -18,6 +18,8 @@ import torch
 from peft.tuners.lora import Linear as PeftLinear
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+
+from medtune.llm.nf4 import FourBitLinear
 
 
 class _Product(torch.autograd.Function):
@@ -113,6 +115,7 @@ def fused(model: nn.Module, stream: torch.dtype) -> Generator[None]:
         for name, module in model.named_modules()
         if isinstance(module, PeftLinear)
         and isinstance(module.get_base_layer(), nn.Linear)
+        and not isinstance(module.get_base_layer(), FourBitLinear)
         and not module.lora_variant
     }
     for name, layer in layers.items():

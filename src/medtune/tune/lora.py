@@ -67,6 +67,7 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
     begins without an effect. The output layer gets none. The projector of a model that sees is
     drawn by `seed`, and is trained with the adapter.
     """
+    assert lm.crew is None, "a crew would answer with other weights"
     if tune.adapter == "full":
         with full.opened(lm.model) as model:
             yield Adapter(lm.model, model.weights, model.start, None)
@@ -149,6 +150,8 @@ def save_adapter(
     }
     eyes = {name.rpartition(".")[2]: one for name, one in tensors.items() if EYES in name}
     layers = {name: one for name, one in tensors.items() if EYES not in name}
+    if lm.quantize is not None:
+        origin["quantize"] = lm.quantize
     if lm.gallery is not None:
         origin["encoder_sha256"] = lm.gallery.encoder.sha256
     with whole_folder(folder) as part:

@@ -1,0 +1,143 @@
+"""`medtune evaluate` over the workers of Ray: they score and write, this process asks and measures.
+
+What is spread is all that is costly of an evaluation: probabilities of replies, and replies, as
+token ids. Rendering, parsing and statistics stay here, so the evidence is made by the same code.
+The workers are actors that keep their models from one set of questions to the next; Ray Data would
+load the model anew for each, and an evaluation has dozens.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from medtune.errors import ConfigError, MachineError
+from medtune.pipeline import run_stages
+from medtune.pipeline.cluster import (
+    RESTARTS,
+    Told,
+    environment,
+    job_of,
+    refuse_without_ray,
+    start_ray,
+    told_of,
+)
+from medtune.pipeline.job import Job
+
+if TYPE_CHECKING:
+    from medtune.llm.load import Crew, LanguageModel
+
+SHARES = 4
+"""Parts of a set for each worker: the last ones even out what the first took."""
+MODELS = 2
+"""Models that a worker keeps: the base model and the tuned one."""
+What = Literal["score", "write"]
+
+
+def evaluate(job: Job, workers: int | None, show: Callable[[str], None]) -> None:
+    """Evaluate here, or with `workers` of Ray, here or on the cluster that RAY_ADDRESS names.
+
+    Raises:
+        ConfigError: Ray is asked for and not installed, or the model sees.
+        MachineError: Workers died again and again.
+    """
+    if workers is None:
+        run_stages(job, ("evaluate",), show)
+        return
+    refuse_without_ray()
+    if job.run.model.vision is not None:
+        raise ConfigError("--workers: a model that sees is evaluated in one process; leave it out")
+    with crew(job, workers) as crew_of:
+        run_stages(replace(job, chosen=job.numerics, crew_of=crew_of), ("evaluate",), show)
+
+
+class Asker:
+    """A worker: answers with the models of a run."""
+
+    def __init__(self, told: Told) -> None:
+        job = job_of(told)
+        alone = job.run.model.model_copy(update={"processes": 1})  # Ray's processes are not forked
+        job = replace(job, run=job.run.model_copy(update={"model": alone}))
+        self._load: Callable[[Path | None], LanguageModel] = lru_cache(maxsize=MODELS)(job.load)
+
+    def answer(
+        self,
+        what: What,
+        adapter: Path | None,
+        numbered: Mapping[int, Any],
+        settings: Sequence[int],
+    ) -> dict[int, Any]:
+        """What the model makes of each item, by its number.
+
+        Args:
+            what: `score` the replies of items, or `write` a reply to prompts.
+            adapter: Of the model that is asked; None is the base model.
+            numbered: The items.
+            settings: As of `Crew`.
+        """
+        lm, items = self._load(adapter), list(numbered.values())
+        if what == "score":
+            score = import_module("medtune.llm.score").score_candidates
+            found = score(lm, items, batch_tokens=settings[0], advance=_nobody)
+        else:
+            write = import_module("medtune.llm.generate").generate_ids
+            new, batch = settings
+            found = write(lm, items, max_new_tokens=new, batch_tokens=batch, advance=_nobody)
+        return dict(zip(numbered, found, strict=True))
+
+
+def _nobody(_: int) -> None:
+    """Nobody looks at the bar of a worker."""
+
+
+@contextmanager
+def crew(job: Job, workers: int) -> "Generator[Callable[[Path | None], Crew]]":
+    """Start the workers; they end with the block. Gives who answers for the model of an adapter."""
+    numerics = job.numerics  # before torch is imported
+    ray, made = import_module("ray"), import_module("medtune.llm.load").Crew
+    start_ray(workers)
+    try:
+        actor = ray.remote(
+            num_cpus=1,
+            num_gpus=int(import_module("torch").cuda.is_available()),
+            max_restarts=RESTARTS,
+            max_task_retries=RESTARTS,
+            runtime_env={"env_vars": environment(numerics)},
+        )(Asker)
+        team = [actor.remote(told_of(job)) for _ in range(workers)]
+        yield lambda adapter: made(
+            partial(_spread, team, "score", adapter), partial(_spread, team, "write", adapter)
+        )
+    finally:
+        ray.shutdown()
+
+
+def _spread(
+    team: Sequence[Any], what: What, adapter: Path | None, items: Sequence[Any], *settings: int
+) -> Iterator[Mapping[int, Any]]:
+    """Hand out shares of the items; a worker that is done gets the next one.
+
+    Raises:
+        MedtuneError: What a worker raised.
+        MachineError: A worker died again and again.
+    """
+    faults = import_module("ray.exceptions")
+    n = SHARES * len(team)
+    numbered = list(enumerate(items))
+    shares = [dict(numbered[first::n]) for first in range(min(n, len(items)))]
+
+    def ask(worker: Any, share: Mapping[int, Any]) -> object:  # noqa: ANN401  Ray's have no type
+        return worker.answer.remote(what, adapter, share, settings)
+
+    try:
+        yield from import_module("ray.util").ActorPool(team).map_unordered(ask, shares)
+    except faults.RayTaskError as error:
+        raise error.cause from None
+    except faults.RayActorError as error:
+        raise MachineError(
+            f"a worker of Ray died {RESTARTS + 1} times, most likely for want of memory; lower "
+            f"evaluate.batch_tokens, or take fewer --workers: {error}"
+        ) from error
