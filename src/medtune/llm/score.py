@@ -109,11 +109,11 @@ def score_candidates(
         return []
     _refuse_window(lm, items)
     if lm.crew is not None:
-        found: dict[int, list[float]] = {}
+        by_number: dict[int, list[float]] = {}
         for part in lm.crew.score(items, batch_tokens):
-            found |= part
+            by_number |= part
             advance(len(part))
-        return [found[i] for i in range(len(items))]
+        return [by_number[i] for i in range(len(items))]
     # Every item keeps a token of its prompt, which predicts the first token of its replies.
     shared = common_beginning([item.prompt[:-1] for item in items])
     rows = [_Row(i, item.prompt[len(shared) :], item.replies) for i, item in enumerate(items)]

@@ -43,6 +43,7 @@ from medtune.llm.merge import merge
 from medtune.llm.numerics import Dtype, Numerics
 from medtune.llm.render import Rendered, Renderer, load_renderer
 from medtune.llm.source import MARK, ModelFolder
+from medtune.progress import say
 from medtune.records import Application, Example
 from medtune.release.bundle import SUMS, file_names, sums_text, whole_folder
 from medtune.release.card import same_model
@@ -95,6 +96,8 @@ class _Way:
         Raises:
             ConfigError: The written tokenizer cuts the texts otherwise.
         """
+        which = "base" if adapter is None else "tuned"
+        say(f"export: the {which} model is written, read back and scored")
         as_trained = Numerics(self.recorded, None, "as the adapter was trained", None)
         context = self.context_tokens
         lm = load_model(
