@@ -10,6 +10,7 @@ from medtune.apps.custom import build
 from medtune.artifacts import DataCard
 from medtune.config import Run
 from medtune.data import prepare
+from medtune.data.gather import Spread
 from medtune.errors import DataError
 from medtune.records import Application, Message
 
@@ -92,7 +93,9 @@ def make_run(out: Path, paths: list[Path], sources=None, task=None, context=512,
     )
 
 
-def prepared(run: Run, paths: list[Path], app: Application | None = None) -> DataCard:
+def prepared(
+    run: Run, paths: list[Path], app: Application | None = None, spread: Spread | None = None
+) -> DataCard:
     return prepare(
         run,
         app or build(run),
@@ -100,6 +103,7 @@ def prepared(run: Run, paths: list[Path], app: Application | None = None) -> Dat
         WordRenderer(),
         key="k",
         inputs={"a": "b"},  # type: ignore
+        spread=spread,
     )
 
 
