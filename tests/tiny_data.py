@@ -32,6 +32,9 @@ class WordRenderer:
 
     tokenizer = WordTokenizer()
 
+    def of_model(self, ids: list[int]) -> list[int]:
+        return ids
+
     def training(self, messages: list[Message], reply: str) -> Rendered:
         if "<|end|>" in messages[-1].content:
             raise DataError("a user message contains the control token '<|end|>'")

@@ -96,7 +96,7 @@ def hidden_states(model: PreTrainedModel, tokens: Row) -> Tensor:
             layout=tokens.layout,
         )
         return cast("Tensor", output.last_hidden_state)[0]
-    body = cast("nn.Module", model.base_model)
+    body = model.base_model
     first_P, *rests = tokens.input_ids_T.split(tokens.layout.sizes)
     whole: list[Tensor] = []
     for ids, run in zip(rests, tokens.layout.runs, strict=True):

@@ -174,7 +174,9 @@ def _widen(model: PreTrainedModel) -> None:
 
 
 def _base(folder: ModelFolder, dtype: torch.dtype | str) -> PreTrainedModel:
-    kind = AutoModelForImageTextToText if folder.sees else AutoModelForCausalLM
+    kind, what = AutoModelForCausalLM, "causal language model"
+    if folder.sees:
+        kind, what = AutoModelForImageTextToText, "vision-language model"
     try:
         model = kind.from_pretrained(
             folder.path,
@@ -185,7 +187,7 @@ def _base(folder: ModelFolder, dtype: torch.dtype | str) -> PreTrainedModel:
         )
     except ValueError as error:
         raise ConfigError(
-            f"model.source: transformers cannot load {folder.name} with {kind.__name__}: {error}"
+            f"model.source: transformers cannot load {folder.name} as a {what}: {error}"
         ) from None
     return cast("PreTrainedModel", model)
 

@@ -141,7 +141,7 @@ class Eyes:
 
     def open(self, model: PreTrainedModel) -> None:
         """Let a model see: its body is handed the images of the ids that it is given."""
-        body = cast("nn.Module", model.base_model)
+        body = model.base_model
         self._bodies.add(body)
         accepted = inspect.signature(body.forward).parameters
 
