@@ -212,11 +212,14 @@ class Renderer:
                 )
 
     def _text(self, messages: Sequence[Message], *, open_turn: bool) -> str:
-        shape = (lambda text: text) if self.eyes is None else self.eyes.content
-        turns = [{"role": one.role, "content": shape(one.content)} for one in messages]
+        eyes = self.eyes
+        turns = [
+            {"role": one.role, "content": eyes.content(one.content) if eyes else one.content}
+            for one in messages
+        ]
         try:
             text = self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=open_turn
+                cast("list[dict[str, str]]", turns), tokenize=False, add_generation_prompt=open_turn
             )
         except TemplateError as error:
             roles = ", ".join(message.role for message in messages)

@@ -8,6 +8,7 @@ card are the same, byte for byte. Only so many records are on their way as `AHEA
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def data(job: Job, workers: int | None, show: Callable[[str], None]) -> None:
         raise ConfigError("--workers: data of a vision-language model are read in one process")
     _cleaner(job)  # makes the key where there is none, which workers would do at the same time
     with team(job, workers, Hand) as hands:
-        shared = replace(job, chosen=job.numerics, spread=lambda records: spread(hands, records))
+        shared = replace(job, chosen=job.numerics, spread=partial(spread, hands))
         run_stages(shared, ("data",), show)
 
 
