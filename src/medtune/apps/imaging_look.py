@@ -51,7 +51,10 @@ def look(run: Run, shown: Shown) -> str:
     Raises:
         DataError: It is of another kind than those learnt from, or these are not to be found.
     """
-    return "" if run.model.vision is None else said_of(_learnt(run.out, run.model.vision), shown)
+    if run.model.vision is None:
+        return ""
+    # pydantic makes frozen models hashable, which their types do not say
+    return said_of(_learnt(run.out, run.model.vision), shown)  # type: ignore[arg-type]
 
 
 def said_of(learnt: Learnt, shown: Shown) -> str:
