@@ -67,7 +67,7 @@ def _server_of(run: Run, app: Application, lm: "LanguageModel", release: Release
             voice_of(run, lm),
             labels=reference.labels if app.choices else (),
             instruction=reference.instruction,
-            rails=Rails(app.before, app.after, app.hooks),
+            rails=Rails(app.before, app.after, app.hooks, app.look),
         )
     )
 
