@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from planted import SECRET
 from served import CHAT, ID, ask, client_of, events, rows, voice
 
 from medtune.serve import Spoken
-from medtune.serve.wire import MAX_BODY_BYTES
+from medtune.serve.wire import MAX_BODY_BYTES, plainly
 
 
 @pytest.fixture
@@ -163,7 +164,7 @@ def test_the_application_s_instruction_goes_first_unless_the_client_brings_its_o
         return Spoken("no", 2, stopped=True)
 
     own = [{"role": "system", "content": "mine"}, {"role": "user", "content": "hello"}]
-    with client_of(out, voice(answer=answer), instruction="Answer yes or no.") as client:
+    with client_of(out, voice(answer=answer), hear=partial(plainly, "Answer yes or no.")) as client:
         client.post(CHAT, json=ask("hello"))
         client.post(CHAT, json={"model": ID, "messages": own})
     assert seen[0] == [("system", "Answer yes or no."), ("user", "hello")]
