@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from medtune import __version__, stats
-from medtune.artifacts import Decision, Evaluation, Way, read_examples
+from medtune.artifacts import PLAIN_TUNE, Decision, Evaluation, Way, read_examples
 from medtune.config import Run
 from medtune.errors import DataError
 from medtune.evaluate import tables
@@ -49,7 +49,7 @@ def evaluate(
     examples = read_examples(run.out / "test.jsonl")
     if not examples:
         raise DataError(f"{run.out / 'test.jsonl'}: no examples; raise data.test or add records")
-    detectable = planned_detectable(run.out, examples)
+    detectable = planned_detectable(run.out, examples, setup.way)
     results = _results(run, app, setup, examples, key=key)
     measured = measure(
         app,
@@ -87,18 +87,27 @@ def evaluate(
     return evaluation
 
 
-def planned_detectable(out: Path, test: Sequence[Example]) -> float | None:
-    """The smallest difference to the best prompt that the test can be expected to show.
+def planned_detectable(out: Path, test: Sequence[Example], way: Way = PLAIN_TUNE) -> float | None:
+    """The smallest difference that the test can be expected to show.
 
-    Known before any answer is: from the spread that the decision saw on validation. None if the
-    run has no decision on such a difference, or the test fewer than two groups.
+    Of a tune to the best prompt, of a prompt to the most frequent answer: what the first gate asks.
+    Known before any answer is: from the spread that the decision saw on validation. None if the run
+    has no decision on such a difference, or the test fewer than two groups.
     """
     decision = Decision.find(out)
     n_groups = len({example.group for example in test})
     if decision is None or n_groups < stats.MIN_GROUPS:
         return None
-    rival = next((gate.against for gate in decision.gates if gate.against is not None), None)
-    pilot = next((c for c in decision.comparisons if c.against == rival), None)
+    known = decision.recipes if not way.is_tuned else ()
+    rivals = [gate.against for gate in decision.gates if gate.against not in (None, *known)]
+    pilot = next(
+        (
+            one
+            for one in decision.comparisons
+            if one.against in rivals[:1] and (way.is_tuned or one.arm == way.name)
+        ),
+        None,
+    )
     if pilot is None:
         return None
     return stats.planned_from(pilot.difference, len(test), n_groups).detectable
