@@ -18,7 +18,15 @@ from test_plan import job
 from tiny_llm import one_thread
 
 from medtune import release as release_stage
-from medtune.artifacts import Decision, Evaluation, Prompt, Recipe, Release, read_examples
+from medtune.artifacts import (
+    Decision,
+    Evaluation,
+    Prompt,
+    Recipe,
+    Release,
+    TuneRecord,
+    read_examples,
+)
 from medtune.errors import ConfigError, DataError
 from medtune.llm.render import load_renderer
 from medtune.pipeline import CHAIN, Job, export, monitor, predict, released, serving_release
@@ -196,10 +204,13 @@ def test_a_tune_that_retrieves_is_tuned_on_prompts_with_passages(
     assert release.parity is not None
     assert release.parity.agrees
     assert release.way.searched.keys() == {"guide.txt"}
+    renderer, train = load_renderer(work.folder), read_examples(work.run.out / "train.jsonl")
+    plain = sum(len(renderer.training(work.app.prompt(e), str(e.target)).ids) for e in train)
+    assert TuneRecord.load(work.run.out).tokens_seen > 1.3 * plain, "the passages were read"
     check_served_as_evaluated(work, release)
-    plain = in_way(work, tmp_path / "plain", "tuned")
+    other = in_way(work, tmp_path / "plain", "tuned")
     with pytest.raises(DataError, match="tuned on other prompts"):
-        CHAIN["evaluate"](plain)
+        CHAIN["evaluate"](other)
 
 
 def test_documents_that_were_changed_are_not_served(from_documents: Job, tmp_path: Path):
@@ -300,7 +311,7 @@ def test_a_prompt_is_not_asked_to_beat_a_prompt_but_meets_every_other_gate():
 
 def test_a_question_that_cannot_be_told_from_its_options_is_noticed(tmp_path: Path):
     path = tmp_path / "drugs.txt"
-    path.write_text("\n\n".join(f"About drug{n} it is said: {n}." for n in range(20)))
+    path.write_text("\n\n".join(f"About drug{n} this is said." for n in range(20)))
     app = choice_app()
     found = library(app, RECORDS, [path])
     recipe = Recipe(wording="as written", shots=[], passages=1, tried={}, n_search=0)
