@@ -1,4 +1,8 @@
-"""What every test gets: no network, and an empty cache unless it asks for the shared one."""
+"""What every test gets: no network, and an empty cache unless it asks for the shared one.
+
+Property tests draw the same examples each time, so that what was green stays green;
+`HYPOTHESIS_PROFILE=search` draws new ones, in greater number.
+"""
 
 import os
 
@@ -9,6 +13,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("search", max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True)

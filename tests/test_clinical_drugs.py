@@ -170,14 +170,14 @@ def test_names_resolve_through_salts_strengths_brands_and_case():
     assert [m.start for m in names.find("He takes Lasix and Coumadin.")] == [9, 19]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sets(st.sampled_from(sorted(drug_names().ingredients)), min_size=1, max_size=5))
 def test_the_order_of_the_orders_changes_nothing(drugs: set[str]):
     first = [Order(one) for one in sorted(drugs)]
     assert check_orders(WELL, first) == check_orders(WELL, first[::-1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.sampled_from(sorted(drug_names().ingredients)), min_size=1, max_size=4),
     st.sampled_from(sorted(drug_names().ingredients)),

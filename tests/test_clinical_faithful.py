@@ -144,7 +144,7 @@ def test_no_text_of_a_model_takes_a_fault_away(words: str, kind: str, draft: str
         assert min(RANK[f.severity] for f in found) <= RANK[severity]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=80), st.sampled_from(PLANTED))
 def test_whatever_is_appended_takes_no_fault_away(words: str, planted: tuple[str, str, str]):
     kind, draft, severity = planted
@@ -152,7 +152,7 @@ def test_whatever_is_appended_takes_no_fault_away(words: str, planted: tuple[str
     assert min((RANK[f.severity] for f in found), default=9) <= RANK[severity]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=200))
 def test_any_text_can_be_checked(text: str):
     check(text, SOURCE)

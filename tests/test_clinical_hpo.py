@@ -122,7 +122,7 @@ FINDINGS = st.lists(st.sampled_from([FEBRILE, SEIZURE, POTASSIUM, SQUINT, SHORT]
 
 
 @given(FINDINGS, st.randoms())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_order_and_repeats_never_change_the_ranking(known: Knowledge, findings, random):
     other = [*findings, findings[0]]
     random.shuffle(other)
@@ -130,7 +130,7 @@ def test_order_and_repeats_never_change_the_ranking(known: Knowledge, findings, 
 
 
 @given(FINDINGS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_no_finding_proves_or_excludes_a_disease(known: Knowledge, findings):
     for one in rank(known, findings, []).candidates:
         assert 0 < one.share < 1

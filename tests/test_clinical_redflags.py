@@ -41,7 +41,7 @@ def test_every_rule_names_its_source_its_action_and_both_kinds_of_sentences():
         assert rule.look_alikes, rule.id
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from([r for r in RULES if r.level == "emergency"]), BENIGN, BENIGN, st.booleans())
 def test_words_around_an_emergency_do_not_hide_it(rule, before, after, loud):
     text = f"{before} {rule.examples[0]}. {after}"
@@ -49,7 +49,7 @@ def test_words_around_an_emergency_do_not_hide_it(rule, before, after, loud):
     assert found.level is Urgency.EMERGENCY
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=200))
 def test_any_text_can_be_read_and_the_answer_is_always_the_same(text):
     assert triage(text) == triage(text)

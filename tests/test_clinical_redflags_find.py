@@ -31,7 +31,7 @@ def walked(words: list[str], phrase: str) -> set[tuple[int, int]]:
     return {(n, end) for n in range(len(words)) for end in ends(n, phrase.split()) if end > n}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(["x", "y", "z", "1", "2", "other"]), max_size=9), st.booleans())
 def test_the_automaton_finds_what_trying_every_way_finds(words, forgetful):
     text = read(" ".join(words))

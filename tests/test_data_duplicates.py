@@ -116,7 +116,7 @@ def test_one_input_in_two_groups_joins_them():
     assert clustered(both, 0.8) == ({"p1": "p1", "p2": "p1"}, 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.randoms(use_true_random=False))
 def test_clusters_do_not_depend_on_the_order(rng):
     texts = [sentence(random.Random(n % 4), 30) for n in range(12)]
@@ -148,7 +148,7 @@ def test_near_to_finds_equal_and_near_inputs_and_no_others():
     assert near_to(set(), {1}, inputs) == set()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=14), max_size=30),
     st.sampled_from((0.2, 0.5, 0.8, 1.0)),

@@ -14,7 +14,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.lists(st.dictionaries(st.text(max_size=4), VALUES, max_size=3), min_size=1),
     st.integers(1, 9),

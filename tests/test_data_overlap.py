@@ -49,7 +49,7 @@ def test_a_run_that_many_items_share_is_no_evidence():
     assert found([items[3]], items) == {("0", "3"): 1.0}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 25), st.integers(13, 40))
 def test_the_share_is_that_of_the_runs_which_the_record_holds(start, length):
     item = words(60).split()

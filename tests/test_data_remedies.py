@@ -22,7 +22,7 @@ def named(parts) -> list[Member]:
     return [Member(f"r{n}", s, y) for n, (s, y) in enumerate(parts)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(members, st.integers(0, 3))
 def test_reweighing_makes_the_label_independent_of_the_attribute(parts, seed):
     everyone = named(parts)
@@ -37,7 +37,7 @@ def test_reweighing_makes_the_label_independent_of_the_attribute(parts, seed):
     assert all(max(found) - min(found) <= 1 for found in per_cell.values())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(members, st.randoms(use_true_random=False))
 def test_balancing_draws_each_value_as_often_whatever_the_order(parts, rng):
     everyone = named(parts)

@@ -70,7 +70,7 @@ def build(parts) -> list[Example]:
     ]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(records, st.integers(0, 5))
 def test_a_group_never_spans_two_splits_and_nothing_is_lost(parts, seed):
     examples = build(parts)
@@ -83,7 +83,7 @@ def test_a_group_never_spans_two_splits_and_nothing_is_lost(parts, seed):
     assert all(len(found) == 1 for found in of_group.values())
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(records, st.randoms(use_true_random=False))
 def test_the_split_does_not_depend_on_the_order(parts, rng):
     examples = build(parts)
@@ -97,7 +97,7 @@ def test_the_split_does_not_depend_on_the_order(parts, rng):
     assert (one.removed, one.joined) == (other.removed, other.joined)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(records, st.integers(1, 60))
 def test_added_groups_leave_the_old_ones_where_they_were(parts, n_new):
     examples = build(parts)

@@ -35,7 +35,7 @@ visits = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(visits, st.booleans())
 def test_train_is_before_validation_and_validation_before_test_and_no_patient_is_in_two(
     parts, dated

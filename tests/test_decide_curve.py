@@ -44,7 +44,7 @@ def test_the_interval_at_twice_the_examples_holds_the_truth(truth):
 
 
 @given(st.lists(st.floats(0, 1), min_size=7, max_size=7), st.integers(0, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_curve_falls_or_exceeds_what_the_metric_can_be(values, seed):
     found = draws(SIZES, np.array(values), np.tile(values, (50, 1)), most=1.0, seed=seed)
     before = found.drawn.at(6)

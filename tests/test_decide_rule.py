@@ -241,7 +241,7 @@ def test_the_looks_spend_five_percent_together():
 
 
 @given(st.floats(-0.5, 0.5), st.floats(0.01, 0.3), st.floats(0, 0.1), st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_later_look_never_turns_a_doubt_into_an_answer(gap, half, margin, look):
     one = versus("a", "b", gap, half, "tune")
     now, later = answer(one, margin, look).verdict, answer(one, margin, look + 1).verdict

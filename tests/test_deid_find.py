@@ -140,7 +140,7 @@ def test_every_letter_of_safe_harbor_has_a_kind():
     assert set(SAFE_HARBOR) == set(KINDS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=200), st.sampled_from(["en", "es"]))
 def test_spans_are_in_order_and_never_overlap(text, language):
     end = 0

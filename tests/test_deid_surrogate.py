@@ -90,7 +90,7 @@ def read(text: str, language: str) -> date:
     return date(found.year, found.month, found.day)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(days, days, st.sampled_from(FORMS_EN), st.sampled_from(FORMS_EN), st.text(min_size=1))
 def test_the_days_between_two_dates_stay_in_english(one, other, form, form2, patient):
     own = KEY.patient(patient)
@@ -102,7 +102,7 @@ def test_the_days_between_two_dates_stay_in_english(one, other, form, form2, pat
     assert first != one
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(days, days, st.sampled_from(FORMS_ES), st.sampled_from(FORMS_ES))
 def test_the_days_between_two_dates_stay_in_spanish(one, other, form, form2):
     own = KEY.patient("1")
@@ -118,7 +118,7 @@ def test_an_offset_is_some_weeks_and_never_nothing(patient):
     assert 7 <= abs(offset) <= 364
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(days, st.sampled_from(FORMS_EN))
 def test_without_moving_only_the_year_stays(day, form):
     method = Method("en", shift_dates=False, today=TODAY)
@@ -196,7 +196,7 @@ def test_a_file_that_is_no_key_is_refused(tmp_path):
         key_file(path)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=120))
 def test_changes_lead_from_the_text_to_its_clean_copy(text):
     found = deidentify(text, "1", EN, KEY)

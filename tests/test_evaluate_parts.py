@@ -189,7 +189,7 @@ def test_irrelevant_context_goes_to_the_longest_field():
     assert len(found["b"]) > len(NOTE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(RULES)), st.text(max_size=80), st.integers(0, 9))
 def test_a_rule_is_seeded_and_never_returns_the_same_text(name, text, seed):
     fields = {"text": text, "options": '["a", "b", "c"]'}

@@ -24,7 +24,7 @@ def test_features_of_a_known_text():
     assert set(text_features("").values()) == {0.0}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text())
 def test_every_text_has_all_features_in_range(text: str):
     found = text_features(text)

@@ -204,7 +204,7 @@ def test_an_image_is_never_stretched_and_a_box_comes_back(rows: int, columns: in
     values = np.linspace(0, 1, rows * columns, dtype=np.float32).reshape(rows, columns)
     pixels = square(values, Window(0.5, 1.0))
     assert pixels.shape == (SIDE, SIDE)
-    assert pixels.max() >= 240
+    assert pixels.max() >= 220  # the brightest: at most the mean of the last two rows of eight
 
 
 def test_the_store_gives_back_the_same_pixels_and_notices_a_change(

@@ -64,7 +64,7 @@ def check_the_three_properties(renderer: Renderer, messages: list[Message], repl
     assert renderer.decode(whole[len(rendered.ids) :]).strip() == ""
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(system=SYSTEM, talk=TALK, reply=REPLY)
 def test_training_ids_are_the_prompt_and_the_reply_of_the_own_template(
     renderer: Renderer, system: Message, talk: list[Message], reply: str
@@ -72,7 +72,7 @@ def test_training_ids_are_the_prompt_and_the_reply_of_the_own_template(
     check_the_three_properties(renderer, [system, *talk], reply)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(system=SYSTEM, talk=TALK, replies=st.lists(REPLY, min_size=1, max_size=3))
 def test_candidates_share_one_prompt_and_equal_the_replies_one_by_one(
     renderer: Renderer, system: Message, talk: list[Message], replies: list[str]
@@ -150,7 +150,7 @@ def test_a_template_that_never_closes_a_reply_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.e2e
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(system=SYSTEM, talk=TALK, reply=REPLY)
 def test_the_three_properties_hold_for_the_embedded_model(
     system: Message, talk: list[Message], reply: str

@@ -240,7 +240,7 @@ def test_a_longer_name_of_a_phenotype_is_not_taken_for_the_shorter_one_in_it():
     assert PHENOTYPE not in {one.what for one in right}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(list(RULES)), st.text(max_size=80))
 def test_any_text_can_be_checked(rule: str, text: str):
     for one in contradictions(RULES[rule], text):

@@ -262,7 +262,7 @@ def genotypes(gene, first, second, *, phased, missing):
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([g for g in callable_genes() if g != "DPYD"]), st.booleans(), st.data())
 def test_whatever_is_missing_a_phenotype_that_is_stated_is_the_true_one(gene, phased, data):
     pick = st.sampled_from(definitions(gene))

@@ -31,7 +31,7 @@ some = st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_siz
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some, st.data())
 def test_the_interval_holds_the_value_and_the_order_changes_nothing(rows, data):
     made = predictions([r for r, _ in rows], [g for _, g in rows])
@@ -42,7 +42,7 @@ def test_the_interval_holds_the_value_and_the_order_changes_nothing(rows, data):
         assert stats.bootstrap(metric, shuffled, resamples=200, seed=3) == found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(some, st.data())
 def test_a_paired_test_is_seeded_symmetric_and_blind_to_order(rows, data):
     a = predictions([r for r, _ in rows], [g for _, g in rows])
@@ -229,7 +229,7 @@ def test_equal_confidences_are_one_bin():
     assert [row.n for row in stats.reliability(made)] == [100]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=50),
     st.integers(1, 12),

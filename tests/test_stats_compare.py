@@ -40,7 +40,7 @@ def test_a_share_of_nothing_has_no_value():
         stats.wilson(0, 0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=30).filter(
         lambda rows: len({group for _, group in rows}) > 1

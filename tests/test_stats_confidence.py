@@ -94,7 +94,7 @@ def test_the_temperature_undoes_the_heat_and_leaves_the_answers():
     assert after < before / 2
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.1, 10), st.lists(st.floats(0.01, 1), min_size=3, max_size=3))
 def test_a_temperature_keeps_the_order_of_the_choices(temperature, weights):
     (made,) = chosen([("a", [w / sum(weights) for w in weights])])
@@ -124,7 +124,7 @@ def test_risk_and_coverage_agree_with_the_hand():
     assert stats.area_under_risk_coverage(made) == pytest.approx(expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.2, 0.5, 0.8])), min_size=1), st.data())
 def test_the_area_is_blind_to_order_and_within_0_and_1(rows, data):
     made = sure(rows)

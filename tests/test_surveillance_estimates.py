@@ -72,7 +72,6 @@ def test_the_serial_interval_of_the_2009_influenza_data_is_the_published_one():
 
 
 @given(st.floats(1.5, 20), st.floats(0.5, 8))
-@settings(deadline=None)
 def test_a_serial_interval_is_a_distribution_with_its_mean(mean: float, sd: float):
     mass = serial_interval(mean, sd, 400)
     assert mass.sum() == pytest.approx(1, abs=1e-3)
@@ -206,7 +205,7 @@ def test_coverage_of_an_interval_counts_its_ends():
 
 @pytest.mark.parametrize("method", [flat, damped])
 @given(counts=st.lists(st.integers(0, 500), min_size=12, max_size=60))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_quantiles_rise_and_are_not_negative(method, counts):
     for forecast in method(counts, 3):
         values = [forecast[level] for level in FLUSIGHT_LEVELS]
@@ -298,7 +297,7 @@ def test_a_bridge_between_two_rectangles_is_found():
         )
     )
 )
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_no_withheld_cell_can_be_worked_out(counts):
     table, hidden = with_totals(counts), suppress(counts)
     assert hidden[(table > 0) & (table < 11)].all()

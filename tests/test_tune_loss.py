@@ -59,7 +59,7 @@ def trainable(dtype: torch.dtype):
     return model
 
 
-@budget(max_examples=15, deadline=None)
+@budget(max_examples=15)
 @given(st.lists(lessons, min_size=1, max_size=7), st.integers(8, 200), st.integers(1, 2))
 def test_loss_and_gradient_depend_neither_on_the_cut_nor_on_the_processes(
     step: list[Rendered], micro: int, n: int

@@ -23,7 +23,6 @@ def options() -> argparse.Namespace:
     parser.add_argument("model", type=Path)
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], required=True)
     parser.add_argument("--processes", type=int)
-    parser.add_argument("--budget", type=int, default=2048)
     return parser.parse_args()
 
 
@@ -58,7 +57,7 @@ def main() -> None:
         out=asked.work,
         model=ModelSection(source="path:none"),
         data=DataSection(sources=(source,)),
-        tune=TuneSection(examples_per_step=size, micro_batch_tokens=asked.budget),
+        tune=TuneSection(examples_per_step=size),
     )
     job = Job(run, lm, lessons, Lessons(lessons.ids[:1], rendered[:1]), order)
     with at_work(job) as ready:
