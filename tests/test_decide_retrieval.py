@@ -6,10 +6,10 @@ import json
 import pytest
 from tiny_study import APP, examples
 
-from medtune.decide.asking import Around, asking, wordings
-from medtune.decide.retrieval import library, question_of, read_passages
+from medtune.artifacts import Recipe
 from medtune.errors import DataError
 from medtune.records import Example, Message
+from medtune.ways import Asking, always, library, prompt_of, question_of, read_passages, wordings
 
 TRAIN = examples(40, "train")
 
@@ -25,6 +25,12 @@ def choice_app(**changed):
         "parse": lambda example, text: text,
     }
     return dataclasses.replace(APP, **(fields | changed))
+
+
+def asking(wording, *, own=(), found=None, **recipe):
+    """The task of the tests under a recipe."""
+    made = Recipe(**({"shots": [], "passages": 0} | recipe), wording=wording, tried={}, n_search=0)
+    return Asking(APP, prompt_of(APP, TRAIN, made, own), found, always).task
 
 
 def record(i, options=("aspirin", "heparin")):
@@ -63,12 +69,14 @@ def test_an_application_that_puts_the_options_into_the_query_is_refused():
 def test_the_nearest_training_examples_are_found_but_never_of_the_own_group():
     found = library(APP, TRAIN, [])
     asked = dataclasses.replace(TRAIN[5], id="new", group="new")
-    assert TRAIN[found.nearest(asked, 1)[0]].target == TRAIN[5].target
-    own = [TRAIN[i].group for i in found.nearest(TRAIN[5], 40)]
+    words = found.words(asked)
+    assert TRAIN[found.nearest(words, 1)[0]].target == TRAIN[5].target
+    own = [TRAIN[i].group for i in found.nearest(words, 40, TRAIN[5].group)]
     assert TRAIN[5].group not in own
-    assert len(found.around(asked, 4).shots) == 4
-    stranger = dataclasses.replace(asked, fields={"text": "zzz qqq"})
-    assert found.nearest(stranger, 3) == []
+    put = found.around(words, 4)
+    assert [message.role for message in put.turns] == ["user", "assistant"] * 4
+    assert put.found[-1] == TRAIN[found.nearest(words, 1)[0]].id
+    assert found.nearest(["zzz", "qqq"], 3) == []
 
 
 def test_passages_are_paragraphs_or_lines_of_json(tmp_path):
@@ -93,8 +101,10 @@ def test_the_passage_that_answers_is_put_before_the_question(tmp_path):
     )
     found = library(APP, TRAIN, [path])
     asked = Example("q", "q", {"text": "Where does code K17 go?"}, "yes")
-    assert found.around(asked, 2).passages[-1] == "Code K17 goes to ward 2."
-    app = asking(APP, "as written", around=lambda example: found.around(example, 1))
+    put = found.around(found.words(asked), 2)
+    assert put.passages[-1] == "Code K17 goes to ward 2."
+    assert put.found[-1] == "wards.txt#18"
+    app = asking("as written", found=found, passages=1)
     question = app.prompt(asked)[-1].content
     assert question.startswith("Use these passages:\n- Code K17 goes to ward 2.\n\n")
     assert question.endswith("Where does code K17 go?")
@@ -106,7 +116,7 @@ def test_a_wording_moves_the_instruction_and_nothing_else():
     names = wordings(APP, TRAIN, ("Decide.",))
     assert names[:2] == ["as written", "own wording 1"]
     told = {
-        name: [(m.role, m.content) for m in asking(APP, name, own=("Decide.",)).prompt(example)]
+        name: [(m.role, m.content) for m in asking(name, own=("Decide.",)).prompt(example)]
         for name in names
     }
     assert told["as written"] == [("system", instruction), ("user", question)]
@@ -116,7 +126,7 @@ def test_a_wording_moves_the_instruction_and_nothing_else():
 
 
 def test_worked_examples_are_turns_between_instruction_and_question():
-    app = asking(APP, "as written", around=lambda example: Around(shots=TRAIN[1:3]))
+    app = asking("as written", shots=[TRAIN[1].id, TRAIN[2].id])
     roles = [message.role for message in app.prompt(TRAIN[0])]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
     assert app.prompt(TRAIN[0])[2].content == TRAIN[1].target

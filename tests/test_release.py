@@ -28,7 +28,7 @@ from medtune.errors import DataError, GateError, MachineError
 from medtune.features import NO_LABEL, Reference
 from medtune.guards import GUARDS
 from medtune.records import Gate
-from medtune.release import release, verify_audit
+from medtune.release import Shown, release, verify_audit
 from medtune.release.card import same_model
 from medtune.release.gate import judge_gates
 
@@ -285,7 +285,7 @@ IDLE = Parity(tokens=640, base=0.002, tuned=0.0001, effect=0.003)
 
 def test_the_card_says_how_far_the_served_model_is_from_the_trained_one(out: Path):
     run = write_run(out)
-    release(run, APP, key="k", inputs={}, base=Base(), parity=AGREE)  # type: ignore[arg-type]
+    release(run, APP, key="k", inputs={}, base=Base(), shown=Shown(parity=AGREE))  # type: ignore[arg-type]
     card = " ".join((out / "release" / "model_card.md").read_text(encoding="utf-8").split())
     assert "same probabilities in both, within their own noise, and the tuning shows" in card
     assert "tuned model 0.003100, at most 0.004000 allowed (twice the base model's 0.002000" in card
@@ -295,7 +295,7 @@ def test_the_card_says_how_far_the_served_model_is_from_the_trained_one(out: Pat
 def test_a_served_model_that_is_not_the_trained_one_is_not_released(out: Path, parity, why: str):
     run = write_run(out)
     with pytest.raises(GateError, match=why):
-        release(run, APP, key="k", inputs={}, base=Base(), parity=parity)  # type: ignore[arg-type]
+        release(run, APP, key="k", inputs={}, base=Base(), shown=Shown(parity=parity))  # type: ignore[arg-type]
     assert not (out / "release").exists()
     assert "THE TUN" in same_model(parity)
 

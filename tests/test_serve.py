@@ -1,7 +1,10 @@
 """The server answers in OpenAI's shape, and refuses the rest without quoting it."""
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,8 @@ from planted import SECRET
 from served import CHAT, ID, ask, client_of, events, rows, voice
 
 from medtune.serve import Spoken
-from medtune.serve.wire import MAX_BODY_BYTES
+from medtune.serve.wire import MAX_BODY_BYTES, plainly
+from medtune.ways import Put
 
 
 @pytest.fixture
@@ -163,8 +167,27 @@ def test_the_application_s_instruction_goes_first_unless_the_client_brings_its_o
         return Spoken("no", 2, stopped=True)
 
     own = [{"role": "system", "content": "mine"}, {"role": "user", "content": "hello"}]
-    with client_of(out, voice(answer=answer), instruction="Answer yes or no.") as client:
+    with client_of(out, voice(answer=answer), hear=partial(plainly, "Answer yes or no.")) as client:
         client.post(CHAT, json=ask("hello"))
         client.post(CHAT, json={"model": ID, "messages": own})
     assert seen[0] == [("system", "Answer yes or no."), ("user", "hello")]
     assert seen[1] == [("system", "mine"), ("user", "hello")]
+
+
+def test_what_was_found_is_named_in_the_answer_and_in_the_journal(out: Path):
+    found = ("guide.txt#3", "guide.txt#1")
+    with client_of(out, voice(), hear=lambda messages: Put(messages, found)) as client:
+        whole = client.post(CHAT, json=ask()).json()
+        streamed = events(client.post(CHAT, json=ask(stream=True)).text)[:-1]
+    assert whole["medtune"] == {"passages": list(found)}
+    (last,) = [one for one in streamed if "medtune" in one]
+    assert last["medtune"] == whole["medtune"]
+    assert last["choices"][0]["finish_reason"] == "stop"
+    with contextlib.closing(sqlite3.connect(out / "journal.sqlite")) as connection:
+        kept = connection.execute("SELECT request_id, place, name FROM found").fetchall()
+    assert [row[1:] for row in kept] == [(1, found[0]), (2, found[1])] * 2
+    assert [row[0] for row in kept[::2]] == [row["request_id"] for row in rows(out)]
+
+
+def test_an_answer_without_a_search_names_nothing(client: TestClient):
+    assert "medtune" not in client.post(CHAT, json=ask()).json()

@@ -1,6 +1,7 @@
 """The rails judge before the model speaks and before it is heard, whole or streamed."""
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from served import CHAT, ask, client_of, events, rows, voice
 from medtune.apps import chatbot, mental_health
 from medtune.records import Message
 from medtune.serve import Rails, Spoken
+from medtune.serve.wire import plainly
 
 LEAK = "there is nothing to worry about"
 
@@ -77,7 +79,7 @@ def test_the_rails_say_what_the_model_reads(out: Path, stream: bool):
 
     rails = Rails(before=lambda messages: [Message("user", "Term: x\nSource: y")])
     speaker = voice(answer=spoken, stream=pieces)
-    with client_of(out, speaker, rails=rails, instruction="Say it plainly.") as client:
+    with client_of(out, speaker, rails=rails, hear=partial(plainly, "Say it plainly.")) as client:
         client.post(CHAT, json=ask(stream=stream))
     assert heard == [["Say it plainly.", "Term: x\nSource: y"]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tiny_study import APP, LABELS, examples, study
 
-from medtune.artifacts import write_examples
+from medtune.artifacts import PLAIN_TUNE, Way, write_examples
 from medtune.config import EvaluateSection
 from medtune.evaluate import Subject
 from medtune.evaluate.bench import Bench
@@ -75,6 +75,7 @@ def bench(
     *,
     app: Application = APP,
     test: Sequence[Example] | None = None,
+    way: Way = PLAIN_TUNE,
     **settings,
 ) -> Bench:
     """The splits of `tiny_study` on disk, and the tuned model's answers on the test."""
@@ -84,4 +85,5 @@ def bench(
     evaluate = EvaluateSection(**(run.evaluate.model_dump() | DRAWS | settings))
     run = run.model_copy(update={"evaluate": evaluate})
     answers = replace(tuned.ask(app, asked), name="tuned")
-    return Bench(run, app, tuned, base or subject("base", right), "key", asked, answers)
+    base = base or subject("base", right)
+    return Bench(run, app, tuned, base, "key", asked, answers, way, app)

@@ -18,6 +18,8 @@ FEATURES = ("characters", "words", "mean_word_length", "digit_share", "non_ascii
 REFERENCE = "reference.json"
 BUNDLE = "release"
 """Folder of the released bundle in the run's folder; the reference lies in it."""
+DOCUMENTS = "documents"
+"""Folder of the bundle with the copies of what is searched, if the run file asks for them."""
 NO_LABEL = "(no label)"
 """Stands for a reply that states none of the labels."""
 MOST_VALUES = 5000

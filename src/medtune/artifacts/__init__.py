@@ -70,10 +70,23 @@ from medtune.artifacts.kinds import (
     TuneRecord,
     Watched,
 )
+from medtune.artifacts.way import (
+    PLAIN_TUNE,
+    TUNED,
+    TUNED_RETRIEVAL,
+    Agreement,
+    Prompt,
+    Turn,
+    Way,
+)
 
 __all__ = [
     "DEIDENTIFICATION",
+    "PLAIN_TUNE",
     "RESTRICTED",
+    "TUNED",
+    "TUNED_RETRIEVAL",
+    "Agreement",
     "Arm",
     "Artifact",
     "Check",
@@ -100,6 +113,7 @@ __all__ = [
     "Outcome",
     "Parity",
     "Perturbed",
+    "Prompt",
     "Recipe",
     "Release",
     "Retained",
@@ -112,7 +126,9 @@ __all__ = [
     "Topic",
     "Tried",
     "TuneRecord",
+    "Turn",
     "Watched",
+    "Way",
     "atomic",
     "canonical_sha256",
     "iter_examples",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medtune.artifacts.decision import Arm, Comparison
 from medtune.artifacts.head import Artifact
+from medtune.artifacts.way import Way
 from medtune.records import Estimate, Verdict
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -254,10 +255,12 @@ class Evaluation(Artifact):
 
     file: ClassVar[str] = "evaluation.json"
 
+    way: Way = Way()
+    """What is under test: the first arm, whose name is the way's."""
     primary: str
     arms: list[Arm]
     comparisons: list[Comparison]
-    """The tuned model against every other arm."""
+    """The way under test against every other arm."""
     calibration: dict[str, Estimate]
     """Expected calibration error (equal-mass bins) of each arm that gives confidences."""
     reliability: list[dict[str, float]]
@@ -268,7 +271,7 @@ class Evaluation(Artifact):
     """The primary metric by subgroup value; groups too small to report are left out."""
     failed: int
     openings: int
-    """How many different adapters have been scored on this sealed test, this one included."""
+    """How many different adapters or prompts were scored on this sealed test, this one included."""
     detectable: float | None = None
     """The smallest difference that the test could be expected to show, fixed before it was opened,
     from the spread that the decision saw on validation."""

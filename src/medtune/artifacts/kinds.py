@@ -5,6 +5,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from medtune.artifacts.head import Artifact
+from medtune.artifacts.way import Agreement, Way
 from medtune.records import Finding, Verdict
 
 
@@ -158,7 +159,12 @@ class Release(Artifact):
     gates: list[dict[str, JsonValue]]
     """Each gate with its estimate, its bound and whether it was met."""
     parity: Parity | None = None
-    """None where it was not measured."""
+    """None where it was not measured, or nothing was trained."""
+    way: Way = Way()
+    """What was released."""
+    agreement: Agreement | None = None
+    """Of the prompts that the server writes with those of the evaluation; None where the
+    application's own prompt is used."""
     intended_use: str
     not_for: str
 

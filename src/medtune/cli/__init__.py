@@ -108,7 +108,7 @@ def tune(
 def evaluate(
     run_file: RunFile, overrides: Set = None, offline: Offline = False, workers: Workers = None
 ) -> None:
-    """Score the tuned model and the other arms on the sealed test."""
+    """Score what is to be released and the other arms on the sealed test."""
     from medtune.pipeline.crew import evaluate as start
 
     start(_job(run_file, overrides, offline=offline), workers, print)
@@ -157,7 +157,7 @@ def run(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> N
 
 @cli.command()
 def serve(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
-    """Serve the released model on this machine, OpenAI-compatible, with a journal."""
+    """Serve the release on this machine, OpenAI-compatible, with a journal."""
     from medtune.pipeline import serve as start
 
     start(_job(run_file, overrides, offline=offline))
@@ -180,7 +180,7 @@ def predict(
     overrides: Set = None,
     offline: Offline = False,
 ) -> None:
-    """Answer the records of a file with the tuned model."""
+    """Answer the records of a file in the way that is released."""
     from medtune.pipeline import predict as answer
 
     n = answer(_job(run_file, overrides, offline=offline), source, target)

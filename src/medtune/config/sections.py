@@ -26,6 +26,7 @@ AnswerKind = Literal["label", "choice", "number", "spans", "text", "json"]
 
 
 Quantize = Literal["nf4"]
+WAYS = ("tuned", "recommended", "zero_shot", "few_shot", "retrieval", "tune_retrieval")
 
 
 class VisionSection(Section):
@@ -114,6 +115,32 @@ class TaskSection(Section):
         return self
 
 
+UNRELEASABLE: dict[str, str] = {
+    "classical": "its weights could only be kept as a pickle, which runs code when it is read",
+    "majority": "it gives one answer to every question",
+    "endpoint": "its model is another's, who may change it; write to its owner",
+}
+
+
+class ReleaseSection(Section):
+    """What is released: the tuned model, or the way that the decision recommends instead."""
+
+    way: str = "tuned"
+    """`tuned`; `recommended`, whatever the decision recommends; or an arm of it: `zero_shot`,
+    `few_shot`, `retrieval`, `tune_retrieval`. It is evaluated, released, served and monitored."""
+    copy_documents: bool = False
+    """Whether the bundle holds what is searched, too. Off: its hashes, and the files stay where
+    they are."""
+
+    @model_validator(mode="after")
+    def _way_can_be_released(self) -> Self:
+        if self.way in UNRELEASABLE:
+            raise ValueError(f"way {self.way!r} is not released: {UNRELEASABLE[self.way]}")
+        if self.way not in WAYS:
+            raise ValueError(f"way {self.way!r} is not one of {', '.join(WAYS)}")
+        return self
+
+
 class ServeSection(Section):
     """The server of the released model. It binds to loopback only."""
 
@@ -154,6 +181,7 @@ class Run(Section):
     tune: TuneSection = TuneSection()
     compute: ComputeSection = ComputeSection()
     evaluate: EvaluateSection = EvaluateSection()
+    release: ReleaseSection = ReleaseSection()
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
     ethics: EthicsSection = EthicsSection()
@@ -186,6 +214,12 @@ class Run(Section):
                 "model.quantize: packed weights can neither be trained nor divided; leave out "
                 "tune.adapter: full and compute.shard"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_tune_that_retrieves_has_documents(self) -> Self:
+        if self.release.way == "tune_retrieval" and not self.decide.documents:
+            raise ValueError("release.way: tune_retrieval needs decide.documents")
         return self
 
     @model_validator(mode="after")

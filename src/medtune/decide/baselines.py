@@ -18,11 +18,10 @@ from medtune.llm.vision.eyes import Eyes
 from medtune.llm.vision.gallery import Gallery
 from medtune.measure import one_of_few
 from medtune.records import Application, ArmResult, Example, Json, Prediction
+from medtune.ways.library import WORD
 
 Arm = Callable[[Sequence[Example]], ArmResult]
 MAJORITY, CLASSICAL = "majority", "classical"
-WORD = r"(?u)\b\w+\b"
-"""Also words of one letter, which scikit-learn leaves out unless told."""
 MOST_ITERATIONS = 1000
 INVERSE_PENALTY = 10.0
 """C of the logistic regression. The default of 1 underfits TF-IDF features: on 600

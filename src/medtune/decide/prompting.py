@@ -4,22 +4,21 @@ Each ends with the prompt that did best on a part of train, out of the same numb
 every arm. Validation is not touched by the search.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 from medtune.artifacts import DataCard, Recipe
 from medtune.config import Run
-from medtune.decide.asking import Around, asking, wordings
 from medtune.decide.baselines import Arm, baselines
 from medtune.decide.draw import choose_shots, draw_few
 from medtune.decide.outside import Outside
-from medtune.decide.retrieval import Library, library
 from medtune.llm.load import LanguageModel
 from medtune.llm.predict import predict
 from medtune.progress import say
-from medtune.records import Application, ArmResult, Example
+from medtune.records import Application, ArmResult, Example, Message
+from medtune.ways import Asking, Library, always, library, prompt_of, wordings
 
 ZERO_SHOT, FEW_SHOT, RETRIEVAL, ENDPOINT = "zero_shot", "few_shot", "retrieval", "endpoint"
 PROMPTS = (ZERO_SHOT, FEW_SHOT, RETRIEVAL, ENDPOINT)
@@ -54,9 +53,9 @@ class Desk:
         """Tokens of the longest record of any split, reply included."""
         return max(split.longest for split in DataCard.load(self.run.out).splits.values())
 
-    def fits(self, app: Application, example: Example) -> bool:
-        """Whether the prompt leaves room for a reply."""
-        tokens = len(self.model.renderer.prompt(app.prompt(example)))
+    def fits(self, messages: Sequence[Message]) -> bool:
+        """Whether a prompt leaves room for a reply."""
+        tokens = len(self.model.renderer.prompt(messages))
         return tokens + self.run.evaluate.max_new_tokens <= self.model.context_tokens
 
     def fits_all(self, asked: Application) -> bool:
@@ -84,9 +83,8 @@ def recipes_of(desk: Desk) -> dict[str, list[Recipe]]:
     retrieval takes half of the passages in every second.
     """
     settings, seed = desk.run.decide, desk.run.seed
-    own = settings.instructions
-    known = wordings(desk.app, desk.train, own)
-    fit = [name for name in known if desk.fits_all(asking(desk.app, name, own=own))]
+    known = wordings(desk.app, desk.train, settings.instructions)
+    fit = [name for name in known if desk.fits_all(_bare(desk, _recipe(name)))]
     names = (fit or known[:1])[: settings.prompt_budget]
     tries: dict[str, list[Recipe]] = {ZERO_SHOT: [_recipe(name) for name in names]}
     shown = [[shot.id for shot in _fitting(desk, name, seed + i)] for i, name in enumerate(names)]
@@ -131,12 +129,7 @@ def search(desk: Desk, name: str, tries: Sequence[Recipe], examples: Sequence[Ex
 
 def prompted(desk: Desk, name: str, recipe: Recipe) -> Arm:
     """The arm that asks by a recipe."""
-    app = asking(
-        desk.app,
-        recipe.wording,
-        own=desk.run.decide.instructions,
-        around=around(desk, recipe),
-    )
+    app = task_of(desk, recipe)
     if name == ENDPOINT:
         return partial(desk.outside.answers, app, about=_words(recipe))
 
@@ -153,30 +146,17 @@ def prompted(desk: Desk, name: str, recipe: Recipe) -> Arm:
     return arm
 
 
-def around(desk: Desk, recipe: Recipe) -> Callable[[Example], Around] | None:
-    """What a recipe puts around each question; as many passages as fit the context."""
-    if recipe.shots:
-        by_id = {example.id: example for example in desk.train}
-        shots = [by_id[one] for one in recipe.shots]
-        return lambda _: Around(shots=shots)
-    if not recipe.passages:
-        return None
-    found = desk.library
+def task_of(desk: Desk, recipe: Recipe) -> Application:
+    """The task as a recipe puts it, with as many passages as fit the context."""
+    prompt = prompt_of(desk.app, desk.train, recipe, desk.run.decide.instructions)
+    searched = desk.library if recipe.passages else None
+    return Asking(desk.app, prompt, searched, desk.fits).task
 
-    def nearest(example: Example) -> Around:
-        for k in range(recipe.passages, 0, -1):
-            added = found.around(example, k)
-            tried = asking(
-                desk.app,
-                recipe.wording,
-                own=desk.run.decide.instructions,
-                around=lambda _, added=added: added,
-            )
-            if desk.fits(tried, example):
-                return added
-        return Around()
 
-    return nearest
+def _bare(desk: Desk, recipe: Recipe) -> Application:
+    """The task as a recipe puts it, with nothing searched."""
+    prompt = prompt_of(desk.app, desk.train, recipe, desk.run.decide.instructions)
+    return Asking(desk.app, prompt, None, always).task
 
 
 def _fitting(desk: Desk, wording: str, seed: int) -> list[Example]:
@@ -184,10 +164,8 @@ def _fitting(desk: Desk, wording: str, seed: int) -> list[Example]:
     wanted = desk.run.decide.shots
     shots = choose_shots(desk.app, desk.train, wanted, seed=seed)
     kept = list(shots)
-    own = desk.run.decide.instructions
     while kept:
-        put = Around(shots=tuple(kept))
-        if desk.fits_all(asking(desk.app, wording, own=own, around=lambda _, put=put: put)):
+        if desk.fits_all(_bare(desk, _recipe(wording, shots=[shot.id for shot in kept]))):
             break
         kept.pop(0)
     if len(kept) < wanted:

@@ -7,13 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from medtune.artifacts import CurvePoint, Recipe
-from medtune.decide.asking import asking
 from medtune.decide.baselines import Arm
 from medtune.decide.compare import SMALL_TUNE, TUNE_RETRIEVAL
 from medtune.decide.draw import draw_few, ladder
 from medtune.decide.kept import kept
 from medtune.decide.projection import Ladder
-from medtune.decide.prompting import RETRIEVAL, Desk, around
+from medtune.decide.prompting import RETRIEVAL, Desk, task_of
 from medtune.llm.load import LanguageModel
 from medtune.llm.predict import predict
 from medtune.records import Application, ArmResult, Example, Prediction
@@ -58,11 +57,7 @@ def tunes_of(desk: Desk, recipes: Mapping[str, Recipe]) -> list[Tune]:
     settings = desk.run.decide
     if not settings.may_learn:
         return []
-    retrieving = desk.app
-    if settings.documents:
-        recipe = recipes[RETRIEVAL]
-        own = settings.instructions
-        retrieving = asking(desk.app, recipe.wording, own=own, around=around(desk, recipe))
+    retrieving = task_of(desk, recipes[RETRIEVAL]) if settings.documents else desk.app
     top = TUNE_RETRIEVAL if settings.must_retrieve else SMALL_TUNE
     app = retrieving if settings.must_retrieve else desk.app
     rungs = ladder(min(settings.tune_examples, len(desk.train)))

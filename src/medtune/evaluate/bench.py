@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from medtune import artifacts, stats
+from medtune.artifacts import Way
 from medtune.config import Run
 from medtune.evaluate.subject import Subject
 from medtune.measure import arm_files, more_is_better, resumed
@@ -24,6 +25,7 @@ from medtune.records import (
 T = TypeVar("T")
 
 FOLDER = "evaluate"
+UNCHANGED = "nothing was tuned: the weights are the base model's, and unchanged"
 
 
 class NotMeasured(Exception):
@@ -36,15 +38,29 @@ class Bench:
 
     run: Run
     app: Application
+    """The task as it is asked in the way under test."""
     tuned: Subject
+    """What is under test: the base model itself where nothing was tuned."""
     base: Subject
     key: str
     """Hash of all that the stage depends on."""
     test: Sequence[Example] = field(repr=False)
     answers: ArmResult = field(repr=False)
-    """The tuned model's answers on the test."""
+    """The answers of the way under test."""
+    way: Way
+    plain: Application
+    """The task as it writes its own prompt: the base model is asked so."""
     files: dict[str, str] = field(default_factory=dict[str, str])
     """SHA-256 of what the parts wrote, by path relative to the run's folder; they add to it."""
+
+    def needs_tuning(self) -> None:
+        """Raise where the question is what a tuning changed, and nothing was tuned.
+
+        Raises:
+            NotMeasured: The weights are the base model's.
+        """
+        if not self.way.is_tuned:
+            raise NotMeasured(UNCHANGED)
 
     @property
     def metric(self) -> Metric:

@@ -59,7 +59,7 @@ def _validation(bench: Bench) -> list[Prediction]:
     if not known:
         raise NotMeasured("evaluate.validation_examples is 0, so nothing can be fitted")
     some = bench.drawn(known, most)
-    say(f"evaluate: confidence: tuned on {len(some)} validation examples")
+    say(f"evaluate: confidence: {bench.tuned.name} on {len(some)} validation examples")
     return answered(bench.answered(bench.tuned, "validation", bench.app, some))
 
 

@@ -42,16 +42,18 @@ def measure_dated(bench: Bench, files: Sequence[Path]) -> list[Dated]:
     """Every file of `evaluate.dated_facts`, for the base and the tuned model.
 
     Raises:
-        NotMeasured: There is none.
+        NotMeasured: There is none, or the way under test retrieves.
     """
     if not files:
         raise NotMeasured("evaluate.dated_facts is empty: no facts with a date were given")
+    if bench.way.passages:
+        raise NotMeasured("the facts are asked without the passages that are retrieved in use")
     return [_measure(bench, path, number) for number, path in enumerate(files)]
 
 
 def _measure(bench: Bench, path: Path, number: int) -> Dated:
     facts = _read(path)
-    say(f"evaluate: dated facts: base and tuned on {len(facts)} facts of {path.name}")
+    say(f"evaluate: dated facts: base and {bench.tuned.name} on {len(facts)} facts of {path.name}")
     examples = [fact.example for fact in facts]
     before, after = (
         {p.id: p for p in answered(bench.answered(subject, f"dated-{number}", APP, examples))}

@@ -23,8 +23,9 @@ def measure_memorisation(bench: Bench) -> Memorisation:
     """Membership of training examples by loss, and the exposure of canaries.
 
     Raises:
-        NotMeasured: No example is to be compared, and no canary was planted.
+        NotMeasured: Nothing was tuned, or no example is to be compared and no canary was planted.
     """
+    bench.needs_tuning()
     planted = plant_canaries(bench.run.tune.canaries, bench.run.seed)
     most = bench.run.evaluate.membership_examples
     train = bench.drawn(read_examples(bench.run.out / "train.jsonl"), most) if most else []
@@ -55,7 +56,7 @@ def _measured(
 ) -> dict[str, Json]:
     app = with_canaries(bench.app)
     say(
-        f"evaluate: memorisation: tuned on {len(train) + len(test)} replies and "
+        f"evaluate: memorisation: {bench.tuned.name} on {len(train) + len(test)} replies and "
         f"{len(planted)} canaries"
     )
     items = [(app.prompt(example), [app.reply(example)]) for example in (*train, *test)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from medtune.artifacts import (
+    PLAIN_TUNE,
     Confidence,
     Dated,
     Domain,
@@ -16,6 +17,7 @@ from medtune.artifacts import (
     Perturbed,
     Retained,
     SwapResult,
+    Way,
 )
 from medtune.errors import UndefinedMetric
 from medtune.evaluate.bench import Bench, NotMeasured
@@ -30,7 +32,7 @@ from medtune.evaluate.subgroups import measure_fairness
 from medtune.evaluate.subject import Subject
 from medtune.evaluate.swap import measure_swaps
 from medtune.evaluate.transfer import measure_left_out, measure_transfer
-from medtune.records import ArmResult, Estimate, Example
+from medtune.records import Application, ArmResult, Estimate, Example
 
 T = TypeVar("T")
 
@@ -43,10 +45,14 @@ class Setup:
     """The models, and what they are measured on beside the test."""
 
     tuned: Subject
-    """The base model with the adapter."""
+    """What is under test: the base model with the adapter, or alone where nothing was tuned."""
     base: Subject
     baselines: Mapping[str, Callable[[Sequence[Example]], ArmResult]]
-    """The arms of `decide` by name, without its small tune."""
+    """The arms of `decide` by name, without its small tunes and without what is under test."""
+    way: Way = PLAIN_TUNE
+    """What is under test."""
+    plain: Application | None = None
+    """The task as it writes its own prompt, where the way puts it otherwise."""
     retention: Sequence[Path] = ()
     """The files of `evaluate.retention`."""
     transfer: Mapping[str, Sequence[Example]] = field(

@@ -34,8 +34,9 @@ def measure_retention(bench: Bench, suites: Sequence[Path]) -> list[Retained]:
         suites: The files of `evaluate.retention`.
 
     Raises:
-        NotMeasured: There is no item.
+        NotMeasured: Nothing was tuned, or there is no item.
     """
+    bench.needs_tuning()
     n_each = bench.run.evaluate.retention_items
     own = [own_battery(n_each)] if n_each else []
     batteries = [*own, *(read_battery(path) for path in suites)]

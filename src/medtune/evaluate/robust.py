@@ -41,7 +41,9 @@ def _measure(bench: Bench, name: Perturbation) -> Perturbed | None:
     if len({example.group for example in changed}) < FEWEST:
         return None
     words = name.replace("_", " ")
-    say(f"evaluate: robustness: {words}: tuned on {len(changed)} changed test examples")
+    say(
+        f"evaluate: robustness: {words}: {bench.tuned.name} on {len(changed)} changed test examples"
+    )
     result = bench.answered(bench.tuned, f"perturbed-{name}", bench.app, changed)
     after = [p for p in result.predictions if not p.failed]
     before = [plain[p.id] for p in after]

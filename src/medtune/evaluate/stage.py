@@ -1,7 +1,7 @@
-"""The sealed test: the tuned model and every baseline on the same examples, once; then the rest.
+"""The sealed test: what is to be released and every baseline, on the same examples; then the rest.
 
-The tuned model's answers are in `<out>/predictions.jsonl`, each baseline's and each part's in
-`<out>/evaluate`; a killed stage goes on after the last whole arm.
+The answers of the way under test are in `<out>/predictions.jsonl`, each baseline's and each part's
+in `<out>/evaluate`; a killed stage goes on after the last whole arm.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from medtune import __version__, stats
-from medtune.artifacts import Decision, Evaluation, read_examples
+from medtune.artifacts import PLAIN_TUNE, Decision, Evaluation, Way, read_examples
 from medtune.config import Run
 from medtune.errors import DataError
 from medtune.evaluate import tables
@@ -21,8 +21,6 @@ from medtune.measure import arm_files, measure, resumed
 from medtune.progress import say
 from medtune.records import Application, ArmResult, Example
 
-TUNED = "tuned"
-
 
 def evaluate(
     run: Run,
@@ -32,25 +30,26 @@ def evaluate(
     key: str,
     inputs: Mapping[str, str],
 ) -> Evaluation:
-    """Score the tuned model and the baselines on the sealed test, and save the evaluation.
+    """Score what is to be released and the baselines on the sealed test; save the evaluation.
 
     Args:
         run: The settings.
-        app: The task.
+        app: The task, as it is asked in the way under test.
         setup: The models, and what they are measured on beside the test.
         key: Hash of all that this stage depends on.
-        inputs: SHA-256 by name; must hold `adapter` and `test`.
+        inputs: SHA-256 by name; must hold `test`, and `adapter` or `way`.
 
     Raises:
         DataError: The test split is missing or empty, or has fewer than two groups, or a file that
             the run names cannot be used.
     """
-    assert TUNED not in setup.baselines, "that is the name of the model under test"
-    openings = open_seal(run.out, adapter=inputs["adapter"], test=inputs["test"])
+    assert setup.way.name not in setup.baselines, "that is the name of what is under test"
+    opened_by = inputs["way"] if "way" in inputs else inputs["adapter"]
+    openings = open_seal(run.out, adapter=opened_by, test=inputs["test"])
     examples = read_examples(run.out / "test.jsonl")
     if not examples:
         raise DataError(f"{run.out / 'test.jsonl'}: no examples; raise data.test or add records")
-    detectable = planned_detectable(run.out, examples)
+    detectable = planned_detectable(run.out, examples, setup.way)
     results = _results(run, app, setup, examples, key=key)
     measured = measure(
         app,
@@ -59,16 +58,19 @@ def evaluate(
         resamples=run.evaluate.resamples,
         seed=run.seed,
     )
-    bench = Bench(run, app, setup.tuned, setup.base, key, examples, results[0])
+    bench = Bench(
+        run, app, setup.tuned, setup.base, key, examples, results[0], setup.way, setup.plain or app
+    )
     parts = measure_parts(bench, setup, results)
     for result in results:
-        bench.files.update(arm_files(_path(run.out, result.name), run.out))
+        bench.files.update(arm_files(_path(run.out, result.name, setup), run.out))
     evaluation = Evaluation(
         key=key,
         inputs=dict(inputs),
         outputs=bench.files,
         medtune_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        way=setup.way,
         primary=app.primary,
         arms=measured.arms,
         comparisons=measured.comparisons,
@@ -85,18 +87,27 @@ def evaluate(
     return evaluation
 
 
-def planned_detectable(out: Path, test: Sequence[Example]) -> float | None:
-    """The smallest difference to the best prompt that the test can be expected to show.
+def planned_detectable(out: Path, test: Sequence[Example], way: Way = PLAIN_TUNE) -> float | None:
+    """The smallest difference that the test can be expected to show.
 
-    Known before any answer is: from the spread that the decision saw on validation. None if the
-    run has no decision on such a difference, or the test fewer than two groups.
+    Of a tune to the best prompt, of a prompt to the most frequent answer: what the first gate asks.
+    Known before any answer is: from the spread that the decision saw on validation. None if the run
+    has no decision on such a difference, or the test fewer than two groups.
     """
     decision = Decision.find(out)
     n_groups = len({example.group for example in test})
     if decision is None or n_groups < stats.MIN_GROUPS:
         return None
-    rival = next((gate.against for gate in decision.gates if gate.against is not None), None)
-    pilot = next((c for c in decision.comparisons if c.against == rival), None)
+    known = decision.recipes if not way.is_tuned else ()
+    rivals = [gate.against for gate in decision.gates if gate.against not in (None, *known)]
+    pilot = next(
+        (
+            one
+            for one in decision.comparisons
+            if one.against in rivals[:1] and (way.is_tuned or one.arm == way.name)
+        ),
+        None,
+    )
     if pilot is None:
         return None
     return stats.planned_from(pilot.difference, len(test), n_groups).detectable
@@ -105,27 +116,35 @@ def planned_detectable(out: Path, test: Sequence[Example]) -> float | None:
 def _results(
     run: Run, app: Application, setup: Setup, examples: Sequence[Example], *, key: str
 ) -> list[ArmResult]:
-    """The answers of every arm, the tuned model's first."""
+    """The answers of every arm, those of the way under test first."""
 
     def ask(questions: Sequence[Example]) -> ArmResult:
         result = setup.tuned.ask(app, questions)
-        return replace(result, about=f"the tuned model: {result.about}")
+        return replace(result, about=f"{_about(setup.way)}: {result.about}")
 
-    plan = {TUNED: ask, **setup.baselines}
-    return [_answers(run.out, name, arm, examples, key=key) for name, arm in plan.items()]
+    def answers(name: str, arm: Callable[[Sequence[Example]], ArmResult]) -> ArmResult:
+        say(f"evaluate: {name.replace('_', '-')} on {len(examples)} sealed test examples")
+        path = _path(run.out, name, setup)
+        return resumed(path, key=key, name=name, examples=examples, run=arm)
 
-
-def _answers(
-    out: Path,
-    name: str,
-    arm: Callable[[Sequence[Example]], ArmResult],
-    examples: Sequence[Example],
-    *,
-    key: str,
-) -> ArmResult:
-    say(f"evaluate: {name.replace('_', '-')} on {len(examples)} sealed test examples")
-    return resumed(_path(out, name), key=key, name=name, examples=examples, run=arm)
+    plan = {setup.way.name: ask, **setup.baselines}
+    return [answers(name, arm) for name, arm in plan.items()]
 
 
-def _path(out: Path, name: str) -> Path:
-    return out / "predictions.jsonl" if name == TUNED else out / "evaluate" / f"{name}.jsonl"
+def _about(way: Way) -> str:
+    """What is under test, in words."""
+    parts = ["the tuned model" if way.is_tuned else "the base model"]
+    if way.prompt:
+        parts.append("with the prompt that the decision found")
+    if way.shots:
+        parts.append(f"with {way.shots} worked examples")
+    if way.passages:
+        what = "passages" if way.of_documents else "nearest training examples"
+        parts.append(f"with up to {way.passages} {what} found for each question")
+    return ", ".join(parts)
+
+
+def _path(out: Path, name: str, setup: Setup) -> Path:
+    if name == setup.way.name:
+        return out / "predictions.jsonl"
+    return out / "evaluate" / f"{name}.jsonl"

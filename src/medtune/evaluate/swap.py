@@ -75,7 +75,7 @@ def _measure(bench: Bench, swap: SwapSection, number: int) -> SwapResult:
     changed = [other for _, other in pairs if other is not None]
     if not changed:
         raise NotMeasured(f"swap {swap.name!r}: no test example holds one of its words")
-    say(f"evaluate: swap {swap.name!r}: tuned on {len(changed)} test examples with words swapped")
+    say(f"evaluate: swap {swap.name!r}: {bench.tuned.name} on {len(changed)} test examples")
     result = bench.answered(bench.tuned, f"swap-{number}", bench.app, changed)
     plain = {p.id: p for p in bench.answers.predictions if not p.failed}
     both = [(plain[p.id], p) for p in result.predictions if p.id in plain and not p.failed]

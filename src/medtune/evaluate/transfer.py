@@ -85,8 +85,9 @@ def measure_left_out(
         tune_on: A small tune on these examples, in a folder of this name.
 
     Raises:
-        NotMeasured: No attribute is named, or no value has enough examples.
+        NotMeasured: Nothing was tuned, no attribute is named, or no value has enough examples.
     """
+    bench.needs_tuning()
     attribute = bench.run.evaluate.leave_out
     if attribute is None or tune_on is None:
         raise NotMeasured("evaluate.leave_out names no attribute")
@@ -150,7 +151,7 @@ def _extra(bench: Bench, name: str, examples: Sequence[Example], number: int) ->
     learnt = {_input(e) for e in read_examples(bench.run.out / "train.jsonl")}
     asked = [example for example in examples if _input(example) not in learnt]
     n_left_out = len(examples) - len(asked)
-    say(f"evaluate: transfer: base and tuned on {len(asked)} examples of {name}")
+    say(f"evaluate: transfer: base and {bench.tuned.name} on {len(asked)} examples of {name}")
     if n_left_out:
         say(f"evaluate: transfer: {n_left_out} more of {name} are in train, and are left out")
     if len({example.group for example in asked}) < stats.MIN_GROUPS:
@@ -159,8 +160,8 @@ def _extra(bench: Bench, name: str, examples: Sequence[Example], number: int) ->
             "than 2 groups; name a set from elsewhere"
         )
     before, after = (
-        {p.id: p for p in answered(bench.answered(subject, f"transfer-{number}", bench.app, asked))}
-        for subject in (bench.base, bench.tuned)
+        {p.id: p for p in answered(bench.answered(subject, f"transfer-{number}", app, asked))}
+        for subject, app in ((bench.base, bench.plain), (bench.tuned, bench.app))
     )
     ids = [id for id in before if id in after]
     return _Pair(SET, name, 0, [before[id] for id in ids], [after[id] for id in ids], n_left_out)

@@ -13,6 +13,9 @@ MEMORY_SHARE = 0.9
 def judge(evidence: Evidence) -> list[Finding]:
     """One note of the cost, and a warning when the memory was nearly full."""
     tune, memory_gb = evidence.tune, evidence.facts.machine_memory_gb
+    if tune is None:
+        note = "nothing was tuned; decision.json has what a request costs"
+        return [Finding("compute", "note", "cost", "decision.json", note, "none needed")]
     findings = [
         Finding(
             "compute",

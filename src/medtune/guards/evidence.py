@@ -7,10 +7,10 @@ from medtune.artifacts import Arm, DataCard, Decision, Evaluation, TuneRecord
 from medtune.config import Run
 from medtune.records import Finding
 
-TUNED = "tuned"
-"""Name of the tuned model's arm in the evaluation."""
 SMALL_TUNE = "small_tune"
 """Name of the small tune's arm in the decision."""
+TUNE_RETRIEVAL = "tune_retrieval"
+"""The same on prompts with retrieved passages."""
 
 
 class Facts(NamedTuple):
@@ -31,9 +31,15 @@ class Evidence(NamedTuple):
     run: Run
     data: DataCard
     decision: Decision
-    tune: TuneRecord
+    tune: TuneRecord | None
+    """None where nothing was tuned."""
     evaluation: Evaluation
     facts: Facts = Facts()
+
+    @property
+    def subject(self) -> Arm | None:
+        """What is to be released, on the sealed test; None if it was not measured."""
+        return arm_named(self.evaluation.way.name, self.evaluation.arms)
 
 
 class Guard(NamedTuple):

@@ -38,6 +38,8 @@ def _finding(
 
 def _retention(evidence: Evidence) -> list[Finding]:
     rows = evidence.evaluation.retention
+    if not evidence.evaluation.way.is_tuned:
+        return []  # the weights are the base model's
     if not rows:
         return [
             _finding(

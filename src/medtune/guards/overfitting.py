@@ -5,8 +5,9 @@ The membership test is a weak attack by loss: that it fails is no proof that a s
 
 import math
 
+from medtune.artifacts import TUNED, TUNED_RETRIEVAL, TuneRecord
 from medtune.canary import UNSEEN_BITS
-from medtune.guards.evidence import SMALL_TUNE, TUNED, Evidence, arm_named
+from medtune.guards.evidence import SMALL_TUNE, TUNE_RETRIEVAL, Evidence, arm_named
 from medtune.records import Finding, Severity
 
 GAP_RATIO = 2.0
@@ -20,22 +21,21 @@ choice."""
 
 
 def judge(evidence: Evidence) -> list[Finding]:
-    """Findings on the tune record, the fall from validation to the test, and memorised records."""
-    return [
-        *_loss(evidence),
-        *_watched(evidence),
-        *_under_trained(evidence),
-        *_test_fall(evidence),
-        *_memorised(evidence),
-    ]
+    """Findings on the tune record, the fall from validation to the test, and memorised records.
+
+    Where nothing was tuned, nothing was memorised; what stands in the prompt can be read out of it.
+    """
+    tune = evidence.tune
+    learnt = [] if tune is None else [*_loss(tune), *_watched(tune), *_under_trained(tune)]
+    given_away = _memorised(evidence) if evidence.evaluation.way.is_tuned else []
+    return [*learnt, *_test_fall(evidence), *given_away, *_shown(evidence)]
 
 
 def _finding(severity: Severity, what: str, where: str, evidence: str, remedy: str) -> Finding:
     return Finding("overfitting", severity, what, where, evidence, remedy)
 
 
-def _loss(evidence: Evidence) -> list[Finding]:
-    tune = evidence.tune
+def _loss(tune: TuneRecord) -> list[Finding]:
     train, validation = tune.train_loss, tune.validation_loss
     if tune.watched is not None and math.isfinite(train):
         train = tune.watched.train_loss  # of the same weights as the validation loss
@@ -63,9 +63,9 @@ def _loss(evidence: Evidence) -> list[Finding]:
     ]
 
 
-def _watched(evidence: Evidence) -> list[Finding]:
+def _watched(tune: TuneRecord) -> list[Finding]:
     """What the look at the kept step showed of learning by heart."""
-    watched = evidence.tune.watched
+    watched = tune.watched
     if watched is None or watched.sign == "none":
         return []
     return [
@@ -79,8 +79,7 @@ def _watched(evidence: Evidence) -> list[Finding]:
     ]
 
 
-def _under_trained(evidence: Evidence) -> list[Finding]:
-    tune = evidence.tune
+def _under_trained(tune: TuneRecord) -> list[Finding]:
     if tune.best_step < tune.steps:
         return []
     return [
@@ -95,15 +94,16 @@ def _under_trained(evidence: Evidence) -> list[Finding]:
 
 
 def _test_fall(evidence: Evidence) -> list[Finding]:
-    """The full tune on the test should not be worse than the small tune was on validation."""
-    metric = evidence.evaluation.primary
-    small = arm_named(SMALL_TUNE, evidence.decision.arms)
-    tuned = arm_named(TUNED, evidence.evaluation.arms)
-    if small is None or tuned is None:
+    """The test should not be worse than validation was, for a tune than its small tune was."""
+    metric, name = evidence.evaluation.primary, evidence.evaluation.way.name
+    on_validation = {TUNED: SMALL_TUNE, TUNED_RETRIEVAL: TUNE_RETRIEVAL}.get(name, name)
+    promised = arm_named(on_validation, evidence.decision.arms)
+    kept = evidence.subject
+    if promised is None or kept is None:
         return []
-    if metric not in small.estimates or metric not in tuned.estimates:
+    if metric not in promised.estimates or metric not in kept.estimates:
         return []
-    before, now = small.estimates[metric], tuned.estimates[metric]
+    before, now = promised.estimates[metric], kept.estimates[metric]
     lower_is_better = metric in evidence.facts.lower_is_better
     fell = now.value > before.high if lower_is_better else now.value < before.low
     if not fell:
@@ -113,10 +113,34 @@ def _test_fall(evidence: Evidence) -> list[Finding]:
             "warn",
             "the sealed test is worse than validation promised",
             "evaluation.json",
-            f"{metric} {now.value:.3f} on the test; the small tune had {before.value:.3f} "
+            f"{metric} {now.value:.3f} on the test; {_words(on_validation)} had {before.value:.3f} "
             f"({before.low:.3f} to {before.high:.3f}) on validation",
             "look for a difference between the splits (site, time), or for choices made too often "
             "on the same validation set",
+        )
+    ]
+
+
+def _words(arm: str) -> str:
+    if arm == SMALL_TUNE:
+        return "the small tune"
+    return "the small tune with retrieval" if arm == TUNE_RETRIEVAL else "it"
+
+
+def _shown(evidence: Evidence) -> list[Finding]:
+    """Training records that the prompt shows to whoever asks."""
+    way = evidence.evaluation.way
+    found = way.passages > 0 and not way.of_documents
+    if not way.shots and not found:
+        return []
+    what = f"{way.shots} worked examples" if way.shots else "the nearest training examples"
+    return [
+        _finding(
+            "warn",
+            "the prompt holds training records, and who asks can have them written out",
+            "release/prompt.json" if way.shots else "train.jsonl",
+            f"{what} in each prompt",
+            "let nobody ask who may not read these records, or take out what names a person",
         )
     ]
 

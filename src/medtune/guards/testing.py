@@ -3,7 +3,7 @@
 It does not test adversarial input, nor people using the result.
 """
 
-from medtune.guards.evidence import TUNED, Evidence, arm_named
+from medtune.guards.evidence import Evidence
 from medtune.records import Finding, Severity
 
 LARGE_DIFFERENCE = 0.10
@@ -27,11 +27,11 @@ def _finding(severity: Severity, what: str, where: str, evidence: str, remedy: s
 
 def _tuned_arm(evidence: Evidence) -> list[Finding]:
     where = "evaluation.json"
-    tuned = arm_named(TUNED, evidence.evaluation.arms)
+    tuned, name = evidence.subject, evidence.evaluation.way.name
     estimate = tuned.estimates.get(evidence.evaluation.primary) if tuned else None
     if tuned is None or estimate is None:
-        what = "the tuned model's primary metric was not measured"
-        return [_finding("block", what, where, f"no arm {TUNED!r}", "run the evaluation again")]
+        what = "the primary metric of what is to be released was not measured"
+        return [_finding("block", what, where, f"no arm {name!r}", "run the evaluation again")]
     findings: list[Finding] = []
     n_failed = max(evidence.evaluation.failed, tuned.failed)
     if n_failed:
@@ -40,7 +40,7 @@ def _tuned_arm(evidence: Evidence) -> list[Finding]:
                 "block",
                 "predictions failed, by our fault and not the model's",
                 where,
-                f"{n_failed} over all arms, {tuned.failed} of the tuned model's; none may",
+                f"{n_failed} over all arms, {tuned.failed} of {name}; none may",
                 "run the evaluation again",
             )
         )
@@ -64,10 +64,11 @@ def _openings(evidence: Evidence) -> list[Finding]:
     return [
         _finding(
             "warn",
-            "the sealed test was opened for more than one adapter",
+            "the sealed test was opened for more than one adapter or prompt",
             "evaluation.json",
-            f"{openings} adapters were scored on it; the best of {openings} looks better than it "
-            f"is, and an honest test would ask for p < {0.05 / openings:.3g} (Bonferroni)",
+            f"{openings} adapters or prompts were scored on it; the best of {openings} "
+            "looks better than it is, and an honest test would ask for "
+            f"p < {0.05 / openings:.3g} (Bonferroni)",
             "seal a fresh test split before you trust the difference",
         )
     ]
@@ -80,7 +81,7 @@ def _power(evidence: Evidence) -> list[Finding]:
     halves = [
         (c.difference.high - c.difference.low) / 2
         for c in evidence.evaluation.comparisons
-        if c.metric == metric and c.arm == TUNED
+        if c.metric == metric and c.arm == evidence.evaluation.way.name
     ]
     remedy = "collect more groups, or read every verdict as not enough data to tell"
     if halves and max(halves) > LARGE_DIFFERENCE:

@@ -6,13 +6,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from medtune.artifacts import Decision, Export, Monitor, Release, TuneRecord, sha256_file
-from medtune.errors import DataError, GateError
+from medtune.artifacts import Decision, Export, Monitor, Release, sha256_file
+from medtune.errors import ConfigError, DataError, GateError
 from medtune.pipeline.job import Job, working_in
 from medtune.pipeline.lines import outcome
 from medtune.pipeline.stages import CHAIN
+from medtune.pipeline.way import adapter_of, chosen_way, ends_here, heard_by, tunes
 from medtune.progress import duration
+
+if TYPE_CHECKING:
+    from medtune.llm.load import LanguageModel
 
 __all__ = [
     "CHAIN",
@@ -31,7 +36,8 @@ __all__ = [
 def run_stages(job: Job, names: Sequence[str], show: Callable[[str], None]) -> bool:
     """Run stages in order, a line for each, then the summary and the report.
 
-    After a decision against tuning the rest of a chain is not run: that is a good result, too.
+    After a decision against the way of the run the rest of a chain is not run: that is a good
+    result, too.
 
     Returns:
         Whether anything was done; False when all was unchanged.
@@ -44,26 +50,26 @@ def run_stages(job: Job, names: Sequence[str], show: Callable[[str], None]) -> b
     with working_in(job.run):
         try:
             for number, name in enumerate(names, start=1):
+                if name == "tune" and len(names) > 1 and _tunes_nothing(job):
+                    show(f"[{number}/{len(names)}] tune: left out, for this way changes no weights")
+                    continue
                 started = time.monotonic()
                 step = CHAIN[name](job)
                 n_done += not step.skipped
                 end = "unchanged" if step.skipped else duration(time.monotonic() - started)
                 show(f"[{number}/{len(names)}] {name} ({end}): {outcome(step.artifact)}")
-                if _ends_here(step.artifact) and names[number:]:
-                    show(f"The chain ends here: {_ends_here(step.artifact)}. See the report.")
+                decided = step.artifact if isinstance(step.artifact, Decision) else None
+                why = "" if decided is None else ends_here(job.run, decided)
+                if why and names[number:]:
+                    show(f"The chain ends here: {why}. See the report.")
                     break
         finally:
             n_done += _report(job, show, whole=len(names) > 1)
     return n_done > 0
 
 
-def _ends_here(artifact: object) -> str:
-    """Why nothing follows after this artifact; empty if something does."""
-    if not isinstance(artifact, Decision) or artifact.recommendation == "tune":
-        return ""
-    if artifact.verdict == "yes":
-        return "the tune that is recommended retrieves, and the stages after this one cannot yet"
-    return "the evidence is not for tuning"
+def _tunes_nothing(job: Job) -> bool:
+    return not tunes(job.run, Decision.load(job.run.out))
 
 
 def _report(job: Job, show: Callable[[str], None], *, whole: bool) -> bool:
@@ -84,18 +90,21 @@ def _report(job: Job, show: Callable[[str], None], *, whole: bool) -> bool:
 
 
 def predict(job: Job, source: Path, target: Path) -> int:
-    """Answer every record of a file with the tuned model; return how many.
+    """Answer every record of a file in the way of the run; return how many.
 
     Raises:
         DataError: A record lacks a field, or the model was not tuned yet.
     """
-    TuneRecord.load(job.run.out)
     batch = import_module("medtune.apps.unlabelled")
+    chosen = chosen_way(job)
+    adapter = adapter_of(job, chosen)
     examples = batch.read_unlabelled(job.run, job.app, source)
-    model = job.load(job.adapter)
+    model = job.load(adapter)
     answer = import_module("medtune.llm.predict").predict
-    result = answer(model, job.app, examples, settings=job.run.evaluate, what="predict")
-    batch.write_answers(target, result.predictions, Release.find(job.run.out))
+    result = answer(model, chosen.app, examples, settings=job.run.evaluate, what="predict")
+    release = Release.find(job.run.out)
+    named = release if release is not None and release.way == chosen.way else None
+    batch.write_answers(target, result.predictions, named)
     return len(examples)
 
 
@@ -128,6 +137,11 @@ def export(job: Job, form: str, kind: str | None, folder: Path | None) -> Export
         GateError: There is no release, it was refused, or what was written is another model.
     """
     release = released(job)
+    if not release.way.is_tuned:
+        raise ConfigError(
+            f"export: release {release.id} is a prompt for the base model ({release.way.name}), so "
+            "there are no weights of its own to write; take the base model and release/prompt.json"
+        )
     _ = job.numerics  # before torch is imported
     stage = import_module("medtune.release.export")
     ask = stage.Ask(form, kind, folder or job.run.out / "export" / form)
@@ -138,29 +152,36 @@ def export(job: Job, form: str, kind: str | None, folder: Path | None) -> Export
 
 
 def serve(job: Job) -> None:
-    """Serve the released model until stopped.
+    """Serve what was released until stopped.
 
     Raises:
         GateError: There is no release, or it was refused.
+        DataError: What it searches was changed since.
         MachineError: The port is in use.
     """
     release = released(job)
-    model = job.load(job.run.out / "release" / "adapter")
-    import_module("medtune.serve").serve(job.run, job.app, model, release)
+    hear = heard_by(job, release)
+    import_module("medtune.serve").serve(job.run, job.app, _model(job, release), release, hear)
 
 
 @contextmanager
 def serving_release(job: Job) -> Generator[str]:
-    """Serve the released model from this process while the block runs; give the address.
+    """Serve what was released from this process while the block runs; give the address.
 
     Raises:
         GateError: There is no release, or it was refused.
+        DataError: What it searches was changed since.
     """
     release = released(job)
-    model = job.load(job.run.out / "release" / "adapter")
+    hear = heard_by(job, release)
     stage = import_module("medtune.serve")
-    with stage.serving(job.run, job.app, model, release) as address:
+    with stage.serving(job.run, job.app, _model(job, release), release, hear) as address:
         yield address
+
+
+def _model(job: Job, release: Release) -> "LanguageModel":
+    """The model of a release."""
+    return job.load(job.run.out / "release" / "adapter" if release.way.is_tuned else None)
 
 
 def monitor(job: Job) -> Monitor:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medtune.apps import find_app
-from medtune.artifacts import Decision, read_examples, sha256_file
+from medtune.artifacts import Agreement, Decision, Parity, TuneRecord, read_examples, sha256_file
 from medtune.config import Run, SourceSection
 from medtune.errors import DataError
+from medtune.features import shared_instruction
 from medtune.fetch import resolve_source
 from medtune.pipeline.job import Job
-from medtune.records import Application, ArmResult, Example, Prediction
+from medtune.pipeline.way import Chosen, adapter_of
+from medtune.records import Application, ArmResult, Example, Message, Prediction
 
 if TYPE_CHECKING:
     from medtune.evaluate import Setup, Subject
@@ -133,23 +135,28 @@ def suite_hashes(job: Job) -> dict[str, str]:
     return hashes | {f"judge:{path.name}": sha256_file(path) for path in files}
 
 
-def evaluation_setup(job: Job) -> "Setup":
+def evaluation_setup(job: Job, chosen: Chosen) -> "Setup":
     """The models, and what the evaluation measures them on beside the test."""
     run, settings = job.run, job.run.evaluate
     stage = import_module("medtune.evaluate")
-    lm = job.load()
+    lm, adapter = job.load(), adapter_of(job, chosen)
     base = stage.subject_of(lm, "base", settings)
+    answering = lm if adapter is None else job.load(adapter)
 
     def tune_on(name: str, few: Sequence[Example]) -> "Subject":
         folder = run.out / "evaluate" / "left_out" / name
-        tuned, _ = tune_small(job, replace(lm, crew=None), job.app, few, run.seed, folder)
+        tuned, _ = tune_small(job, replace(lm, crew=None), chosen.app, few, run.seed, folder)
         return stage.subject_of(tuned, name, settings)
 
     judge = settings.judge
     return stage.Setup(
-        tuned=stage.subject_of(job.load(job.adapter), "tuned", settings),
+        tuned=stage.subject_of(answering, chosen.way.name, settings),
         base=base,
-        baselines=_baselines(job, lm),
+        baselines={
+            name: arm for name, arm in _baselines(job, lm).items() if name != chosen.way.name
+        },
+        way=chosen.way,
+        plain=job.app,
         retention=_files(job, settings.retention),
         transfer=transfer_sets(job),
         dated=_files(job, settings.dated_facts),
@@ -166,6 +173,51 @@ def _baselines(
     stage = import_module("medtune.decide")
     desk = stage.Desk(job.run, job.app, train, base, job.documents, job.offline)
     return stage.arms(desk, Decision.load(job.run.out).recipes)
+
+
+def same_model(job: Job, chosen: Chosen) -> Parity | None:
+    """Whether training and serving hold the same model; None where nothing was trained."""
+    if not chosen.way.is_tuned:
+        return None
+    run = job.run
+    settled = run.tune.model_copy(update=TuneRecord.load(run.out).chosen)
+    return import_module("medtune.tune").parity(
+        run.model_copy(update={"tune": settled}),
+        chosen.app,
+        job.load(),
+        job.adapter,
+        job.load(job.adapter),
+    )
+
+
+def same_prompts(job: Job, chosen: Chosen) -> Agreement | None:
+    """Whether the server puts validation records as the evaluation does, token by token.
+
+    With the task's instruction, as the application writes a record, and without it, as a user of
+    the server does. None where the application's own prompt is used.
+    """
+    if chosen.asking is None:
+        return None
+    _ = job.numerics  # before torch is imported
+    render, asking = import_module("medtune.llm.render"), chosen.asking
+    images = None if job.run.model.vision is None else render.blank_image
+    renderer = render.load_renderer(job.folder, images)
+    records = read_examples(job.run.out / "validation.jsonl")
+    written = [job.app.prompt(one) for one in records]
+    instruction = shared_instruction(written)
+
+    def differs(one: Example, messages: Sequence[Message]) -> bool:
+        sent = [messages]
+        if instruction is not None:
+            sent.append([message for message in messages if message.role != "system"])
+        ids = renderer.prompt(chosen.app.prompt(one))
+        served = (asking.conversation(each, instruction).messages for each in sent)
+        return any(renderer.prompt(each) != ids for each in served)
+
+    differ = [
+        one.id for one, messages in zip(records, written, strict=True) if differs(one, messages)
+    ]
+    return Agreement(records=len(records), differ=differ)
 
 
 def _files(job: Job, sources: Sequence[SourceSection]) -> list[Path]:

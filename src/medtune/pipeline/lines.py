@@ -57,9 +57,10 @@ def _checks(card: DataCard) -> str:
 
 def _evaluation(found: Evaluation) -> str:
     by_name = {arm.name: arm.estimates[found.primary] for arm in found.arms}
-    tuned = by_name.pop("tuned")
+    name = found.way.name
+    own = by_name.pop(name)
     best = max(by_name, key=lambda name: by_name[name].value)
-    return f"{found.primary}: tuned {_short(tuned)}, best other {best} {_short(by_name[best])}"
+    return f"{found.primary}: {name} {_short(own)}, best other {best} {_short(by_name[best])}"
 
 
 def _short(estimate: Estimate) -> str:

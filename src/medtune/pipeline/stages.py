@@ -16,29 +16,39 @@ from pydantic import BaseModel
 
 from medtune import __version__
 from medtune.artifacts import (
+    PLAIN_TUNE,
     Artifact,
     DataCard,
     Decision,
     Evaluation,
     Release,
     TuneRecord,
+    Way,
     canonical_sha256,
     sha256_file,
     sha256_path,
     stage_key,
 )
 from medtune.config import Run
-from medtune.errors import DataError
+from medtune.errors import ConfigError, DataError
 from medtune.pipeline.handed import (
     asked_of_small_tunes,
     evaluation_setup,
     learnt_hashes,
     refuse_held_texts,
     retention_of,
+    same_model,
+    same_prompts,
     suite_hashes,
     tune_small,
 )
 from medtune.pipeline.job import Job
+from medtune.pipeline.way import (
+    chosen_way,
+    subject_inputs,
+    tunes,
+    way_input,
+)
 
 A = TypeVar("A", bound=Artifact)
 
@@ -99,16 +109,23 @@ def decide(job: Job) -> Step:
 
 
 def tune(job: Job) -> Step:
-    """Run the tune stage, unless it is current. The decision, and so the gates, come first."""
+    """Run the tune stage, unless it is current. The decision, and so the gates, come first.
+
+    Raises:
+        ConfigError: In the way of the run file nothing is tuned.
+    """
     run = job.run
     decision = Decision.load(run.out).verified(run.out)
+    if not tunes(run, decision):
+        raise ConfigError("release.way: nothing is tuned in this way; go on with medtune evaluate")
+    chosen = chosen_way(job)
     inputs = _splits(job, "train", "validation") | {"decision": decision.signature}
-    inputs |= learnt_hashes(run)
+    inputs |= learnt_hashes(run) | way_input(chosen.way)
 
     def make(key: str) -> TuneRecord:
         refuse_held_texts(run)
         model = job.load()
-        return import_module("medtune.tune").tune(run, job.app, model, key=key, inputs=inputs)
+        return import_module("medtune.tune").tune(run, chosen.app, model, key=key, inputs=inputs)
 
     settings = _settings(run, run.tune, run.compute) | {"numerics": job.numerics.dtype}
     return _step(job, TuneRecord, settings, inputs, make)
@@ -117,17 +134,18 @@ def tune(job: Job) -> Step:
 def evaluate(job: Job) -> Step:
     """Run the evaluate stage, unless it is current."""
     run = job.run
-    record = TuneRecord.load(run.out)
     decision = Decision.load(run.out).verified(run.out)
+    chosen = chosen_way(job)
     inputs = _splits(job, "train", "validation", "test") | {
-        "adapter": canonical_sha256(record.outputs),
+        **subject_inputs(job, chosen),
         "decision": decision.signature,
         **suite_hashes(job),
     }
 
     def make(key: str) -> Evaluation:
         stage = import_module("medtune.evaluate")
-        return stage.evaluate(run, job.app, evaluation_setup(job), key=key, inputs=inputs)
+        setup = evaluation_setup(job, chosen)
+        return stage.evaluate(run, chosen.app, setup, key=key, inputs=inputs)
 
     settings = _settings(run, run.evaluate, run.decide) | {
         "numerics": job.numerics.dtype,
@@ -141,27 +159,31 @@ def release(job: Job) -> Step:
 
     Raises:
         GateError: The evidence does not allow a release.
-        DataError: The evidence is of other data or another adapter than what is there now.
+        DataError: The evidence is of other data or another way than what is there now.
     """
     run = job.run
-    refuse_stale(run.out)
-    made = (DataCard, Decision, TuneRecord, Evaluation)
+    chosen = chosen_way(job)
+    refuse_stale(run.out, chosen.way)
+    tuned = (TuneRecord,) if chosen.way.is_tuned else ()
+    made = (DataCard, Decision, *tuned, Evaluation)
     inputs = {one.file: one.load(run.out).key for one in made} | {"model": job.weights_sha256}
+    if chosen.way.prompt:
+        inputs["way"] = chosen.way.named("")
+    shown = {"copy_documents": str(run.release.copy_documents)} if chosen.documents else {}
 
     def make(key: str) -> Release:
         import_module("medtune.decide").refuse_unsound(run.out, Decision.load(run.out))
-        chosen = run.tune.model_copy(update=TuneRecord.load(run.out).chosen)
-        found = import_module("medtune.tune").parity(
-            run.model_copy(update={"tune": chosen}),
-            job.app,
-            job.load(),
-            job.adapter,
-            job.load(job.adapter),
-        )
         stage = import_module("medtune.release")
-        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder, parity=found)
+        what = stage.Shown(
+            way=chosen.way,
+            prompt=chosen.prompt,
+            agreement=same_prompts(job, chosen),
+            parity=same_model(job, chosen),
+            documents=chosen.documents if run.release.copy_documents else (),
+        )
+        return stage.release(run, job.app, key=key, inputs=inputs, base=job.folder, shown=what)
 
-    return _step(job, Release, _settings(run, run.serve), inputs, make)
+    return _step(job, Release, _settings(run, run.serve) | shown, inputs, make)
 
 
 CHAIN: dict[str, Callable[[Job], Step]] = {
@@ -174,22 +196,33 @@ CHAIN: dict[str, Callable[[Job], Step]] = {
 """The stages that `medtune run` goes through, in order."""
 
 
-def refuse_stale(out: Path) -> None:
+def refuse_stale(out: Path, way: Way = PLAIN_TUNE) -> None:
     """Make sure that each artifact was made from what the ones before it are now.
 
     Raises:
         DataError: One is older than a change before it, so it says nothing of what is there now.
     """
     card, decision = DataCard.load(out), Decision.load(out).verified(out)
-    record, evaluation = TuneRecord.load(out), Evaluation.load(out)
-    links = (
+    evaluation, adapter = Evaluation.load(out), ""
+    links: list[tuple[str, Artifact, str, str | None]] = [
         ("decide", decision, "train", card.outputs["train.jsonl"]),
         ("decide", decision, "validation", card.outputs["validation.jsonl"]),
-        ("tune", record, "train", card.outputs["train.jsonl"]),
-        ("tune", record, "decision", decision.signature),
+    ]
+    if way.is_tuned:
+        record = TuneRecord.load(out)
+        adapter = canonical_sha256(record.outputs)
+        links += [
+            ("tune", record, "train", card.outputs["train.jsonl"]),
+            ("tune", record, "decision", decision.signature),
+            ("tune", record, "way", way_input(way).get("way")),
+        ]
+    else:
+        links.append(("evaluate", evaluation, "decision", decision.signature))
+    links += [
         ("evaluate", evaluation, "test", card.outputs["test.jsonl"]),
-        ("evaluate", evaluation, "adapter", canonical_sha256(record.outputs)),
-    )
+        ("evaluate", evaluation, "adapter", adapter or None),
+        ("evaluate", evaluation, "way", way.named(adapter) if way.prompt else None),
+    ]
     for verb, artifact, name, now in links:
         if artifact.inputs.get(name) != now:
             raise DataError(

@@ -13,13 +13,17 @@ import psutil
 
 from medtune import __version__
 from medtune.artifacts import (
+    PLAIN_TUNE,
+    Agreement,
     Artifact,
     DataCard,
     Decision,
     Evaluation,
     Parity,
+    Prompt,
     Release,
     TuneRecord,
+    Way,
     read_examples,
     sha256_file,
 )
@@ -36,14 +40,39 @@ from medtune.features import (
 from medtune.guards import GUARDS, Evidence, Facts
 from medtune.records import Application, Finding
 from medtune.release.audit import AUDIT, append_audit, verify_audit
-from medtune.release.bundle import EVIDENCE, build_bundle, content_id, remove_bundle
+from medtune.release.bundle import build_bundle, content_id, evidence_of, remove_bundle
 from medtune.release.card import model_card
-from medtune.release.gate import GateResult, judge_gates, judge_parity
+from medtune.release.gate import (
+    GateResult,
+    gates_of,
+    judge_gates,
+    judge_parity,
+    judge_prompts,
+)
 
 if TYPE_CHECKING:
     from medtune.llm.source import ModelFolder
 
-__all__ = ["release", "verify_audit"]
+__all__ = ["Shown", "release", "verify_audit"]
+
+NOTE = (
+    "The turns are training records, as they were put to the model: keep this file as you keep "
+    "them, and let nobody ask this release who may not read them."
+)
+
+
+class Shown(NamedTuple):
+    """What is to be released, and what was shown of how it is served."""
+
+    way: Way = PLAIN_TUNE
+    prompt: Prompt | None = None
+    """What is put around a question; None for the application's own prompt."""
+    agreement: Agreement | None = None
+    """Of the server's prompts with those of the evaluation."""
+    parity: Parity | None = None
+    """How well the trained and the served model agree."""
+    documents: Sequence[Path] = ()
+    """Files that are searched and go into the bundle."""
 
 
 def release(
@@ -53,13 +82,13 @@ def release(
     key: str,
     inputs: Mapping[str, str],
     base: "ModelFolder | None" = None,
-    parity: Parity | None = None,
+    shown: Shown = Shown(),  # noqa: B008  it is frozen
 ) -> Release:
     """Judge the run's artifacts and, if all allows it, build the bundle in `<out>/release`.
 
     Every attempt is one line of `<out>/audit.jsonl`. A refusal takes an older bundle away, because
-    its weights are no longer those of the run. `base` names the weights underneath on the card;
-    `parity` is how well the trained and the served model agree.
+    it is no longer what the run made. `base` names the weights underneath on the card, and `app`
+    is the task as it writes its own prompt, which a user of the server writes, too.
 
     Raises:
         GateError: The evidence does not allow it; `release.json` says why.
@@ -68,9 +97,10 @@ def release(
     out = run.out
     if (out / AUDIT).exists():
         verify_audit(out / AUDIT)
-    evidence = _evidence(run, app, base)
+    evidence = _evidence(run, app, base, shown.way)
     reference = _reference(out, app, evidence)
-    judged = _judge(evidence, app, parity)
+    judged = _judge(evidence, app, shown)
+    texts = {REFERENCE: reference.model_dump_json(indent=1) + "\n", **_prompt_file(shown)}
     unjudged = _unjudged(judged.findings)
     found = Release(
         key=key,
@@ -78,7 +108,7 @@ def release(
         outputs={},
         medtune_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        id=content_id(out, reference.model_dump_json()),
+        id=content_id(out, texts, shown.way),
         released=not judged.reasons,
         scope="research" if unjudged else "intended use",
         reasons=judged.reasons,
@@ -86,11 +116,14 @@ def release(
         guards_judged=[name for name in GUARDS if name not in unjudged],
         guards_not_built=[name for name, guard in GUARDS.items() if guard.judge is None],
         gates=[result.as_json() for result in judged.gates],
-        parity=parity,
+        parity=shown.parity,
+        way=shown.way,
+        agreement=shown.agreement,
         intended_use=app.intended_use,
         not_for=app.not_for,
     )
-    outputs = _publish(run, found, reference, model_card(found, evidence, app, base))
+    texts |= {"run.yaml": dump_run(run), "model_card.md": model_card(found, evidence, app, base)}
+    outputs = _publish(out, found, texts, shown.documents)
     saved = found.model_copy(update={"outputs": outputs})
     saved.save(out)
     if not saved.released:
@@ -109,8 +142,8 @@ class _Judgement(NamedTuple):
     """Why not; empty when it may be released."""
 
 
-def _judge(evidence: Evidence, app: Application, parity: Parity | None) -> _Judgement:
-    gates = judge_gates([*evidence.decision.gates, *app.gates], evidence.evaluation)
+def _judge(evidence: Evidence, app: Application, shown: Shown) -> _Judgement:
+    gates = judge_gates(gates_of(evidence.decision, app.gates, shown.way), evidence.evaluation)
     findings = [
         finding
         for guard in GUARDS.values()
@@ -120,7 +153,9 @@ def _judge(evidence: Evidence, app: Application, parity: Parity | None) -> _Judg
     reasons = [f"gate {result.why}" for result in gates if not result.met]
     if not gates:
         reasons.append("no gate is set, so nothing was asked of the model")
-    if parity is not None and (why := judge_parity(parity)) is not None:
+    if shown.parity is not None and (why := judge_parity(shown.parity)) is not None:
+        reasons.append(why)
+    if shown.agreement is not None and (why := judge_prompts(shown.agreement)) is not None:
         reasons.append(why)
     reasons += [
         f"{finding.guard}: {finding.what}: {finding.evidence}; {finding.remedy}"
@@ -136,18 +171,22 @@ def _unjudged(findings: Sequence[Finding]) -> set[str]:
     return not_built | {finding.guard for finding in findings if finding.unmeasured}
 
 
-def _publish(run: Run, found: Release, reference: Reference, card: str) -> dict[str, str]:
+def _prompt_file(shown: Shown) -> dict[str, str]:
+    """The prompt's file by its name, if there is one."""
+    if shown.prompt is None:
+        return {}
+    noted = shown.prompt.model_copy(update={"note": NOTE if shown.prompt.turns else ""})
+    return {Prompt.file: noted.model_dump_json(indent=1) + "\n"}
+
+
+def _publish(
+    out: Path, found: Release, texts: Mapping[str, str], documents: Sequence[Path]
+) -> dict[str, str]:
     """Put the bundle in place, or take the older one away; log the attempt; return the hashes."""
-    out = run.out
     (out / Release.file).unlink(missing_ok=True)
     outputs: dict[str, str] = {}
     if found.released:
-        texts = {
-            "run.yaml": dump_run(run),
-            "model_card.md": card,
-            REFERENCE: reference.model_dump_json(indent=1) + "\n",
-        }
-        outputs = build_bundle(out, texts)
+        outputs = build_bundle(out, texts, found.way, documents)
     else:
         remove_bundle(out)
     append_audit(
@@ -158,20 +197,23 @@ def _publish(run: Run, found: Release, reference: Reference, card: str) -> dict[
             "released": found.released,
             "scope": found.scope,
             "reasons": [*found.reasons],
-            "evidence": {artifact.file: sha256_file(out / artifact.file) for artifact in EVIDENCE},
+            "evidence": {
+                artifact.file: sha256_file(out / artifact.file)
+                for artifact in evidence_of(found.way)
+            },
             "medtune": __version__,
         },
     )
     return {**outputs, AUDIT: sha256_file(out / AUDIT)}
 
 
-def _evidence(run: Run, app: Application, base: "ModelFolder | None") -> Evidence:
+def _evidence(run: Run, app: Application, base: "ModelFolder | None", way: Way) -> Evidence:
     out = run.out
     evidence = Evidence(
         run=run,
         data=DataCard.load(out),
         decision=Decision.load(out),
-        tune=TuneRecord.load(out),
+        tune=TuneRecord.load(out) if way.is_tuned else None,
         evaluation=Evaluation.load(out),
         facts=Facts(
             intended_use=app.intended_use,
@@ -181,7 +223,13 @@ def _evidence(run: Run, app: Application, base: "ModelFolder | None") -> Evidenc
             lower_is_better=app.lower_is_better,
         ),
     )
-    _must_be_intact(out, [evidence.data, evidence.decision, evidence.tune, evidence.evaluation])
+    made = (evidence.data, evidence.decision, evidence.tune, evidence.evaluation)
+    _must_be_intact(out, [one for one in made if one is not None])
+    if evidence.evaluation.way != way:
+        raise DataError(
+            f"{out / Evaluation.file}: of another way ({evidence.evaluation.way.name}) than is to "
+            "be released; run medtune evaluate again"
+        )
     return evidence
 
 

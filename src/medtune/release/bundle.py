@@ -1,6 +1,9 @@
 """The bundle: what leaves the machine when a release is allowed, with a checksum of every file.
 
-release/adapter/         the weights
+release/adapter/         the weights, where they were tuned
+        prompt.json      what is put around a question, where a prompt of the decision is released:
+                         its worked examples are training records
+        documents/       what is searched, where release.copy_documents asks for it
         run.yaml         every setting
         data.json decision.json tune.json evaluation.json
         model_card.md
@@ -10,7 +13,7 @@ release/adapter/         the weights
 
 import json
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,18 +23,18 @@ from medtune.artifacts import (
     Decision,
     Evaluation,
     TuneRecord,
+    Way,
     atomic,
     sha256_file,
     sha256_text,
     write_text,
 )
 from medtune.errors import DataError, MachineError
-from medtune.features import BUNDLE, REFERENCE
+from medtune.features import BUNDLE, DOCUMENTS
 from medtune.records import Json
 
 ADAPTER = "adapter"
 SUMS = "SHA256SUMS"
-EVIDENCE: tuple[type[Artifact], ...] = (DataCard, Decision, TuneRecord, Evaluation)
 CLOCK = frozenset(
     {
         "created",
@@ -51,46 +54,61 @@ CLOCK = frozenset(
 clocks, memory, what is worded from them, and hashes of files that hold them."""
 
 
-def adapter_files(out: Path) -> list[Path]:
-    """The adapter's files in a fixed order.
+def evidence_of(way: Way) -> tuple[type[Artifact], ...]:
+    """The artifacts that a release of this way rests on."""
+    tuned = (TuneRecord,) if way.is_tuned else ()
+    return (DataCard, Decision, *tuned, Evaluation)
+
+
+def adapter_files(out: Path, way: Way) -> list[Path]:
+    """The adapter's files in a fixed order; none where nothing was tuned.
 
     Raises:
         DataError: There are none.
     """
+    if not way.is_tuned:
+        return []
     files = sorted(path for path in (out / ADAPTER).rglob("*") if path.is_file())
     if not files:
         raise DataError(f"{out / ADAPTER}: no adapter; run the tune stage first")
     return files
 
 
-def content_id(out: Path, reference_json: str) -> str:
-    """Sixteen hex digits that name the weights and what is known of them.
+def content_id(out: Path, texts: Mapping[str, str], way: Way) -> str:
+    """Sixteen hex digits that name what is released and what is known of it.
 
-    A hash over checksums as in `SHA256SUMS`, of the adapter, the reference and the evidence without
+    A hash over checksums as in `SHA256SUMS`, of the adapter, of `texts` (the reference, and the
+    prompt where there is one) and of the evidence without
     the keys in `CLOCK`; `run.yaml` and the card hold paths and times and are left out. The same
     files with the same evidence have the same id on every day.
     """
-    sums = [(path.relative_to(out).as_posix(), sha256_file(path)) for path in adapter_files(out)]
-    sums.append((REFERENCE, sha256_text(reference_json)))
-    for artifact in EVIDENCE:
+    files = adapter_files(out, way)
+    sums = [(path.relative_to(out).as_posix(), sha256_file(path)) for path in files]
+    sums += [(name, sha256_text(text)) for name, text in texts.items()]
+    for artifact in evidence_of(way):
         evidence = json.loads((out / artifact.file).read_text(encoding="utf-8"))
         sums.append((artifact.file, sha256_text(json.dumps(_timeless(evidence), sort_keys=True))))
     return sha256_text(sums_text(sums))[:16]
 
 
-def build_bundle(out: Path, texts: dict[str, str]) -> dict[str, str]:
+def build_bundle(
+    out: Path, texts: Mapping[str, str], way: Way, documents: Sequence[Path] = ()
+) -> dict[str, str]:
     """Build `<out>/release` in one step and return the SHA-256 of its files, by path under `out`.
 
-    `texts` are the files that the release writes itself, by name. An older bundle is replaced only
+    `texts` are the files that the release writes itself, by name, and `documents` those that are
+    searched, if they are to be copied. An older bundle is replaced only
     when the new one is whole.
 
     Raises:
         MachineError: The disk is full or cannot be written; the older bundle is untouched.
     """
     with whole_folder(out / BUNDLE) as folder:
-        for path in adapter_files(out):
+        for path in adapter_files(out, way):
             _copy(path, folder / path.relative_to(out))
-        for artifact in EVIDENCE:
+        for path in documents:
+            _copy(path, folder / DOCUMENTS / path.name)
+        for artifact in evidence_of(way):
             _copy(out / artifact.file, folder / artifact.file)
         for name, text in texts.items():
             write_text(folder / name, text)

@@ -11,9 +11,9 @@ from medtune.artifacts import Arm, Comparison, Parity, Release
 from medtune.goals import GOALS
 from medtune.guards import GUARDS, Evidence
 from medtune.records import Application
-from medtune.release.gate import TUNED
 from medtune.release.markdown import UNKNOWN, interval, plain, table
 from medtune.release.people import people
+from medtune.release.what import method, same_prompts
 
 if TYPE_CHECKING:
     from medtune.llm.source import ModelFolder
@@ -32,7 +32,7 @@ def model_card(
         _development(evidence, app, base),
         people(evidence),
         _performance(evidence),
-        f"### Trained = evaluated = served\n\n{same_model(found.parity)}",
+        f"### Trained = evaluated = served\n\n{_same(found)}",
         _upkeep(),
         _not_done(found, evidence),
     ]
@@ -81,7 +81,7 @@ def _purpose(found: Release, app: Application) -> str:
 
 
 def _development(evidence: Evidence, app: Application, base: "ModelFolder | None") -> str:
-    data, tune = evidence.data, evidence.tune
+    data = evidence.data
     weights = (
         f"{plain(evidence.run.model.source)}; licence and hash: {UNKNOWN}"
         if base is None
@@ -101,9 +101,7 @@ def _development(evidence: Evidence, app: Application, base: "ModelFolder | None
             "## 4. Development and inputs",
             "",
             f"- Base model: {weights}",
-            f"- Method: {plain(tune.method)}; {tune.trainable_parameters} trained parameters, "
-            f"{tune.steps} steps, best step {tune.best_step} ({plain(tune.stopped)})",
-            f"- Energy of the tuning, estimated: {plain(tune.used or UNKNOWN)}",
+            *method(evidence),
             f"- Attributes of people in the data: {plain(people)}",
             f"- Exact duplicates dropped: {data.exact_duplicates}; near-duplicate pairs kept in "
             f"one split: {data.near_duplicate_pairs}; conflicting records: {len(data.conflicts)}; "
@@ -135,14 +133,15 @@ def _performance(evidence: Evidence) -> str:
             "## 7. Performance on the sealed test",
             "",
             f"{_classical(evidence)} The primary metric is {evaluation.primary}; every interval "
-            f"has 95 %. The test was opened for {evaluation.openings} adapter(s); "
+            f"has 95 %. The test was opened for {evaluation.openings} adapter(s) or prompt(s); "
             f"{evaluation.failed} predictions failed.",
             "",
             table(["arm", *names, "seconds per example"], arms),
             "",
-            "The tuned model against each other arm, on the same records; p after Holm:",
+            f"{_name(evidence).capitalize()} against each other arm, on the same records; p after "
+            "Holm:",
             "",
-            table(["against", "metric", "difference", "p", "tuned is"], comparisons),
+            table(["against", "metric", "difference", "p", "it is"], comparisons),
             "",
             "Expected calibration error (how far confidence is from being right):",
             "",
@@ -157,16 +156,29 @@ def _classical(evidence: Evidence) -> str:
         (
             c
             for c in evidence.evaluation.comparisons
-            if (c.arm, c.against, c.metric) == (TUNED, CLASSICAL, evidence.evaluation.primary)
+            if (c.against, c.metric) == (CLASSICAL, evidence.evaluation.primary)
         ),
         None,
     )
     if comparison is None:
         return "No classical baseline was measured, so whether one would do is not known."
     return (
-        f"Against the classical baseline, which needs no language model, the tuned model is "
+        f"Against the classical baseline, which needs no language model, {_name(evidence)} is "
         f"{_words(comparison)}: difference {interval(comparison.difference)}."
     )
+
+
+def _name(evidence: Evidence) -> str:
+    """What was under test."""
+    way = evidence.evaluation.way
+    return "the tuned model" if way.is_tuned else f"the {way.name.replace('_', '-')} prompt"
+
+
+def _same(found: Release) -> str:
+    """Whether what is served is what was trained and evaluated."""
+    if found.way.is_tuned:
+        return same_model(found.parity) + same_prompts(found.agreement)
+    return "Nothing was trained: the weights are the base model's." + same_prompts(found.agreement)
 
 
 def _words(comparison: Comparison) -> str:
@@ -243,7 +255,9 @@ def _not_done(found: Release, evidence: Evidence) -> str:
             *not_measured,
             *[f"- goal {goal.name}: not measured: {what}" for what in goal.not_measured],
             "- This release is the adapter. Merged and exported weights are other files: each "
-            "export is scored again and has its own record.",
+            "export is scored again and has its own record."
+            if found.way.is_tuned
+            else "- This release has no weights of its own, so there is nothing to export.",
             "- No external validation, no clinical trial, no stakeholder or patient was consulted.",
             "- Adversarial input and the use by people were not tested.",
         ]

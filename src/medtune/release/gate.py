@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from medtune.artifacts import Evaluation, Parity
+from medtune.artifacts import Agreement, Decision, Evaluation, Parity, Way
 from medtune.records import Estimate, Gate, Json
 
-TUNED = "tuned"
 CALIBRATION = "expected_calibration_error"
 """This metric is looked up in the evaluation's `calibration`, not among the arm's estimates."""
 RUBRIC = "rubric_score"
@@ -54,6 +53,30 @@ def judge_parity(
             f"no more than the noise of {found.limit:.4f}: it has no effect, or is not applied"
         )
     return None
+
+
+def judge_prompts(found: Agreement) -> str | None:
+    """Why the server's prompts are not those that were evaluated, or None."""
+    if not found.differ:
+        return None
+    return (
+        f"prompts: of {found.records} validation records, the server would put {len(found.differ)} "
+        f"otherwise than the evaluation did (first: {found.differ[0]}), because in a conversation "
+        "the question cannot be told from what stands around it; release a way that does not "
+        "retrieve, or let the application write its records in one fixed form"
+    )
+
+
+def gates_of(decision: Decision, own: Sequence[Gate], way: Way) -> list[Gate]:
+    """The gates that the decision fixed, and the application's own, for what is to be released.
+
+    A tune must beat the best prompt. A prompt is not asked to beat itself or another prompt, for
+    which of them is best was the decision's question; all other gates hold for it, too.
+    """
+    gates = [*decision.gates, *own]
+    if way.is_tuned:
+        return gates
+    return [gate for gate in gates if gate.against not in decision.recipes]
 
 
 def judge_gates(gates: Sequence[Gate], evaluation: Evaluation) -> list[GateResult]:
@@ -106,20 +129,21 @@ def _missing(gate: Gate, evaluation: Evaluation) -> str:
 
 def _estimate(gate: Gate, evaluation: Evaluation) -> Estimate | None:
     """The number that the gate is about, or None if the evaluation does not hold it."""
+    name = evaluation.way.name
     if gate.against is not None:
         return next(
             (
                 comparison.difference
                 for comparison in evaluation.comparisons
                 if (comparison.arm, comparison.against, comparison.metric)
-                == (TUNED, gate.against, gate.metric)
+                == (name, gate.against, gate.metric)
             ),
             None,
         )
     if gate.metric == CALIBRATION:
-        return evaluation.calibration.get(TUNED)
+        return evaluation.calibration.get(name)
     if gate.metric == RUBRIC:
         judged = evaluation.judged
         return judged.score if judged is not None and judged.may_gate else None
-    tuned = next((arm for arm in evaluation.arms if arm.name == TUNED), None)
-    return None if tuned is None else tuned.estimates.get(gate.metric)
+    own = next((arm for arm in evaluation.arms if arm.name == name), None)
+    return None if own is None else own.estimates.get(gate.metric)

@@ -65,7 +65,7 @@ def write_report(run: Run, out: Path) -> Path:
         note=classical_note(found.evaluation) if found.evaluation is not None else "",
         stages=[(name, artifact is not None) for name, artifact in stages(found)],
         sections=_sections(run, out, found),
-        ended=found.decision is not None and found.decision.verdict != "yes",
+        ended=_ended(found),
         words=WORDS,
         css=Markup(_resource("page.css")),  # noqa: S704 - our own file, with no text of a user
     )
@@ -78,12 +78,18 @@ def _sections(run: Run, out: Path, found: Found) -> list[Section]:
     return [
         data_section(found.data),
         decision_section(found.decision, colour),
-        tuning_section(found.tune, found.log),
+        tuning_section(found.tune, found.log, found.evaluation),
         sealed_section(found.evaluation, found.decision, colour),
         release_section(found.release),
         monitor_section(found.monitor),
         provenance_section(run, out, found),
     ]
+
+
+def _ended(found: Found) -> bool:
+    """Whether the chain went no further than a decision against tuning."""
+    against = found.decision is not None and found.decision.verdict != "yes"
+    return against and found.evaluation is None
 
 
 def _resource(name: str) -> str:

@@ -116,8 +116,7 @@ def headline(found: Found) -> str:
 
 def tuned_arm(evaluation: Evaluation) -> Arm | None:
     """The arm that the sealed test is about."""
-    name = evaluation.comparisons[0].arm if evaluation.comparisons else "tuned"
-    return next((arm for arm in evaluation.arms if arm.name == name), None)
+    return next((arm for arm in evaluation.arms if arm.name == evaluation.way.name), None)
 
 
 def primary_comparisons(comparisons: Sequence[Comparison], primary: str) -> list[Comparison]:
@@ -148,7 +147,8 @@ def ranked(arms: Sequence[Arm], comparisons: Sequence[Comparison], metric: str) 
 
 
 def classical_note(evaluation: Evaluation) -> str:
-    """What must be said when the tuned model is not shown to beat the classical baseline, or ""."""
+    """What must be said when it is not shown to beat the classical baseline, or ""."""
+    name = words.arm_name(evaluation.way.name)
     against = [
         each
         for each in primary_comparisons(evaluation.comparisons, evaluation.primary)
@@ -161,17 +161,17 @@ def classical_note(evaluation: Evaluation) -> str:
     metric = words.metric_name(evaluation.primary)
     if difference.high < 0:
         return (
-            f"The classical baseline wins: the tuned model differs from it by {gap} in {metric}. "
+            f"The classical baseline wins: the {name} differs from it by {gap} in {metric}. "
             "It is also far cheaper and easier to explain. Use the classical baseline."
         )
     if difference.value < 0:
         return (
-            f"The classical baseline scores higher: the tuned model differs from it by {gap} in "
+            f"The classical baseline scores higher: the {name} differs from it by {gap} in "
             f"{metric}. The interval contains zero, so chance may explain it, but nothing here "
             "speaks for the costlier model."
         )
     return (
-        f"The tuned model is not shown to beat the classical baseline: they differ by {gap} in "
+        f"The {name} is not shown to beat the classical baseline: they differ by {gap} in "
         f"{metric}. The classical baseline is far cheaper and easier to explain."
     )
 

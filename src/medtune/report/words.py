@@ -19,6 +19,7 @@ ARMS = {
     "guessing": "guessing",
     "tune": "tuned model",
     "tuned": "tuned model",
+    "tuned_retrieval": "tuned model with retrieval",
 }
 """What a reader sees for the arms that medtune names itself; others show their own name."""
 

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -25,10 +26,12 @@ from medtune.artifacts import Release
 from medtune.config import Run
 from medtune.errors import GateError
 from medtune.serve.body import read_body
+from medtune.serve.envelope import DONE, Finish, envelope, event, usage
 from medtune.serve.hooks import add_routes
 from medtune.serve.journal import open_journal
 from medtune.serve.rails import Rails, judged_after, judged_before, judged_images
 from medtune.serve.record import (
+    Hear,
     Job,
     Service,
     masked,
@@ -38,18 +41,7 @@ from medtune.serve.record import (
     row_of,
 )
 from medtune.serve.voice import Spoken, Voice
-from medtune.serve.wire import (
-    DONE,
-    Ask,
-    Finish,
-    Refusal,
-    envelope,
-    event,
-    instructed,
-    read_ask,
-    too_long,
-    usage,
-)
+from medtune.serve.wire import Ask, Refusal, plainly, read_ask, too_long
 
 HOSTS = ["127.0.0.1", "localhost"]
 """Other names in the Host header are refused: a web page could point its own name at us."""
@@ -62,14 +54,14 @@ def create_app(
     voice: Voice,
     *,
     labels: Sequence[str] = (),
-    instruction: str | None = None,
+    hear: Hear | None = None,
     rails: Rails | None = None,
 ) -> FastAPI:
     """The application that answers for `release`, with its journal open.
 
     `labels` are the answers of a task that has few; the journal then keeps the label of a reply.
-    `instruction` goes first where a request has no system message, because the model was trained
-    and evaluated with it. `rails` judge each conversation before the model and each reply after it.
+    `hear` puts a conversation to the model as it was trained and evaluated; None puts it as it is.
+    `rails` judge each conversation before the model and each reply after it.
     Its `hooks` are the CDS Hooks services beside the chat.
 
     Raises:
@@ -83,7 +75,8 @@ def create_app(
         )
     journal = open_journal(run.journal_url, release.id)
     rails = rails or Rails()
-    service = Service(run, release, voice, journal, labels, instruction, rails, asyncio.Lock())
+    hear = hear or partial(plainly, None)
+    service = Service(run, release, voice, journal, labels, hear, rails, asyncio.Lock())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -165,14 +158,14 @@ async def _admit(service: Service, ask: Ask, request_id: str, started: float) ->
     judged = await run_in_threadpool(judged_before, service.rails, ask.messages)
     if isinstance(judged, str):
         return Job(ask, (), 0, 0, head, started, fixed=judged)
-    heard = instructed(judged, service.instruction)
     notes = await _look(service, ask) if ask.images else []
+    heard, found = await _in_turn(service, partial(service.hear, judged))
     n_prompt = await _in_turn(service, partial(service.voice.count, heard))
     room = service.run.model.context_tokens - n_prompt
     limit = ask.max_tokens or min(service.run.evaluate.max_new_tokens, max(room, 1))
     if limit > room:
         raise too_long(n_prompt, limit, service.run.model.context_tokens)
-    return Job(ask, heard, n_prompt, limit, head, started, notes=notes)
+    return Job(ask, heard, n_prompt, limit, replace(head, found=found), started, notes=notes)
 
 
 async def _look(service: Service, ask: Ask) -> list[str]:

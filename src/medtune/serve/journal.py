@@ -1,11 +1,12 @@
 """The journal: one row for each chat request, in a database, for the monitor and for a reviewer.
 
 It holds numbers, the label of an answer where the task has few labels, and no text, unless
-`serve.keep_text` is on. The monitor reads the table by its name and columns.
+`serve.keep_text` is on. The monitor reads the table by its name and columns. What was searched for
+and found for a request has a table of its own, by name.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,15 @@ REQUESTS = Table(
     Column("prompt_text", Text),
     Column("reply_text", Text),
 )
+FOUND = Table(
+    "found",
+    REQUESTS.metadata,
+    Column("id", Integer, primary_key=True),
+    Column("request_id", String, nullable=False, index=True),
+    Column("place", Integer, nullable=False),
+    Column("name", String, nullable=False),
+)
+"""Passages, or training examples, that were put before a question, in the order shown."""
 
 
 class JournalError(Exception):
@@ -68,6 +78,8 @@ class Row:
     """The label that the reply states; never free text."""
     features: Mapping[str, float] = field(default_factory=dict[str, float])
     """Of the last user message; empty for a request that was refused."""
+    found: Sequence[str] = ()
+    """The passages that the model read, by name."""
     prompt_text: str | None = field(default=None, repr=False)
     reply_text: str | None = field(default=None, repr=False)
 
@@ -98,9 +110,15 @@ class Journal:
             "prompt_text": row.prompt_text,
             "reply_text": row.reply_text,
         }
+        passages = [
+            {"request_id": row.request_id, "place": place, "name": name}
+            for place, name in enumerate(row.found, start=1)
+        ]
         try:
             with self.engine.begin() as connection:
                 connection.execute(insert(REQUESTS).values(values))
+                if row.found:
+                    connection.execute(insert(FOUND), passages)
         except SQLAlchemyError as error:
             raise JournalError(type(error).__name__) from None
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -16,11 +16,15 @@ from medtune.config import Run
 from medtune.errors import MedtuneError
 from medtune.features import last_user_text, text_features
 from medtune.records import Message
+from medtune.serve.envelope import Envelope
 from medtune.serve.journal import Journal, JournalError, Row
 from medtune.serve.rails import Rails
 from medtune.serve.voice import Spoken, Voice
-from medtune.serve.wire import Ask, Envelope, Refusal, from_ours
+from medtune.serve.wire import Ask, Refusal, from_ours
+from medtune.ways import Put
 
+Hear = Callable[[Sequence[Message]], Put]
+"""Puts a conversation to the model as it was trained and evaluated."""
 LOG = logging.getLogger("medtune.serve")
 CLIENT_GONE = 499
 
@@ -34,7 +38,7 @@ class Service:
     voice: Voice
     journal: Journal
     labels: Sequence[str]
-    instruction: str | None
+    hear: Hear
     rails: Rails
     turn: asyncio.Lock
     """Held by the request that uses the model."""
@@ -46,7 +50,8 @@ class Job:
 
     ask: Ask
     heard: Sequence[Message]
-    """What the model reads: the messages of the request, or what the rails made of them."""
+    """What the model reads: the messages of the request, or what the rails made of them, as the
+    release puts them."""
     n_prompt: int
     limit: int
     """Most tokens of the reply."""
@@ -99,6 +104,7 @@ def row_of(service: Service, job: Job, status: int, spoken: Spoken) -> Row:
         n_reply=spoken.n_new,
         answer=find_label(spoken.text, service.labels) if service.labels else None,
         features=text_features(last_user_text(job.ask.messages)),
+        found=job.head.found,
         prompt_text=_as_text(job.ask.messages) if keep else None,
         reply_text=spoken.text if keep else None,
     )

@@ -5,6 +5,7 @@ import errno
 import socket
 import threading
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -17,7 +18,9 @@ from medtune.progress import say
 from medtune.records import Application
 from medtune.serve.app import create_app
 from medtune.serve.rails import Rails
+from medtune.serve.record import Hear
 from medtune.serve.voice import voice_of
+from medtune.serve.wire import plainly
 
 if TYPE_CHECKING:
     from medtune.llm.load import LanguageModel
@@ -27,28 +30,35 @@ SHUTDOWN_S = 10
 """How long a running reply may go on after an interrupt."""
 
 
-def serve(run: Run, app: Application, lm: "LanguageModel", release: Release) -> None:
+def serve(
+    run: Run, app: Application, lm: "LanguageModel", release: Release, hear: Hear | None = None
+) -> None:
     """Answer on 127.0.0.1 until interrupted.
+
+    `hear` puts a conversation to the model as the release does; None puts it as it is, after the
+    application's instruction.
 
     Raises:
         GateError: The release was refused.
         MachineError: The port is in use or not allowed.
     """
     with listen(run.serve.port) as listener:
-        live = _server_of(run, app, lm, release)
+        live = _server_of(run, app, lm, release, hear)
         say(f"release {release.id} answers on {_address(listener)}/v1 (scope: {release.scope})")
         with contextlib.suppress(KeyboardInterrupt):
             live.run(sockets=[listener])
 
 
 @contextlib.contextmanager
-def serving(run: Run, app: Application, lm: "LanguageModel", release: Release) -> Generator[str]:
+def serving(
+    run: Run, app: Application, lm: "LanguageModel", release: Release, hear: Hear | None = None
+) -> Generator[str]:
     """The same server in a thread of this process, on a free port, while the block runs.
 
     Gives its address, such as "http://127.0.0.1:41337".
     """
     with listen(0) as listener:
-        live = _server_of(run, app, lm, release)
+        live = _server_of(run, app, lm, release, hear)
         thread = threading.Thread(target=live.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
@@ -58,7 +68,9 @@ def serving(run: Run, app: Application, lm: "LanguageModel", release: Release) -
             thread.join()
 
 
-def _server_of(run: Run, app: Application, lm: "LanguageModel", release: Release) -> uvicorn.Server:
+def _server_of(
+    run: Run, app: Application, lm: "LanguageModel", release: Release, hear: Hear | None
+) -> uvicorn.Server:
     reference = Reference.load(run.out / BUNDLE)
     return server(
         create_app(
@@ -66,7 +78,7 @@ def _server_of(run: Run, app: Application, lm: "LanguageModel", release: Release
             release,
             voice_of(run, lm),
             labels=reference.labels if app.choices else (),
-            instruction=reference.instruction,
+            hear=hear or partial(plainly, reference.instruction),
             rails=Rails(app.before, app.after, app.hooks, app.look),
         )
     )

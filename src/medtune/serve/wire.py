@@ -4,7 +4,6 @@ No message of ours quotes what the client sent, because it may be a patient's: i
 """
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,12 +15,12 @@ from medtune.errors import DataError, MedtuneError
 from medtune.images.mark import SIGN
 from medtune.records import Json, Message, Role, Shown
 from medtune.serve.image import see
+from medtune.ways import Put
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Far above any context of a small model, and room for a radiograph; guards the memory only."""
 LONGEST_KEY = 40
 """A longer unknown key is not named in a message: it may be text that went astray."""
-Finish = Literal["stop", "length"]
 
 
 class Refusal(Exception):
@@ -163,11 +162,11 @@ def read_ask(body: bytes) -> Ask:
     )
 
 
-def instructed(messages: Sequence[Message], instruction: str | None) -> Sequence[Message]:
+def plainly(instruction: str | None, messages: Sequence[Message]) -> Put:
     """The messages with the application's instruction, unless they have a system message."""
     if instruction is None or any(message.role == "system" for message in messages):
-        return messages
-    return (Message("system", instruction), *messages)
+        return Put(messages)
+    return Put((Message("system", instruction), *messages))
 
 
 def _explain(error: ValueError | RecursionError) -> str:
@@ -239,61 +238,3 @@ def too_long(n_prompt: int, n_reply: int, context_tokens: int) -> Refusal:
 def from_ours(error: MedtuneError) -> Refusal:
     """A fault that our own code words without quoting text."""
     return Refusal(400, str(error), "invalid_request")
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What all parts of one response share."""
-
-    request_id: str
-    release_id: str
-    model: str
-    """As the client named it."""
-    created: int
-    """Unix time in seconds."""
-
-    def whole(self, text: str, usage: dict[str, Json], finish: Finish) -> dict[str, Json]:
-        """A response in one piece."""
-        message: Json = {"role": "assistant", "content": text}
-        choice: Json = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
-        return {**self._head("chat.completion"), "choices": [choice], "usage": usage}
-
-    def chunk(self, delta: dict[str, Json], finish: Finish | None = None) -> str:
-        """One server-sent event of a stream."""
-        choice: Json = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return event({**self._head("chat.completion.chunk"), "choices": [choice]})
-
-    def usage_chunk(self, usage: dict[str, Json]) -> str:
-        """The event with the token counts: it has no choices, as OpenAI defined it."""
-        return event({**self._head("chat.completion.chunk"), "choices": [], "usage": usage})
-
-    def _head(self, kind: str) -> dict[str, Json]:
-        return {
-            "id": f"chatcmpl-{self.request_id}",
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": self.release_id,
-        }
-
-
-def envelope(request_id: str, release_id: str, model: str) -> Envelope:
-    """The envelope of a response that begins now."""
-    return Envelope(request_id, release_id, model, int(time.time()))
-
-
-def usage(n_prompt: int, n_reply: int) -> dict[str, Json]:
-    """Token counts, as OpenAI names them."""
-    return {
-        "prompt_tokens": n_prompt,
-        "completion_tokens": n_reply,
-        "total_tokens": n_prompt + n_reply,
-    }
-
-
-def event(payload: dict[str, Json]) -> str:
-    """One server-sent event."""
-    return f"data: {json.dumps(payload, ensure_ascii=False)}\n\n"
-
-
-DONE = "data: [DONE]\n\n"

@@ -11,9 +11,9 @@ from tiny_study import APP
 from faults import Fault
 from medtune.config import DecideSection, EndpointSection, EvaluateSection
 from medtune.decide.outside import Outside
-from medtune.decide.retrieval import library
 from medtune.errors import MedtuneError
 from medtune.records import Application, Example, Message
+from medtune.ways import library
 
 Settings = dict[str, object]
 

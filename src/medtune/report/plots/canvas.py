@@ -21,6 +21,7 @@ FAINT, PALE = "#D9DEE4", "#E9EDF1"
 
 KNOWN = {
     "tuned": BLUE,
+    "tuned_retrieval": BLUE,
     "tune": BLUE,
     "small_tune": SKY,
     "classical": VERMILION,

@@ -153,7 +153,7 @@ def _memorisation(found: Memorisation) -> Text:
 
 def _transfer(rows: Sequence[Domain], primary: str) -> Table:
     return Table(
-        head=("domain", "learnt from", "before", "after", "change", "than the base model"),
+        head=("domain", "in train", "base model", "here", "change", "than the base model"),
         align="lrrrrl",
         rows=[
             (
@@ -167,7 +167,7 @@ def _transfer(rows: Sequence[Domain], primary: str) -> Table:
             for row in rows
         ],
         caption=f"The {words.metric_name(primary)} in each part of the test and each extra set. "
-        "“Learnt from” counts the training examples of the same kind.",
+        "“In train” counts the training examples of the same kind.",
     )
 
 
@@ -196,7 +196,7 @@ def _dated(found: Dated) -> Table:
         ("facts that did not change", found.unchanged_before, found.unchanged),
     )
     return Table(
-        head=(f"facts of {found.source}", "before tuning", "after"),
+        head=(f"facts of {found.source}", "base model", "here"),
         align="lrr",
         rows=[(name, _number(before), _number(after)) for name, before, after in rows],
         caption=f"{found.n_changed} facts changed and {found.n_unchanged} did not.",

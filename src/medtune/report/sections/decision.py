@@ -216,6 +216,7 @@ def _gates(decision: Decision) -> Table:
             )
             for gate in decision.gates
         ],
-        caption="What the tuned model must reach on the sealed test to be released. The decision "
-        "is signed, so the gates cannot be changed afterwards unseen.",
+        caption="What a tuned model must reach on the sealed test to be released; a prompt is not "
+        "asked to beat another prompt. The decision is signed, so the gates cannot be changed "
+        "afterwards unseen.",
     )

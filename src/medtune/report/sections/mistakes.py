@@ -39,7 +39,7 @@ def confusion_block(counts: Mapping[str, Mapping[str, int]]) -> Picture | Table 
     return Picture(
         svg=confusion(counts, targets, answers, _spoken(counts, targets)),
         title="Which label is taken for which",
-        shows="Test examples by their target (row) and the tuned model's answer (column).",
+        shows="Test examples by their target (row) and the model's answer (column).",
         read="Each number counts examples; the darker, the larger the share of its row. All right "
         "answers lie on the diagonal, set in bold.",
         says=_says(counts, targets, mistakes),
@@ -63,7 +63,7 @@ def _says(
 
 
 def _spoken(counts: Mapping[str, Mapping[str, int]], targets: list[str]) -> str:
-    return "Confusion matrix of the tuned model. " + "; ".join(
+    return "Confusion matrix of the model. " + "; ".join(
         f"target {target}: "
         + ", ".join(f"{n} answered {answer}" for answer, n in counts[target].items() if n)
         for target in targets

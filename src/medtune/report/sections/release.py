@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from medtune.artifacts import Monitor, Parity, Release
+from medtune.artifacts import Monitor, Parity, Release, Way
 from medtune.records import Estimate, Finding, Json, Severity
 from medtune.report import words
 from medtune.report.blocks import (
@@ -21,6 +21,7 @@ from medtune.report.blocks import (
 )
 from medtune.report.sections.arms import condition
 
+UNTUNED = "Nothing was trained: the weights are the base model's, and are served as they are."
 SEVERITIES: dict[Severity, tuple[str, Tone]] = {
     "block": ("blocks the release", "bad"),
     "warn": ("warning", "unsure"),
@@ -59,11 +60,15 @@ def _release(release: Release) -> list[Block]:
                 ("not for", release.not_for),
                 ("scope", release.scope),
                 ("release id", release.id),
+                ("what is released", words.arm_name(release.way.name)),
+                *_searched(release.way),
             ]
         )
     )
     blocks += [Heading("Gates"), _gates(release)]
-    blocks += [Heading("Trained = evaluated = served"), *_parity(release.parity)]
+    blocks.append(Heading("Trained = evaluated = served"))
+    blocks += _parity(release.parity) if release.way.is_tuned else [Text(UNTUNED)]
+    blocks += _prompts(release)
     blocks.append(Heading("Findings of the guards"))
     if release.findings:
         order = list(SEVERITIES)
@@ -125,6 +130,29 @@ def _parity(found: Parity | None) -> list[Block]:
             ]
         ),
     ]
+
+
+def _prompts(release: Release) -> list[Block]:
+    """Whether the server puts a question as the evaluation did, and what stands in the prompt."""
+    blocks: list[Block] = []
+    found, way = release.agreement, release.way
+    if found is not None:
+        n = len(found.differ)
+        says = "all as the evaluation did" if not n else f"{n} otherwise than the evaluation did"
+        records = words.count(found.records, "validation record")
+        blocks.append(Text(f"Of {records}, the server puts {says}, token by token."))
+    if way.shots or (way.passages and not way.of_documents):
+        why = (
+            "Training records stand in the prompt, word for word. Whoever asks can have them "
+            "written out, so only those may ask who may read these records."
+        )
+        blocks.append(Callout("The prompt holds training records", why, "unsure"))
+    return blocks
+
+
+def _searched(way: Way) -> list[tuple[str, str]]:
+    names = words.listed(list(way.searched))
+    return [("searched for each question", names)] if names else []
 
 
 def _nats(value: float) -> str:

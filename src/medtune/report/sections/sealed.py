@@ -35,7 +35,7 @@ def sealed_section(
     return Section(
         id="evaluate",
         title="The sealed test",
-        question="How good is the tuned model on examples that nothing was chosen by?",
+        question="How good is what is to be released, on examples that nothing was chosen by?",
         blocks=() if evaluation is None else _blocks(evaluation, decision, colours),
         command="evaluate",
     )
@@ -51,7 +51,7 @@ def _blocks(
         blocks.append(
             Callout(
                 "Failed predictions",
-                f"{words.count(evaluation.failed, 'prediction')} of the tuned model failed through "
+                f"{words.count(evaluation.failed, 'prediction')} failed through "
                 "our own fault. They count as nothing and block a release; run evaluate again.",
                 "bad",
             )
@@ -120,11 +120,7 @@ def _arms(
         shows=f"The {metric} of each arm on the same "
         f"{words.count(rows[0].found.n, 'test example')}.",
         read=READ
-        + (
-            ""
-            if gate is None
-            else " The dashed line is a gate: the tuned model's whole interval must pass it."
-        ),
+        + ("" if gate is None else " The dashed line is a gate: the whole interval must pass it."),
         says=says,
     )
     caption = "All arms and metrics on the sealed test."
@@ -132,7 +128,7 @@ def _arms(
 
 
 def _gate(decision: Decision | None, primary: str) -> Line | None:
-    """The bound that the tuned model's primary metric must reach, if a gate sets one."""
+    """The bound that the primary metric must reach, if a gate sets one."""
     gates = decision.gates if decision is not None else []
     bounds = [
         gate.at_least if gate.at_least is not None else gate.at_most
@@ -214,11 +210,9 @@ def _reliability(bins: Sequence[Mapping[str, float]]) -> Picture:
     else:
         says += f": it is {'over' if sure > right else 'under'}-confident."
     return Picture(
-        svg=plots.reliability(
-            bins, f"How often the tuned model is right against how sure it is. {says}"
-        ),
+        svg=plots.reliability(bins, f"How often the model is right against how sure it is. {says}"),
         title="Can its confidence be trusted?",
-        shows="The tuned model's answers in bins of like confidence; a larger dot is more answers.",
+        shows="The model's answers in bins of like confidence; a larger dot is more answers.",
         read="On the dashed line, “80 % sure” means right 8 times out of 10. Dots below the line "
         "are over-confident.",
         says=says,
@@ -253,7 +247,7 @@ def _subgroups(evaluation: Evaluation) -> Picture:
         svg=dots(
             "subgroups",
             rows[:MOST_SUBGROUPS],
-            axis=f"{metric} of the tuned model",
+            axis=f"{metric} of the {words.arm_name(evaluation.way.name)}",
             label=f"{metric} by subgroup. "
             + "; ".join(f"{row.label}: {words.estimate(row.found)}" for row in rows),
             line=None if overall is None else Line(overall.value, "all"),

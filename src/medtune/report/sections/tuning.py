@@ -3,20 +3,27 @@
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
-from medtune.artifacts import TuneRecord
+from medtune.artifacts import Evaluation, TuneRecord
 from medtune.records import Json
 from medtune.report import words
 from medtune.report.blocks import Block, Facts, Picture, Section, Table, Text
 from medtune.report.plots.loss import Point, loss
 
+UNTUNED = "What was evaluated is a prompt: nothing was tuned, and the weights are the base model's."
 
-def tuning_section(record: TuneRecord | None, log: Sequence[Mapping[str, Json]]) -> Section:
-    """The training as a section."""
+
+def tuning_section(
+    record: TuneRecord | None,
+    log: Sequence[Mapping[str, Json]],
+    evaluation: Evaluation | None = None,
+) -> Section:
+    """The training as a section, or that there was none of what was evaluated."""
+    untuned = evaluation is not None and not evaluation.way.is_tuned
     return Section(
         id="tune",
         title="The tuning",
         question="Did the model learn, and did it stop before it learned by heart?",
-        blocks=() if record is None else _blocks(record, log),
+        blocks=[Text(UNTUNED)] if untuned else () if record is None else _blocks(record, log),
         command="tune",
     )
 

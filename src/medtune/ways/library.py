@@ -16,11 +16,13 @@ import bm25s
 import numpy as np
 
 from medtune.artifacts import read_jsonl
-from medtune.decide.asking import Around
-from medtune.decide.baselines import WORD
 from medtune.errors import DataError
 from medtune.measure import one_of_few
 from medtune.records import Application, Example
+from medtune.ways.wording import Around, worked
+
+WORD = r"(?u)\b\w+\b"
+"""Also words of one letter, which scikit-learn leaves out unless told."""
 
 MOST_WORDS = 120
 """Longest passage; a longer paragraph is cut into parts."""
@@ -32,6 +34,10 @@ LOOKED_AT = 50
 class Library:
     """What can be found, and how long it took to make it findable."""
 
+    app: Application
+    """The task, whose records are asked for and may be what is found."""
+    names: Sequence[str]
+    """Of each text: the file and the number of the passage, or the id of the training example."""
     texts: Sequence[str] = field(repr=False)
     """Passages, or the questions of training examples."""
     examples: Sequence[Example]
@@ -46,29 +52,37 @@ class Library:
         """Whether passages are found, not training examples."""
         return not self.examples
 
-    def nearest(self, example: Example, k: int) -> list[int]:
+    def words(self, example: Example) -> list[str]:
+        """What an example is searched with."""
+        return words_of(self.query(example))
+
+    def nearest(self, words: Sequence[str], k: int, group: str | None = None) -> list[int]:
         """Places of the `k` texts nearest to the question, the nearest first.
 
         None that shares no word with it, and no training example of its own group.
+
+        Args:
+            words: Of the question, in any order.
+            k: So many at the most.
+            group: Of the example that asks; None for a question from outside.
         """
-        tokens = _tokens([self.query(example)])[0]
-        known = [token for token in tokens if token in self.index.vocab_dict]
+        # In one order: the last digit of a sum depends on it, and so the order of ties.
+        known = sorted(word for word in words if word in self.index.vocab_dict)
         if not known:
             return []
         scores = self.index.get_scores(known)
         order: list[int] = np.argsort(-scores, kind="stable").tolist()
         groups = [one.group for one in self.examples]
-        fit = (
-            i for i in order if scores[i] > 0 and (self.of_documents or groups[i] != example.group)
-        )
+        fit = (i for i in order if scores[i] > 0 and (self.of_documents or groups[i] != group))
         return [place for place, _ in zip(fit, range(k), strict=False)]
 
-    def around(self, example: Example, k: int) -> Around:
+    def around(self, words: Sequence[str], k: int, group: str | None = None) -> Around:
         """What to put before the question: `k` passages, or worked examples, the nearest last."""
-        places = self.nearest(example, k)[::-1]
+        places = self.nearest(words, k, group)[::-1]
+        found = tuple(self.names[i] for i in places)
         if self.of_documents:
-            return Around(passages=[self.texts[i] for i in places])
-        return Around(shots=[self.examples[i] for i in places])
+            return Around(passages=[self.texts[i] for i in places], found=found)
+        return Around(worked(self.app, [self.examples[i] for i in places]), found=found)
 
 
 def library(app: Application, train: Sequence[Example], documents: Sequence[Path]) -> Library:
@@ -80,12 +94,21 @@ def library(app: Application, train: Sequence[Example], documents: Sequence[Path
     query = question_of(app, train)
     refuse_options(app, train, query)
     started = time.perf_counter()
-    passages = [passage for path in documents for passage in read_passages(path)]
-    texts = passages or [query(example) for example in train]
+    named = [
+        (f"{path.name}#{number}", passage)
+        for path in documents
+        for number, passage in enumerate(read_passages(path), start=1)
+    ] or [(example.id, query(example)) for example in train]
+    names, texts = [name for name, _ in named], [text for _, text in named]
     index = bm25s.BM25()
-    index.index(_tokens(texts), show_progress=False)
+    index.index([words_of(text) for text in texts], show_progress=False)
     seconds = time.perf_counter() - started
-    return Library(texts, () if passages else tuple(train), query, index, seconds)
+    return Library(app, names, texts, () if documents else tuple(train), query, index, seconds)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text as they are searched for."""
+    return re.findall(WORD, text.casefold())
 
 
 def read_passages(path: Path) -> list[str]:
@@ -152,10 +175,6 @@ def _holds(text: str, options: Sequence[str]) -> bool:
     return bool(options) and all(
         re.search(rf"(?<!\w){re.escape(option.casefold())}(?!\w)", folded) for option in options
     )
-
-
-def _tokens(texts: Sequence[str]) -> list[list[str]]:
-    return [re.findall(WORD, text.casefold()) for text in texts]
 
 
 def _parts(text: str) -> list[str]:

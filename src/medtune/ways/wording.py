@@ -1,12 +1,7 @@
-"""How a question is put: the wordings of the instruction, worked examples, and passages.
+"""How a question is put: the wordings of the instruction, worked examples, and passages."""
 
-An application under another way of asking is an application again, so every arm goes through the
-same code that asks, scores and reads the answers.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from medtune.measure import one_of_few
 from medtune.records import Application, Example, Message
@@ -25,10 +20,12 @@ PASSAGES = "Use these passages:"
 class Around:
     """What is put around one question."""
 
-    shots: Sequence[Example] = ()
+    turns: Sequence[Message] = field(default=(), repr=False)
     """Worked examples, in the order shown."""
-    passages: Sequence[str] = ()
+    passages: Sequence[str] = field(default=(), repr=False)
     """Texts put before the question."""
+    found: tuple[str, ...] = ()
+    """What was searched for and found, by name."""
 
 
 def wordings(app: Application, train: Sequence[Example], own: Sequence[str]) -> list[str]:
@@ -40,7 +37,7 @@ def wordings(app: Application, train: Sequence[Example], own: Sequence[str]) -> 
         own: Instructions that the user gave; they come next.
     """
     names = [AS_WRITTEN, *(f"{OWN} {number}" for number in range(1, len(own) + 1))]
-    instruction = _instruction(app.prompt(train[0]))
+    instruction = instruction_of(app.prompt(train[0]))
     if not instruction:
         return names
     labels = one_of_few(app, train) or ()
@@ -49,66 +46,63 @@ def wordings(app: Application, train: Sequence[Example], own: Sequence[str]) -> 
     return [*names, REPEATED, INSIDE]
 
 
-def asking(
-    app: Application,
-    wording: str,
-    *,
-    own: Sequence[str] = (),
-    around: Callable[[Example], Around] | None = None,
-) -> Application:
-    """The application with its question put in another way.
+def text_of(app: Application, wording: str, own: Sequence[str], example: Example) -> str:
+    """What a wording adds that the task's own prompt does not hold: it is the same for all records.
 
     Args:
         app: The task.
         wording: One of `wordings`.
         own: The user's instructions.
-        around: What to put around a question; None puts nothing.
+        example: Any; where a wording names the answers, all records have the same.
     """
-    return replace(app, prompt=partial(_messages, app, wording, tuple(own), around))
+    if wording.startswith(OWN):
+        return own[int(wording.removeprefix(OWN)) - 1]
+    if wording == NAMED:
+        assert app.choices is not None, "the wording is for labels only"
+        return "; ".join(app.choices(example))
+    return ""
 
 
-def _messages(
-    app: Application,
-    wording: str,
-    own: Sequence[str],
-    around: Callable[[Example], Around] | None,
-    example: Example,
-) -> list[Message]:
-    added = Around() if around is None else around(example)
-    written = app.prompt(example)
+def worked(app: Application, shots: Sequence[Example]) -> list[Message]:
+    """Worked examples as turns."""
     turns: list[Message] = []
-    for shot in added.shots:
+    for shot in shots:
         turns += [message for message in app.prompt(shot) if message.role != "system"]
         turns.append(Message("assistant", app.reply(shot)))
+    return turns
+
+
+def put(written: Sequence[Message], wording: str, text: str, added: Around) -> list[Message]:
+    """A conversation as it is put to the model: the one place that writes it.
+
+    Args:
+        written: The task's own prompt, or what a user of the server wrote.
+        wording: One of `wordings`.
+        text: As of `text_of`.
+        added: What is put around the question, which is the last message.
+    """
     *before, last = [message for message in written if message.role != "system"]
     question = last.content
     if added.passages:
         listed = "\n".join(f"- {passage}" for passage in added.passages)
         question = f"{PASSAGES}\n{listed}\n\n{question}"
-    system, question = _worded(app, example, wording, own, (_instruction(written), question))
+    system, question = _worded(wording, text, instruction_of(written), question)
     first = [Message("system", system)] if system else []
-    return [*first, *turns, *before, replace(last, content=question)]
+    return [*first, *added.turns, *before, replace(last, content=question)]
 
 
-def _worded(
-    app: Application,
-    example: Example,
-    wording: str,
-    own: Sequence[str],
-    written: tuple[str, str],
-) -> tuple[str, str]:
+def instruction_of(messages: Sequence[Message]) -> str:
+    """The system messages of a conversation."""
+    return "\n\n".join(message.content for message in messages if message.role == "system")
+
+
+def _worded(wording: str, text: str, instruction: str, question: str) -> tuple[str, str]:
     """System message and question under a wording."""
-    instruction, question = written
     if wording.startswith(OWN):
-        return own[int(wording.removeprefix(OWN)) - 1], question
-    labels = "; ".join(app.choices(example)) if app.choices is not None else ""
+        return text, question
     return {
         AS_WRITTEN: (instruction, question),
         REPEATED: (instruction, f"{question}\n\n{instruction}"),
         INSIDE: ("", f"{instruction}\n\n{question}"),
-        NAMED: (f"{instruction} Answer with one of: {labels}.", question),
+        NAMED: (f"{instruction} Answer with one of: {text}.", question),
     }[wording]
-
-
-def _instruction(messages: Sequence[Message]) -> str:
-    return "\n\n".join(message.content for message in messages if message.role == "system")
