@@ -5,8 +5,9 @@
 Each target or compound that older articles link to the disease only through other terms is a
 candidate; it comes true if a later article of the same collection states it directly. Rivals: the
 number of articles on the candidate (the well-known are looked at again), and chance. Area under the
-ROC curve with its 95 % bootstrap interval. The collection is 399 articles chosen by curators for
-one project, so this says nothing of medicine as a whole. The last line is one JSON object.
+ROC curve with its 95 % bootstrap interval. The collection is of articles (their number is printed)
+chosen by curators for one project, so this says nothing of medicine as a whole. The last line is
+one JSON object.
 """
 
 import json
@@ -79,9 +80,10 @@ def main() -> None:
     """Print each year and the JSON line."""
     claims = curated(fetch_wheel("hbp-knowledge==0.0.7", None, offline=False))
     sound = list(keep_sound(claims, texts_of(claims)).claims)
-    result = {str(year): measured(sound, year) for year in (2011, 2013, 2015)}
-    for year, found in result.items():
-        print(year, found)
+    years = {str(year): measured(sound, year) for year in (2011, 2013, 2015)}
+    result = {"articles": len({one.article for one in sound}), **years}
+    for name, found in result.items():
+        print(name, found)
     print(json.dumps(result))
 
 

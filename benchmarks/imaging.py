@@ -1,15 +1,17 @@
-"""Imaging: the real mass, PneumoniaMNIST, and heat maps of shuffled labels.
+"""Imaging: the real mass, PneumoniaMNIST, heat maps of shuffled labels, and unlike images.
 
     benchmarks/imaging.py mass RUN.yaml [key.path=value ...]
     benchmarks/imaging.py labels RUN.yaml [key.path=value ...]
     benchmarks/imaging.py pneumonia N [key.path=value ...]
+    benchmarks/imaging.py unlike RUN.yaml [key.path=value ...]
 
 `mass` asks the tuned model of a run about each slice of the mass of LIDC-IDRI-0001, which no split
 holds, beside the agreement of its four readers. `labels` trains once more on shuffled labels and
 compares heat maps (Adebayo 2018, the data test; the test of weights is made beside it). `pneumonia`
 runs every stage on N images of PneumoniaMNIST's train part (shared data), with its validation part
 as the sealed test, and prints the table of `run_table.py`; published figures are of another test
-part. The last line is one JSON object.
+part. `unlike` (after `medtune data RUN.yaml`; no model is asked) says which share of the sealed
+fields and of other images the score for unlike images flags. The last line is one JSON object.
 """
 
 import hashlib
@@ -41,11 +43,16 @@ from medtune.clinical.imaging.agreement import (
 )
 from medtune.config import Run, load_run
 from medtune.fetch import resolve_source
+from medtune.images.picture import Window
 from medtune.records import Example
+from medtune.stats import wilson
 
 LEAST_IOU = 0.1
 """A mark that shares less with the mass is a false one."""
 SHUFFLED = 200
+OTHERS = 200
+"""Images of each kind that `unlike` looks at."""
+WHOLE = Window(127.5, 255.0)
 
 
 def wheels(run: Run) -> tuple[Path, Path]:
@@ -167,11 +174,15 @@ def labels(run_file: str, *overrides: str) -> dict[str, object]:
     }
 
 
+def shared() -> Path:
+    """The shared data."""
+    beside = Path(__file__).parents[2] / "shared"
+    return Path(os.environ.get("MEDTUNE_SHARED", beside)) / "data"
+
+
 def pneumonia(n: str, *overrides: str) -> None:
     """Every stage on PneumoniaMNIST."""
-    beside = Path(__file__).parents[2] / "shared"
-    path = Path(os.environ.get("MEDTUNE_SHARED", beside)) / "data/pneumoniamnist"
-    found = np.load(path / "pneumoniamnist_train_val.npz")
+    found = np.load(shared() / "pneumoniamnist/pneumoniamnist_train_val.npz")
     folder = Path(tempfile.gettempdir()) / f"pneumoniamnist-{n}"
     folder.mkdir(exist_ok=True)
     for part, most in (("train", int(n)), ("val", None)):
@@ -202,13 +213,51 @@ def pneumonia(n: str, *overrides: str) -> None:
     run_table.main()
 
 
+def unlike(run_file: str, *overrides: str) -> dict[str, object]:
+    """Which images are flagged: the run's own test fields, and others."""
+    run = load_run(Path(run_file), list(overrides))
+    from medtune.apps.imaging_lidc import read_scan
+    from medtune.apps.imaging_look import learnt_of, pooled
+    from medtune.images.picture import LUNG
+    from medtune.images.store import kept_image
+    from medtune.images.view import square
+    from medtune.llm.vision.encoder import load_encoder
+
+    assert run.model.vision is not None, "an imaging run has eyes"
+    learnt = learnt_of(run.out, load_encoder(run.model.vision, offline=False))
+    fields = [
+        kept_image(one.fields["image"]) for one in read_examples(run.out / "test.jsonl")[:OTHERS]
+    ]
+    frames = read_scan(wheels(run)[0]).values_FRC
+    slices = frames[:: max(1, len(frames) // OTHERS)][:OTHERS]
+    chance = np.random.default_rng(run.seed)
+    sets = {
+        "sealed fields (like)": fields,
+        "whole slices of the same CT": [square(one, LUNG) for one in slices],
+        "fields in negative": [255 - one for one in fields],
+        "noise": [chance.integers(0, 256, one.shape, dtype=np.uint8) for one in fields],
+    }
+    path = shared() / "pneumoniamnist/pneumoniamnist_train_val.npz"
+    if path.exists():
+        small = np.load(path)["val_images"][:OTHERS].astype(np.float32)
+        sets["radiographs (PneumoniaMNIST)"] = [square(one, WHOLE) for one in small]
+    found: dict[str, object] = {"limit": learnt.likeness.limit}
+    for name, images in sets.items():
+        distances = [learnt.likeness.distance(pooled(learnt.encoder.encode([one]))[0])
+                     for one in images]  # fmt: skip
+        share = wilson(sum(one > learnt.likeness.limit for one in distances), len(images))
+        found[name] = [share.value, share.low, share.high, share.n]
+        print(f"{name}: flagged {share.value:.3f} ({share.low:.3f} to {share.high:.3f})")
+    return found
+
+
 def main() -> None:
     """Do what the first argument says."""
     mode, *rest = sys.argv[1:]
     if mode == "pneumonia":
         pneumonia(*rest)
         return
-    print(json.dumps({"mass": mass, "labels": labels}[mode](*rest)))
+    print(json.dumps({"mass": mass, "labels": labels, "unlike": unlike}[mode](*rest)))
 
 
 if __name__ == "__main__":

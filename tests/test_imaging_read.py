@@ -1,5 +1,6 @@
 """Reading a whole image: which parts are seen, where the marks lie, and what is written."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -124,9 +125,19 @@ def test_the_picture_of_a_dicom_slice_is_written_with_its_objects(lm, tmp_path, 
     monkeypatch.setattr(imaging_read, "predict", says(0.8))
     reading = imaging_picture.picture_of(lm, run_of(tmp_path), image, tmp_path / "drawn")
     names = {path.name for path in (tmp_path / "drawn").iterdir()}
-    assert names == {"overlay.png", "draft.txt", "page.html", "report.dcm", "segmentation.dcm"}
+    assert names == {
+        "overlay.png",
+        "draft.txt",
+        "page.html",
+        "report.dcm",
+        "report.json",
+        "segmentation.dcm",
+    }
     report = dataset_of(tmp_path / "drawn" / "report.dcm")
     assert report.StudyInstanceUID == "1.2.3"
+    fhir = json.loads((tmp_path / "drawn" / "report.json").read_text(encoding="utf-8"))
+    assert len(fhir["result"]) == len(reading.marks)
+    assert fhir["conclusion"] == (tmp_path / "drawn" / "draft.txt").read_text(encoding="utf-8")
     masks = dataset_of(tmp_path / "drawn" / "segmentation.dcm")
     assert len(masks.SegmentSequence) == len(reading.marks) > 1
     page = (tmp_path / "drawn" / "page.html").read_text(encoding="utf-8")

@@ -229,7 +229,7 @@ class TestTheRoutes:
         assert client.post("/cds-services/other", json=request()).status_code == 404
 
     def test_a_fault_of_ours_shows_no_text(self, out: Path):
-        def broken(prefetch):
+        def broken(context, prefetch):
             raise ValueError(SECRET)
 
         entry = APPS["decision_support"].hooks[0].service
@@ -241,7 +241,7 @@ class TestTheRoutes:
     def test_cards_off_the_standard_never_leave_the_server(self, out: Path):
         entry = APPS["decision_support"].hooks[0].service
         made = json.dumps({"cards": [{"summary": "x" * 140, "indicator": "info"}]})
-        wrong = Hook(entry, lambda prefetch: made, dict)
+        wrong = Hook(entry, lambda context, prefetch: made, dict)
         with client_of(out, voice(), rails=Rails(hooks=(wrong,))) as client:
             assert client.post(URL, json=request()).status_code == 500
 
@@ -270,7 +270,8 @@ class TestTheRoutes:
 
 
 def test_other_applications_have_no_service(out: Path):
-    assert [name for name, app in APPS.items() if app.hooks] == ["decision_support"]
+    named = [name for name, app in APPS.items() if app.hooks]
+    assert named == ["decision_support", "personalized_medicine"]
     with client_of(out, voice()) as client:
         assert client.get(DISCOVERY).status_code == 404
 
@@ -281,7 +282,7 @@ def test_two_services_are_kept_apart(out: Path):
             exclude_unset=True
         )
         card = {"summary": name, "indicator": "info", "source": {"label": "s"}}
-        return Hook(entry, lambda prefetch: json.dumps({"cards": [card]}), dict)
+        return Hook(entry, lambda context, prefetch: json.dumps({"cards": [card]}), dict)
 
     with client_of(out, voice(), rails=Rails(hooks=(told("one"), told("two")))) as client:
         said = [
@@ -292,6 +293,6 @@ def test_two_services_are_kept_apart(out: Path):
 
 
 def test_an_entry_off_the_standard_is_refused_at_the_start(out: Path):
-    wrong = Hook({"hook": "patient-view", "id": ""}, lambda prefetch: "", dict)
+    wrong = Hook({"hook": "patient-view", "id": ""}, lambda context, prefetch: "", dict)
     with pytest.raises(ConfigError), client_of(out, voice(), rails=Rails(hooks=(wrong,))):
         pass

@@ -10,6 +10,7 @@ from medtune.apps.custom import build
 from medtune.artifacts import DataCard
 from medtune.config import Run
 from medtune.data import prepare
+from medtune.data.gather import Spread
 from medtune.errors import DataError
 from medtune.records import Application, Message
 
@@ -30,6 +31,9 @@ class WordRenderer:
     """One token a word: its length. The reply ends with token 0."""
 
     tokenizer = WordTokenizer()
+
+    def of_model(self, ids: list[int]) -> list[int]:
+        return ids
 
     def training(self, messages: list[Message], reply: str) -> Rendered:
         if "<|end|>" in messages[-1].content:
@@ -92,7 +96,9 @@ def make_run(out: Path, paths: list[Path], sources=None, task=None, context=512,
     )
 
 
-def prepared(run: Run, paths: list[Path], app: Application | None = None) -> DataCard:
+def prepared(
+    run: Run, paths: list[Path], app: Application | None = None, spread: Spread | None = None
+) -> DataCard:
     return prepare(
         run,
         app or build(run),
@@ -100,6 +106,7 @@ def prepared(run: Run, paths: list[Path], app: Application | None = None) -> Dat
         WordRenderer(),
         key="k",
         inputs={"a": "b"},  # type: ignore
+        spread=spread,
     )
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 Role = Literal["system", "user", "assistant"]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -151,15 +154,30 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """An image of a conversation."""
+
+    pixels_RC: NDArray[np.uint8] = field(repr=False)
+    """As a model sees it."""
+    modality: str = ""
+    """As DICOM names it; empty where the file does not say."""
+    body_part: str = ""
+    """As above."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hook:
     """A CDS Hooks service of an application: computed advice inside of a clinical record."""
 
     service: Mapping[str, Json]
     """Its entry in the discovery, in the standard's names."""
-    advise: Callable[[Mapping[str, Json]], str]
-    """The cards (JSON) for the prefetched FHIR resources by key; None stands for no such data."""
+    advise: Callable[[Mapping[str, Json], Mapping[str, Json]], str]
+    """The cards (JSON) for the context of the hook and the prefetched FHIR resources by key; None
+    stands for no such data."""
     prepare: Callable[[], object]
     """Loads what the first call needs."""
+    may_lack: frozenset[str] = frozenset()
+    """Prefetch keys that a call may come without: the cards say what could not be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +223,9 @@ class Application:
     after: Callable[[Sequence[Message], str], str] | None = None
     """What the server tells instead of the model's reply to a conversation: the reply with what
     must stand in it, or another one. Nothing is told before it has judged the whole reply."""
+    look: Callable[[Shown], str] | None = None
+    """What the server must say of an image of a conversation, empty if nothing. It raises DataError
+    for one that the model must not read."""
     picture: Callable[[View], str] | None = None
     """What a person would look at, as one HTML page that loads nothing from elsewhere."""
     hooks: tuple[Hook, ...] = ()

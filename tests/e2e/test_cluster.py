@@ -93,6 +93,32 @@ def test_two_workers_of_ray_answer_the_test_as_one_process_does(ready: Path):
     assert figures(ready / "asked") == pytest.approx(figures(ready / "alone"), abs=1e-5)
 
 
+def test_two_workers_of_ray_prepare_the_same_bytes_as_one_process(ready: Path):
+    pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+    key = ready / "key"
+    rows = [
+        {"note": f"Dr. Anna Smith saw patient {n % 700} on 3 May 2021; {n % 5} mg.", "label": "yes"}
+        for n in range(1500)
+    ]
+    (ready / "notes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    cleaned = ["--set", f"data.deidentify.key={key}", "--set", "data.near_duplicate=0.9"]
+    for out, more in (("read", []), ("shared", ["--workers", "2"])):
+        command = words(ready, out, [], [*cleaned, *more], verb="data")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+        assert done.returncode == 0, done.stderr[-3000:]
+    for split in ("train", "validation", "test"):
+        name = f"{split}.jsonl"
+        assert (ready / "read" / name).read_bytes() == (ready / "shared" / name).read_bytes()
+    cards = [
+        json.loads((ready / out / "data.json").read_text(encoding="utf-8"))
+        for out in ("read", "shared")
+    ]
+    for card in cards:
+        del card["created"]
+    assert cards[0] == cards[1]
+    assert "Smith" not in (ready / "shared" / "train.jsonl").read_text(encoding="utf-8")
+
+
 def answers(folder: Path) -> list[dict[str, object]]:
     lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]

@@ -36,8 +36,9 @@ APPS: dict[str, Application] = {
 PLACED: dict[str, Callable[[Run], Application]] = {
     "chatbot": chatbot.at,
     "mental_health": mental_health.at,
+    "imaging": imaging.at,
 }
-"""Applications that tell the numbers of a place: what makes them for a run."""
+"""Applications that depend on the run, as on the numbers of its place: what makes them."""
 
 NOT_BUILT: Mapping[str, str] = {}
 """The other applications of the design, with what they will do."""

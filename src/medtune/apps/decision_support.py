@@ -244,7 +244,7 @@ def picture(view: View) -> str:
     return matrix(computed, said, statement(_target(computed)).splitlines())
 
 
-def advise(prefetch: Mapping[str, Json]) -> str:
+def advise(context: Mapping[str, Json], prefetch: Mapping[str, Json]) -> str:  # noqa: ARG001  all take it
     """The CDS Hooks cards for a patient's resources; the model is not asked."""
     resources = {key: one if isinstance(one, dict) else None for key, one in prefetch.items()}
     return cards(request_facts(_pinned(), resources, today=date.today())).as_json()

@@ -20,14 +20,17 @@ and an adapter, both trained here. Image analysis is a device function under the
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from medtune.answers import find_label
 from medtune.clinical.imaging.places import NAMES
+from medtune.config import Run
 from medtune.errors import DataError, UndefinedMetric
 from medtune.images.mark import image_mark, image_names
 from medtune.metrics import accuracy
-from medtune.records import Application, Example, Json, Message, Prediction, View
+from medtune.records import Application, Example, Json, Message, Prediction, Shown, View
 
 INSTRUCTION = "Say what is found in the image, and where: left is the left of the image."
 NO_IMAGE = (
@@ -161,6 +164,18 @@ def after(messages: Sequence[Message], text: str) -> str:  # noqa: ARG001  told 
     if NOT_GIVEN.search(said) or ALL_CLEAR.search(said):
         said = WITHHELD
     return f"{said}\n\n{DRAFT}"
+
+
+def look(run: Run, shown: Shown) -> str:
+    """What must be said of a served image; see `imaging_look`."""
+    from medtune.apps import imaging_look  # slow to load
+
+    return imaging_look.look(run, shown)
+
+
+def at(run: Run) -> Application:
+    """The application with what its model learnt from, for the images that it is shown."""
+    return replace(APP, look=partial(look, run))
 
 
 def picture(view: View) -> str:

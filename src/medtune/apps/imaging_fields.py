@@ -13,6 +13,7 @@ from medtune.records import Example
 FINDING, NEGATIVE = "nodule", "no nodule"
 TASK: Mapping[str, str] = {"negative": NEGATIVE, "findings": FINDING, "placed": "yes"}
 SMALL_MM, LARGE_MM = 8.0, 15.0
+KIND: Mapping[str, str] = {"modality": "CT", "body_part": "CHEST"}
 LICENCE = "CC BY 3.0 (LIDC-IDRI)"
 
 
@@ -41,7 +42,7 @@ def example_of(found: Field, source: str) -> Example:
             **TASK,
         },
         target=target,
-        subgroups={"lung": found.lobe.split()[0], "view": "axial", "modality": "CT", **size},
+        subgroups={"lung": found.lobe.split()[0], "view": "axial", **KIND, **size},
         source=source,
         licence=LICENCE,
     )

@@ -3,13 +3,16 @@
     python -m medtune.apps.imaging_picture RUN.yaml IMAGE OUT [FRAME]
 
 Reads one frame of a DICOM, NIfTI, PNG or JPEG file with the tuned model of a run and writes to OUT:
-`overlay.png`, `draft.txt`, `page.html` with both, and for a DICOM file `report.dcm` (TID 1500) and
-`segmentation.dcm` where something is marked. The heat map is drawn only if the maps of the run's
-validation images pass the randomisation test; else the page says why it is missing.
+`overlay.png`, `draft.txt`, `page.html` with both, and for a DICOM file `report.dcm` (TID 1500),
+`report.json` (FHIR R4 DiagnosticReport) and `segmentation.dcm` where something is marked. The heat
+map is drawn only if the maps of the run's validation images pass the randomisation test; else the
+page says why it is missing.
 """
 
 import base64
+import json
 import sys
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medtune.apps.imaging_operating import SPECIFICITY
-from medtune.apps.imaging_rows import check_modality, learnt_task
+from medtune.apps.imaging_rows import check_kind, learnt_task
 from medtune.apps.imaging_sanity import Sanity
 from medtune.artifacts import read_examples, write_text
 from medtune.clinical.imaging.dicom_out import segmentation, structured_report
 from medtune.clinical.imaging.findings import Mark, draft
 from medtune.clinical.imaging.overlay import overlay
+from medtune.clinical.imaging.report_fhir import diagnostic_report
 from medtune.config import Run, load_run
 from medtune.errors import ConfigError, DataError
 from medtune.images.dicom import dataset_of
@@ -46,6 +50,7 @@ img {{ max-width: 100% }} pre {{ white-space: pre-wrap; font: inherit }}
 """
 
 
+MODEL = "medtune imaging"
 MARKED = (
     "Marked is what is more probable than {limit:.2f}: at least {share:.0%} of the validation "
     "images without a finding stay below."
@@ -70,7 +75,7 @@ def picture_of(lm: "LanguageModel", run: Run, image: Path, out: Path, frame: int
     picture = read_image(image)
     validation = read_examples(run.out / "validation.jsonl")
     task = learnt_task(run.out)
-    check_modality(picture, validation, image.name)
+    check_kind(picture.modality, picture.body_part, validation, image.name)
     limit = deployed_limit(lm, validation, run.evaluate)
     reading = read_frame(lm, picture, frame, task=task, limit=limit, settings=run.evaluate)
     tested = heat_test(lm, validation, seed=run.seed)
@@ -99,6 +104,9 @@ def picture_of(lm: "LanguageModel", run: Run, image: Path, out: Path, frame: int
     )
     if is_dicom(image) and reading.marks:
         _write_dicom(image, out, picture, reading, drawn)
+        now = datetime.now(UTC)
+        report = diagnostic_report(dataset_of(image), reading.marks, text, model=MODEL, written=now)
+        write_text(out / "report.json", json.dumps(report, indent=1))
     return reading
 
 
@@ -131,10 +139,10 @@ def _write_dicom(
     dataset = dataset_of(image)
     if len(picture.values_FRC) > 1:
         raise DataError(f"{image.name}: DICOM objects are written for images of one frame")
-    marks, name = reading.marks, "medtune imaging"
-    structured_report(dataset, marks, picture.turn, model=name).save_as(out / "report.dcm")
+    marks = reading.marks
+    structured_report(dataset, marks, picture.turn, model=MODEL).save_as(out / "report.dcm")
     masks = [(one.finding, _mask(one, picture.frame(0).shape, drawn)) for one in marks]
-    segmentation(dataset, masks, picture.turn, model=name).save_as(out / "segmentation.dcm")
+    segmentation(dataset, masks, picture.turn, model=MODEL).save_as(out / "segmentation.dcm")
 
 
 def _mask(mark: Mark, shape: tuple[int, ...], drawn: Drawn) -> NDArray[np.bool_]:

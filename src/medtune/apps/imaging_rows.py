@@ -19,7 +19,7 @@ from medtune.images.view import SIDE, Box, fit, square
 from medtune.records import Example, Json
 
 NEGATIVE = "no finding"
-SUBGROUPS = ("view", "sex", "site", "modality", "laterality")
+SUBGROUPS = ("view", "sex", "site", "modality", "body_part", "laterality")
 SIDES = 4
 
 
@@ -58,19 +58,32 @@ def learnt_task(out: Path) -> dict[str, str]:
     return {k: v for k, v in _first(out / "validation.jsonl").items() if k != "image"}
 
 
-def check_modality(picture: Picture, learnt: Sequence[Example], where: str) -> None:
+def check_kind(modality: str, body_part: str, learnt: Sequence[Example], where: str) -> None:
     """Refuse an image of another kind than those that the model learnt from.
 
     Raises:
-        DataError: Both the image and the records state their modality, and they differ.
+        DataError: Both the image and the records state their modality, or the part of the body, and
+            they differ.
     """
     known = {one.subgroups["modality"] for one in learnt if "modality" in one.subgroups}
-    kinds = {_kind(one) for one in known}
-    if picture.modality and kinds and _kind(picture.modality) not in kinds:
+    parts = {one.subgroups["body_part"] for one in learnt if "body_part" in one.subgroups}
+    if modality and known and _kind(modality) not in {_kind(one) for one in known}:
         raise DataError(
-            f"{where}: modality {picture.modality}; the model learnt from "
-            f"{', '.join(sorted(known))} and can say nothing of it"
+            f"{where}: modality {modality}; the model learnt from {', '.join(sorted(known))} and "
+            "can say nothing of it"
         )
+    # DICOM joins parts in one word (CHESTABDOMEN): what holds a part that was learnt is read
+    if body_part and parts and not any(_part(one) in _part(body_part) for one in parts):
+        raise DataError(
+            f"{where}: body part {body_part}; the model learnt from {', '.join(sorted(parts))} and "
+            "can say nothing of it"
+        )
+
+
+def _part(body_part: str) -> str:
+    """One word for the chest, which DICOM files name in several."""
+    folded = "".join(letter for letter in body_part.upper() if letter.isalpha())
+    return folded.replace("THORAX", "CHEST").replace("LUNG", "CHEST")
 
 
 def _kind(modality: str) -> str:
@@ -154,16 +167,21 @@ def _subgroups(row: _Row, picture: Picture) -> dict[str, str]:
     """What to report by: the row's word, else the file's. They must not contradict each other.
 
     Raises:
-        DataError: The row names another side, view or modality than the file.
+        DataError: The row names another side, view, modality or part than the file.
     """
-    own = {"view": picture.view, "modality": picture.modality, "laterality": picture.laterality}
+    own = {
+        "view": picture.view,
+        "modality": picture.modality,
+        "body_part": picture.body_part,
+        "laterality": picture.laterality,
+    }
     said = row.text("laterality").upper()[:1]
     if said and own["laterality"] and said != own["laterality"].upper()[:1]:
         raise DataError(
             f"{row.where}: `laterality` is {said}, and the image says {own['laterality']}; one of "
             "them is wrong"
         )
-    for name in ("view", "modality"):
+    for name in ("view", "modality", "body_part"):
         if row.text(name) and own[name] and row.text(name).upper() != own[name].upper():
             raise DataError(
                 f"{row.where}: `{name}` is {row.text(name)}, and the image says {own[name]}; one "

@@ -10,11 +10,14 @@ only its yes or no counts, and only upwards.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 from medtune.clinical.coping import Strategy, choose, needs_of, safety_plan
-from medtune.clinical.helplines import Place, is_spanish, lead
+from medtune.clinical.helplines import Place, advice, is_spanish, lead
 from medtune.clinical.redflags import Triage, triage, triage_turns
-from medtune.clinical.screening import Screening
+from medtune.clinical.screening import PHQ_9, Screening
+from medtune.clinical.screening_fhir import Forms, read_forms, take_forms
 from medtune.clinical.screening_suicide import SuicideRisk
 from medtune.clinical.urgency import Urgency, most_urgent
 from medtune.records import Finding, Json, Message
@@ -30,6 +33,7 @@ ASK = (
     "and {emergency} if you may act on it. A doctor can help too, and so can one person you trust."
 )
 THANKS = "Thank you for telling me how your week was."
+HANDOFF = " A person of the service must take over now."
 MODEL_SAYS = "the model reads a risk in the check-in"
 
 
@@ -119,14 +123,45 @@ def _list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
+class _Heard(NamedTuple):
+    """What a person said and filled in."""
+
+    turns: Sequence[str]
+    """Their words, message by message, without the questionnaires."""
+    found: Triage
+    forms: Forms
+    """Since the last reply."""
+    was_at_risk: bool
+    """Whether questionnaires of an earlier turn were urgent."""
+
+
+def _hear(messages: Sequence[Message]) -> _Heard:
+    turns: list[str] = []
+    filled: list[Forms] = []
+    for is_user, some in groupby(messages, key=lambda one: one.role == "user"):
+        if not is_user:
+            continue
+        taken = [take_forms(one.content) for one in some]
+        turns += [text for text, _ in taken if text] or [""]
+        filled.append(read_forms([form for _, found in taken for form in found]))
+    was_at_risk = any(_is_urgent(_form_level(one)) for one in filled[:-1])
+    return _Heard(turns, triage_turns(turns), filled[-1], was_at_risk)
+
+
 def before(where: Place, messages: Sequence[Message]) -> str | Sequence[Message]:
-    """The fixed reply to a red flag, or the messages for the model to judge."""
-    turns = [message.content for message in messages if message.role == "user"]
-    found = triage_turns(turns)
-    if found.level is not None and found.level >= Urgency.URGENT:
-        told = str(lead(found, where, spanish=is_spanish(turns[-1])))
-        return _framed(told, found, turns, where)
-    return messages
+    """The fixed reply to a red flag or a questionnaire, or the messages for the model to judge.
+
+    A message may hold FHIR QuestionnaireResponses beside its words, or alone.
+
+    Raises:
+        DataError: A QuestionnaireResponse cannot be read.
+    """
+    heard = _hear(messages)
+    if (told := _at_risk(heard, where)) is not None:
+        return told
+    if not heard.turns[-1]:  # questionnaires alone: there is nothing for the model to read
+        return _told(heard, where, None)
+    return [Message("user", turn) for turn in heard.turns]
 
 
 def after(where: Place, messages: Sequence[Message], label: str | None) -> str:
@@ -134,16 +169,37 @@ def after(where: Place, messages: Sequence[Message], label: str | None) -> str:
 
     A yes asks the question plainly. A no, or a reply that could not be read, changes nothing.
     """
-    turns = [message.content for message in messages if message.role == "user"]
-    found = triage_turns(turns)
-    decision = decide(turns[-1], where, model_says_risk=label == "yes")
-    if found.level is not None and found.level >= Urgency.URGENT:
-        told = str(lead(found, where, spanish=is_spanish(turns[-1])))
-        return _framed(told, found, turns, where)
+    heard = _hear(messages)
+    return _at_risk(heard, where) or _told(heard, where, label)
+
+
+def _at_risk(heard: _Heard, where: Place) -> str | None:
+    """What is told at once, by rule; None where neither words nor questionnaires are urgent."""
+    decision = _decided(heard, where)
+    told: list[str] = []
+    of_words, of_forms = heard.found.level, _form_level(heard.forms)
+    if _is_urgent(of_words):
+        told.append(str(lead(heard.found, where, spanish=is_spanish(heard.turns[-1]))))
+    if of_forms is not None and _is_urgent(of_forms):
+        action = "crisis_now" if of_forms is Urgency.EMERGENCY else "crisis_ask"
+        # the graver first
+        told.insert(0 if of_words is None or of_forms > of_words else 1, advice(action, where))
+        told.append(f"{_scores(heard.forms)}{HANDOFF if decision.warm_handoff else ''}")
+    return _framed("\n\n".join(told), heard, where) if told else None
+
+
+def _told(heard: _Heard, where: Place, label: str | None) -> str:
+    """What is told where no rule and no questionnaire is urgent."""
+    found, decision = heard.found, _decided(heard, where)
+    scores = [_scores(heard.forms)] if heard.forms.screenings or heard.forms.suicide_risk else []
     if label == "yes":
         told = ASK.format(crisis=" or ".join(where.crisis), emergency=where.emergency)
-        return _framed(told, found, turns, where)
-    parts = [THANKS]
+        return _framed("\n\n".join([told, *scores]), heard, where)
+    parts = [THANKS, *scores]
+    if any(
+        one.instrument == PHQ_9.name and one.self_harm is None for one in heard.forms.screenings
+    ):
+        parts.append(advice("ask_mood", where))
     if found.hits:
         parts.append(str(lead(found, where)))
     parts += [_steps(one) for one in decision.coping]
@@ -151,7 +207,39 @@ def after(where: Place, messages: Sequence[Message], label: str | None) -> str:
         parts.append("Where you live I may not offer therapy. A licensed person can help you.")
     elif not decision.coping and not found.hits:
         parts.append("What has been hardest this week: sleep, worry, low mood, or something else?")
-    return _framed("\n\n".join(parts), found, turns, where)
+    return _framed("\n\n".join(parts), heard, where)
+
+
+def _decided(heard: _Heard, where: Place) -> Decision:
+    screenings, risk = heard.forms.screenings, heard.forms.suicide_risk
+    return decide(heard.turns[-1], where, screenings=screenings, suicide_risk=risk)
+
+
+def _is_urgent(level: Urgency | None) -> bool:
+    return level is not None and level >= Urgency.URGENT
+
+
+def _form_level(forms: Forms) -> Urgency | None:
+    risk = forms.suicide_risk.urgency if forms.suicide_risk else None
+    return most_urgent(risk, *(one.urgency for one in forms.screenings))
+
+
+def _scores(forms: Forms) -> str:
+    """What the questionnaires say, by rule, for the person and the service."""
+    lines = [
+        f"{one.instrument}: {_total(one)}{f' ({one.severity})' if one.severity else ''}; {one.why}"
+        for one in forms.screenings
+    ]
+    if (risk := forms.suicide_risk) is not None:
+        asked = f"; still to ask: {', '.join(risk.to_ask)}" if risk.to_ask else ""
+        lines.append(f"C-SSRS screener: {risk.level}{asked}")
+    if forms.unread:
+        lines.append(f"Answers that could not be read: {', '.join(forms.unread)}; ask them again")
+    return "Scored by rule, not by a model. " + ". ".join(lines) + "."
+
+
+def _total(one: Screening) -> str:
+    return f"at least {one.at_least}" if one.total is None else f"{one.total:g}"
 
 
 def _steps(strategy: Strategy) -> str:
@@ -160,12 +248,13 @@ def _steps(strategy: Strategy) -> str:
     return "\n".join([*lines, f"({strategy.source})"])
 
 
-def _framed(text: str, found: Triage, turns: Sequence[str], where: Place) -> str:
+def _framed(text: str, heard: _Heard, where: Place) -> str:
     """The text, with the word after an earlier crisis, the disclosure, and an open door."""
-    lines = [text]
+    lines, turns = [text], heard.turns
     earlier = triage_turns(turns[:-1]) if len(turns) > 1 else None
     told_before = earlier is not None and bool(earlier.kinds() & SAFETY_ITEMS)
-    if told_before and not found.kinds() & SAFETY_ITEMS:
+    is_new = bool(heard.found.kinds() & SAFETY_ITEMS) or _is_urgent(_form_level(heard.forms))
+    if (told_before or heard.was_at_risk) and not is_new:
         lines.insert(
             0,
             "You told me something hard before. Are you safe right now? You can reach "

@@ -13,11 +13,15 @@ Measures  Share of replies that state phenotype and action as computed, in both 
           less careful than computed, or give a dose that was not looked up.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from medtune.artifacts import read_jsonl
+from medtune.clinical.drugs import drug_rules
+from medtune.clinical.orders import SERVICES, order_cards
 from medtune.clinical.pgx import (
     CAUTION,
     Action,
@@ -43,6 +47,7 @@ from medtune.records import (
     Example,
     Finding,
     Gate,
+    Hook,
     Json,
     Message,
     Metric,
@@ -210,6 +215,16 @@ def check(facts: Mapping[str, Json], text: str) -> list[Finding]:
     return contradictions(facts, text)
 
 
+def advise(context: Mapping[str, Json], prefetch: Mapping[str, Json]) -> str:
+    """The CDS Hooks cards for draft orders; the model is not asked.
+
+    Raises:
+        DataError: The draft orders are not a Bundle.
+    """
+    resources = {key: one if isinstance(one, dict) else None for key, one in prefetch.items()}
+    return order_cards(context, resources, today=date.today()).as_json()
+
+
 def picture(view: View) -> str:
     """The gene-drug table of a person, as HTML: every drug that a tested gene matters for."""
     example = view.record
@@ -276,4 +291,8 @@ APP = Application(
     facts=facts,
     check=check,
     picture=picture,
+    hooks=tuple(
+        Hook(json.loads(one.as_json()), advise, drug_rules, frozenset(one.prefetch or {}))
+        for one in SERVICES
+    ),
 )

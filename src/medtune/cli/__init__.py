@@ -79,9 +79,13 @@ def plan(
 
 
 @cli.command()
-def data(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+def data(
+    run_file: RunFile, overrides: Set = None, offline: Offline = False, workers: Workers = None
+) -> None:
     """Read, check, de-duplicate and split the data; seal the test."""
-    _stages(_job(run_file, overrides, offline=offline), "data")
+    from medtune.pipeline.share import data as start
+
+    start(_job(run_file, overrides, offline=offline), workers, print)
 
 
 @cli.command()

@@ -113,6 +113,15 @@ def _text(hit: Hit, where: Place, *, spanish: bool) -> str:
         about_other = f"{hit.rule.action}_other"
         is_other = hit.who in OTHERS and about_other in english
         text = english[about_other if is_other else hit.rule.action]
+    return _filled(text, where)
+
+
+def advice(action: str, where: Place) -> str:
+    """The English advice of an action (one of `actions()`), with the lines of a place."""
+    return _filled(_advice()["english"][action], where)
+
+
+def _filled(text: str, where: Place) -> str:
     return text.format(
         emergency=where.emergency,
         crisis=" or ".join(where.crisis),

@@ -64,7 +64,7 @@ def show_tokens(
 ) -> list[dict[str, str | int | bool]]:
     """One example token by token, or its last 400 tokens if it is longer."""
     rendered = renderer.training(app.prompt(example), app.reply(example))
-    shown = zip(rendered.ids, rendered.supervised, strict=True)
+    shown = zip(renderer.of_model(rendered.ids), rendered.supervised, strict=True)
     return [
         {"token": cast("str", renderer.tokenizer.decode([n])), "id": n, "supervised": learned}
         for n, learned in list(shown)[-SHOWN_TOKENS:]

@@ -24,7 +24,7 @@ import numpy as np
 from medtune.data.candidates import Runs, large_runs, near_ones, small_pairs
 from medtune.data.postings import Indices, shared_prefixes
 from medtune.data.shingles import digest, shingles
-from medtune.data.store import Store
+from medtune.data.store import Numbers, Store
 
 WORDS = 5
 CHUNK = 512
@@ -45,6 +45,21 @@ class Numbered(Protocol):
         ...
 
 
+class Signature(NamedTuple):
+    """What equal and near inputs are found by."""
+
+    name: int
+    """Hash of the whole input."""
+    shingles: Numbers
+    """Hashes of its 5-grams, each once, ascending."""
+
+
+def signature(text: str) -> Signature:
+    """The signature of an input (see `input_text`)."""
+    short = (shingles(text, WORDS) >> np.uint64(32)).astype(np.uint32)
+    return Signature(digest(text), short[np.append(True, short[1:] != short[:-1])])
+
+
 @dataclass
 class Numbering:
     """Gives each distinct input a number, from 0, in the order in which they come."""
@@ -59,12 +74,14 @@ class Numbering:
 
     def number(self, text: str) -> int:
         """The number of an input (see `input_text`)."""
-        name = digest(text)
-        if name not in self._numbers:
-            self._numbers[name] = len(self._numbers)
-            short = (shingles(text, WORDS) >> np.uint64(32)).astype(np.uint32)
-            self._store.add(short[np.append(True, short[1:] != short[:-1])])
-        return self._numbers[name]
+        return self.numbered(signature(text))
+
+    def numbered(self, signed: Signature) -> int:
+        """The number of an input, by its signature."""
+        if signed.name not in self._numbers:
+            self._numbers[signed.name] = len(self._numbers)
+            self._store.add(signed.shingles)
+        return self._numbers[signed.name]
 
     def index(self, threshold: float) -> "Inputs":
         """The inputs so far, ready to be compared."""

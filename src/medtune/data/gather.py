@@ -6,18 +6,19 @@ reads the file again.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from medtune.artifacts import iter_examples, write_examples
 from medtune.config import Run, SourceSection
-from medtune.data.duplicates import Numbering
+from medtune.data.duplicates import Numbering, Signature, signature
 from medtune.data.readers import source_names
 from medtune.data.shingles import digest, input_text
 from medtune.data.wording import some
 from medtune.deid.example import Cleaner
+from medtune.deid.kinds import Kind
 from medtune.errors import DataError
 from medtune.progress import progress
 from medtune.records import Application, Example, Split
@@ -54,6 +55,47 @@ class Entry(NamedTuple):
     """Tokens of the reply and the end-of-turn token."""
 
 
+class Prepared(NamedTuple):
+    """One record, cleaned and measured: what needs no other record."""
+
+    example: Example
+    size: Size | str
+    """Its length, or why it cannot be rendered."""
+    signed: Signature
+
+
+class Part(NamedTuple):
+    """Some neighbouring records, prepared."""
+
+    records: Sequence[Prepared]
+    replaced: Counter[Kind]
+    """Identifiers that were replaced in them."""
+
+
+Spread = Callable[[Iterator[Example]], Iterator[Part]]
+"""Others who prepare the records, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Does to a record all that can be done to it alone."""
+
+    app: Application
+    renderer: "Renderer"
+    cleaner: Cleaner | None
+
+    def prepare(self, example: Example) -> Prepared:
+        """Clean and measure a record.
+
+        Raises:
+            DataError: It holds half a character.
+        """
+        _refuse_half_characters(example)
+        clean = self.cleaner.clean(example) if self.cleaner else example
+        size = measured(clean, self.app, self.renderer)
+        return Prepared(clean, size, signature(input_text(clean.fields)))
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """All records that the sources hold."""
@@ -72,21 +114,19 @@ class Gathered:
 
 def gather(
     run: Run,
-    app: Application,
     paths: Sequence[Path],
-    renderer: "Renderer",
     folder: Path,
-    cleaner: Cleaner | None,
+    preparer: Preparer,
+    spread: Spread | None = None,
 ) -> Gathered:
     """Read every record of the sources, with what the run file says of its source.
 
     Args:
         run: The run.
-        app: Its application.
         paths: The files of `run.data.sources`, in their order.
-        renderer: Counts the tokens.
         folder: For the temporary files.
-        cleaner: Takes identifiers out of a record before anything else reads it, if there is one.
+        preparer: Cleans a record before anything else reads it, and counts its tokens.
+        spread: Others who do that; None does it here.
 
     Raises:
         DataError: A record cannot be used, an id comes twice, or a source with a `split` is empty.
@@ -98,16 +138,12 @@ def gather(
 
     def seen() -> Iterator[Example]:
         with progress("reading the records", 0, "records") as advance:
-            for loaded in app.load(paths):
-                sourced = _with_source(loaded, sections)
-                _refuse_half_characters(sourced)
-                example = cleaner.clean(sourced) if cleaner else sourced
-                size = measured(example, app, renderer)
+            sourced = (_with_source(loaded, sections) for loaded in preparer.app.load(paths))
+            for example, size, signed in _prepared(sourced, preparer, spread):
                 if isinstance(size, str):
                     refused[example.id] = size
                     size = Size(0, 0)
-                number = numbering.number(input_text(example.fields))
-                entries.append(entry_of(example, number, size))
+                entries.append(entry_of(example, numbering.numbered(signed), size))
                 yield example
                 advance(1)
 
@@ -115,6 +151,19 @@ def gather(
     _refuse_repeated_ids(entries)
     _refuse_empty_sources(entries, sections)
     return Gathered(file, entries, numbering, refused)
+
+
+def _prepared(
+    sourced: Iterator[Example], preparer: Preparer, spread: Spread | None
+) -> Iterator[Prepared]:
+    """The records in their order, prepared here or by others."""
+    if spread is None:
+        yield from map(preparer.prepare, sourced)
+        return
+    for part in spread(sourced):
+        if preparer.cleaner:
+            preparer.cleaner.replaced.update(part.replaced)
+        yield from part.records
 
 
 def _with_source(example: Example, sections: Mapping[str, SourceSection]) -> Example:

@@ -15,7 +15,7 @@ from medtune import __version__
 from medtune.artifacts import DataCard, read_examples, sha256_file, sha256_path, write_examples
 from medtune.config import Run, SourceSection
 from medtune.data.card import count_tokens, receipt, show_tokens
-from medtune.data.gather import Entry, Gathered, gather
+from medtune.data.gather import Entry, Gathered, Preparer, Spread, gather
 from medtune.data.keep import Kept, keep
 from medtune.data.readers import kind_of, source_names
 from medtune.data.split import HELD, find_conflicts
@@ -32,7 +32,7 @@ WORK = ".data-"
 """Begins the name of the folder for temporary files, in the run's folder."""
 
 
-def prepare(
+def prepare(  # noqa: PLR0913  what to prepare, for whom, and who shares the work
     run: Run,
     app: Application,
     paths: Sequence[Path],
@@ -40,6 +40,7 @@ def prepare(
     *,
     key: str,
     inputs: Mapping[str, str],
+    spread: Spread | None = None,
 ) -> DataCard:
     """Write `train/validation/test.jsonl` and then `data.json` to the run's folder.
 
@@ -51,6 +52,7 @@ def prepare(
         renderer: Counts the tokens.
         key: The stage's key, for the card.
         inputs: SHA-256 of the stage's inputs by name, for the card.
+        spread: Others who clean and measure the records; None does it here.
 
     Raises:
         ConfigError: A setting does not fit the sources.
@@ -64,7 +66,8 @@ def prepare(
         shutil.rmtree(left)
     with TemporaryDirectory(prefix=WORK, dir=run.out) as folder:
         cleaner = cleaner_for(run, app)
-        gathered = gather(run, app, paths, renderer, Path(folder), cleaner)
+        preparer = Preparer(app, renderer, cleaner)
+        gathered = gather(run, paths, Path(folder), preparer, spread)
         left_out = app.left_out(paths) if app.left_out else {}
         kept = keep(run, gathered, left_out, references)
         seen = survey(gathered, kept.splits, app, run.seed)

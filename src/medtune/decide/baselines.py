@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
 from medtune.images.mark import image_names
+from medtune.llm.vision.eyes import Eyes
 from medtune.llm.vision.gallery import Gallery
 from medtune.measure import one_of_few
 from medtune.records import Application, ArmResult, Example, Json, Prediction
@@ -31,7 +32,7 @@ IMAGE_PENALTY = 0.001
 
 
 def baselines(
-    app: Application, train: Sequence[Example], gallery: Gallery | None = None
+    app: Application, train: Sequence[Example], eyes: Eyes | Gallery | None = None
 ) -> dict[str, Arm]:
     """The arms by name.
 
@@ -39,7 +40,7 @@ def baselines(
     """
     found: dict[str, Arm] = {MAJORITY: lambda examples: majority(app, train, examples)}
     if one_of_few(app, train) is not None and len({str(e.target) for e in train}) > 1:
-        found[CLASSICAL] = classical(app, train, gallery)
+        found[CLASSICAL] = classical(app, train, eyes)
     return found
 
 
@@ -65,25 +66,27 @@ def majority(app: Application, train: Sequence[Example], examples: Sequence[Exam
     )
 
 
-def classical(app: Application, train: Sequence[Example], gallery: Gallery | None = None) -> Arm:
+def classical(
+    app: Application, train: Sequence[Example], eyes: Eyes | Gallery | None = None
+) -> Arm:
     """Learn the labels from all of train without a language model: the baseline to beat.
 
     Words are counted; of an image the frozen encoder's features are taken: see `of_images`.
     """
-    return of_words(app, train) if gallery is None else of_images(app, train, gallery)
+    return of_words(app, train) if eyes is None else of_images(app, train, eyes)
 
 
-def of_images(app: Application, train: Sequence[Example], gallery: Gallery) -> Arm:
+def of_images(app: Application, train: Sequence[Example], eyes: Eyes | Gallery) -> Arm:
     """Learn the labels from the features that the language model's projector reads.
 
-    Their mean, and their maxima in three by three regions, standardised, then logistic regression.
-    The confidence is the probability of the label given.
+    Their mean, and their maxima in three by three regions (of a hub model: in all), standardised,
+    then logistic regression. The confidence is the probability of the label given.
     """
 
     def features(examples: Sequence[Example]) -> NDArray[np.float32]:
         names = [image_names(asked(app, example)) for example in examples]
-        gallery.hang(name for some in names for name in some)
-        return np.stack([np.concatenate([gallery.pooled(n) for n in some]) for some in names])
+        eyes.hang(name for some in names for name in some)
+        return np.stack([np.concatenate([eyes.pooled(n) for n in some]) for some in names])
 
     @cache
     def learned() -> Pipeline:

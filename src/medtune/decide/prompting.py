@@ -72,7 +72,7 @@ def arms(desk: Desk, recipes: Mapping[str, Recipe]) -> dict[str, Arm]:
 
     All see the same text, that of the application's prompt, and learn from the same train split.
     """
-    found = baselines(desk.app, desk.train, desk.model.gallery)
+    found = baselines(desk.app, desk.train, desk.model.eyes)
     return found | {name: prompted(desk, name, recipe) for name, recipe in recipes.items()}
 
 

@@ -149,7 +149,7 @@ def _cost(
     key_hours: tuple[str, float],
 ) -> Cost:
     key, hours = key_hours
-    fresh = classical(desk.app, desk.train, desk.model.gallery) if result.name == CLASSICAL else arm
+    fresh = classical(desk.app, desk.train, desk.model.eyes) if result.name == CLASSICAL else arm
 
     def measured() -> Mapping[str, Json]:
         found = timing(fresh, some)

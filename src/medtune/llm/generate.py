@@ -9,6 +9,7 @@ from transformers import DynamicCache, GenerationConfig
 
 from medtune.errors import DataError
 from medtune.llm.continuous import Prompt, write_replies
+from medtune.llm.flat import is_decoder
 from medtune.llm.load import LanguageModel
 from medtune.llm.render import Reply
 from medtune.llm.score import CACHED, common_beginning
@@ -77,7 +78,10 @@ def generate_ids(
         return [replies[i] for i in range(len(prompts))]
     limits = [min(max_new_tokens, room(lm, prompt)) for prompt in prompts]
     budget = batch_tokens // lm.processes
-    plan = _continuous if is_exact(lm.model) else _batched
+    if not is_decoder(lm.model):
+        plan = _one_by_one
+    else:
+        plan = _continuous if is_exact(lm.model) else _batched
     work = plan(lm, prompts, limits, budget)
     written: dict[int, list[int]] = {}
     with workers(work.do, min(lm.processes, work.n)) as ask:
@@ -138,6 +142,20 @@ def _batched(
     return _Work(len(batches), do)
 
 
+def _one_by_one(
+    lm: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    limits: Sequence[int],
+    budget: int,  # noqa: ARG001  a pass is one prompt
+) -> _Work:
+    """Prompt by prompt, for models that are more than a decoder."""
+
+    def do(number: int) -> dict[int, list[int]]:
+        return {number: list(_tokens(lm, prompts[number], limits[number]))}
+
+    return _Work(len(prompts), do)
+
+
 def stream(
     lm: LanguageModel, prompt: Sequence[Message], *, max_new_tokens: int
 ) -> Generator[str, None, Reply]:
@@ -157,14 +175,11 @@ def stream(
     return _pieces(lm, ids, min(max_new_tokens, room(lm, ids)))
 
 
-def _pieces(
-    lm: LanguageModel, prompt: list[int], max_new_tokens: int
-) -> Generator[str, None, Reply]:
+def _tokens(lm: LanguageModel, prompt: Sequence[int], max_new_tokens: int) -> Generator[int]:
+    """The most probable tokens one after the other, up to and with the one that ends the turn."""
     cache = DynamicCache(config=lm.model.config)
-    ids, told = prompt, ""
-    written: list[int] = []
-    stopped = False
-    while len(written) < max_new_tokens:
+    ids = list(prompt)
+    for _ in range(max_new_tokens):
         with torch.inference_mode():
             output = lm.model(
                 input_ids=torch.tensor([ids], device=lm.device),
@@ -173,10 +188,21 @@ def _pieces(
                 logits_to_keep=1,
             )
         token = int(cast("Tensor", output.logits)[0, -1].argmax())
+        yield token
         if token in lm.renderer.stop_ids:
-            stopped = True
-            break
+            return
         ids = [token]
+
+
+def _pieces(
+    lm: LanguageModel, prompt: list[int], max_new_tokens: int
+) -> Generator[str, None, Reply]:
+    told, stopped = "", False
+    written: list[int] = []
+    for token in _tokens(lm, prompt, max_new_tokens):
+        stopped = token in lm.renderer.stop_ids
+        if stopped:
+            break
         written.append(token)
         text = lm.renderer.decode(written)
         if text != told and not text.endswith(_BROKEN):

@@ -13,7 +13,12 @@ import torch.distributed as dist
 from peft import PeftModel
 from safetensors.torch import load_file
 from torch import nn
-from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    GenerationConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging
 
 from medtune.config import Quantize
@@ -24,6 +29,7 @@ from medtune.llm.nf4 import quantise
 from medtune.llm.numerics import Numerics
 from medtune.llm.render import Candidates, Renderer, Reply, load_renderer
 from medtune.llm.source import MARK, ModelFolder
+from medtune.llm.vision.eyes import Eyes
 from medtune.llm.vision.gallery import Gallery
 from medtune.llm.vision.projector import FILE, Sight, sight_of
 from medtune.llm.workers import cores
@@ -61,6 +67,11 @@ class LanguageModel:
     """How the frozen weights of the decoder are packed; None as they are."""
     crew: Crew | None = field(default=None, repr=False)
     """Others that answer in this process's stead; None where it answers itself."""
+
+    @property
+    def eyes(self) -> Gallery | Eyes | None:
+        """What it sees images by; None for a model of text."""
+        return self.gallery or self.renderer.eyes
 
     def look_at(self, conversations: Iterable[Sequence[Message]]) -> None:
         """Encode the images of conversations, many at once: rendering then finds them encoded.
@@ -119,7 +130,9 @@ def load_model(  # noqa: PLR0913  each says what is loaded, or where to
         _put_in(model, weights)
         adapter = None
     _set_types(model, getattr(torch, numerics.dtype), quantize, device)
-    renderer = load_renderer(folder)
+    renderer = load_renderer(folder, None if gallery is None else gallery.ids)
+    if renderer.eyes is not None:
+        renderer.eyes.open(model)
     if gallery is not None:
         words = cast("nn.Embedding", model.get_input_embeddings())
         sight = Sight(words, gallery, renderer.encode)
@@ -161,8 +174,11 @@ def _widen(model: PreTrainedModel) -> None:
 
 
 def _base(folder: ModelFolder, dtype: torch.dtype | str) -> PreTrainedModel:
+    kind, what = AutoModelForCausalLM, "causal language model"
+    if folder.sees:
+        kind, what = AutoModelForImageTextToText, "vision-language model"
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model = kind.from_pretrained(
             folder.path,
             dtype=dtype,
             attn_implementation="sdpa",
@@ -171,8 +187,7 @@ def _base(folder: ModelFolder, dtype: torch.dtype | str) -> PreTrainedModel:
         )
     except ValueError as error:
         raise ConfigError(
-            f"model.source: transformers cannot load {folder.name} as a causal language model: "
-            f"{error}"
+            f"model.source: transformers cannot load {folder.name} as a {what}: {error}"
         ) from None
     return cast("PreTrainedModel", model)
 
@@ -216,7 +231,7 @@ def _open_eyes(model: PreTrainedModel, adapter: Path) -> None:
 def _refuse_too_few_positions(
     model: PreTrainedModel, folder: ModelFolder, context_tokens: int
 ) -> None:
-    positions = getattr(model.config, "max_position_embeddings", context_tokens)
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", context_tokens)
     if context_tokens > positions:
         raise ConfigError(
             f"model.context_tokens: {context_tokens} is more than the {positions} positions of "

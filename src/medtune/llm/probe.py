@@ -60,6 +60,7 @@ def main() -> None:
 def two_layers(folder: Path) -> PreTrainedModel:
     """A float32 model of the folder's configuration, cut to two layers, with seeded weights."""
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = settings.get("text_config", settings)  # of a model that sees, what tunes
     for name in ("dtype", "torch_dtype", "quantization_config"):
         settings.pop(name, None)
     settings["num_hidden_layers"] = LAYERS

@@ -7,7 +7,8 @@ token that ends the turn, nothing before and nothing after.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, NamedTuple, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
@@ -17,6 +18,9 @@ from medtune.images.mark import MARK
 from medtune.images.view import N_CELLS
 from medtune.llm.source import ModelFolder
 from medtune.records import Message
+
+if TYPE_CHECKING:
+    from medtune.llm.vision.eyes import Eyes
 
 _PROBE: Final = "probe"
 
@@ -57,6 +61,8 @@ class Renderer:
     tokenizer: PreTrainedTokenizerFast = field(repr=False)
     images: Callable[[str], Sequence[int]] | None = field(default=None, repr=False)
     """The ids of an image by its hash; None for a model that sees none."""
+    eyes: "Eyes | None" = field(default=None, repr=False)
+    """Of a vision-language model, which writes images in its own way."""
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The ids up to the point where the model is to write.
@@ -121,9 +127,14 @@ class Renderer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, without control tokens."""
         text = self.tokenizer.decode(
-            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            self.of_model(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return cast("str", text)
+
+    def of_model(self, ids: Sequence[int]) -> list[int]:
+        """The ids as a vision-language model knows them, an image's own as its image token."""
+        eyes = self.eyes
+        return [eyes.token if eyes and token >= eyes.n_words else token for token in ids]
 
     @cached_property
     def end_of_turn(self) -> int:
@@ -166,7 +177,8 @@ class Renderer:
         return tuple(
             token.content
             for token in self.tokenizer.added_tokens_decoder.values()
-            if token.special and (token.content in text or token.content in stops)
+            if token.special
+            and (self.eyes is not None or token.content in text or token.content in stops)
         )
 
     @cached_property
@@ -200,20 +212,29 @@ class Renderer:
                 )
 
     def _text(self, messages: Sequence[Message], *, open_turn: bool) -> str:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+        eyes = self.eyes
+        turns = [
+            {"role": one.role, "content": eyes.content(one.content) if eyes else one.content}
+            for one in messages
+        ]
         try:
             text = self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=open_turn
+                cast("list[dict[str, str]]", turns), tokenize=False, add_generation_prompt=open_turn
             )
         except TemplateError as error:
             roles = ", ".join(message.role for message in messages)
             raise DataError(
                 f"the model's chat template refuses turns in the order {roles}: {error.message}"
             ) from None
-        return cast("str", text)
+        written = cast("str", text)
+        if self.eyes is None:
+            return written
+        return self.eyes.marked(written, [one.content for one in messages])
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, those of an image in the place of its mark."""
+        if self.eyes is not None:
+            return self.eyes.encode(text)
         ids: list[int] = []
         for number, piece in enumerate(MARK.split(text)):
             if number % 2:
@@ -231,17 +252,26 @@ class Renderer:
 def load_renderer(
     folder: ModelFolder, images: Callable[[str], Sequence[int]] | None = None
 ) -> Renderer:
-    """The renderer of a base model. Reads the tokenizer only: no weights, no torch.
+    """The renderer of a base model. Reads no weights, and of a model of text no torch.
 
     Args:
         folder: The base model.
         images: The ids of an image by its hash.
 
     Raises:
-        ConfigError: The template never closes a reply.
+        ConfigError: The template never closes a reply, or the model's own images are of a kind
+            that medtune cannot show it.
     """
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder.path, local_files_only=True)
-    renderer = Renderer(cast("PreTrainedTokenizerFast", tokenizer), images)
+    if folder.sees:
+        if images is not None:
+            raise ConfigError(
+                f"model.vision: {folder.name} has eyes of its own; leave model.vision out"
+            )
+        eyes: Eyes = import_module("medtune.llm.vision.eyes").load_eyes(folder)
+        renderer = Renderer(eyes.tokenizer, eyes=eyes)
+    else:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder.path, local_files_only=True)
+        renderer = Renderer(cast("PreTrainedTokenizerFast", tokenizer), images)
     assert renderer.stop_ids, "the template was probed"
     return renderer
 

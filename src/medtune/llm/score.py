@@ -20,8 +20,10 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from medtune.errors import ConfigError, DataError
-from medtune.llm.load import LanguageModel
-from medtune.llm.render import Candidates
+from medtune.llm.agree import token_log_probabilities
+from medtune.llm.flat import is_decoder
+from medtune.llm.load import Crew, LanguageModel
+from medtune.llm.render import Candidates, Rendered
 from medtune.llm.workers import workers
 from medtune.records import Message
 
@@ -107,13 +109,11 @@ def score_candidates(
         raise DataError(f"item number {empty[0]} has no replies to score; give at least one")
     if not items:
         return []
+    if not is_decoder(lm.model):
+        return _one_by_one(lm, items, advance)
     _refuse_window(lm, items)
     if lm.crew is not None:
-        by_number: dict[int, list[float]] = {}
-        for part in lm.crew.score(items, batch_tokens):
-            by_number |= part
-            advance(len(part))
-        return [by_number[i] for i in range(len(items))]
+        return _by_crew(lm.crew, items, batch_tokens, advance)
     # Every item keeps a token of its prompt, which predicts the first token of its replies.
     shared = common_beginning([item.prompt[:-1] for item in items])
     rows = [_Row(i, item.prompt[len(shared) :], item.replies) for i, item in enumerate(items)]
@@ -131,6 +131,35 @@ def score_candidates(
             for row, one in zip(batches[number], found, strict=True):
                 scores[row.item] = one
             advance(len(batches[number]))
+    return scores
+
+
+def _by_crew(
+    crew: Crew, items: Sequence[Candidates], batch_tokens: int, advance: Callable[[int], None]
+) -> list[list[float]]:
+    by_number: dict[int, list[float]] = {}
+    for part in crew.score(items, batch_tokens):
+        by_number |= part
+        advance(len(part))
+    return [by_number[i] for i in range(len(items))]
+
+
+def _one_by_one(
+    lm: LanguageModel, items: Sequence[Candidates], advance: Callable[[int], None]
+) -> list[list[float]]:
+    """Each reply after its prompt by the model's own code, from the start: right for all."""
+    scores: list[list[float]] = [[] for _ in items]
+
+    def score(number: int) -> list[float]:
+        prompt, replies = items[number]
+        before = [False] * len(prompt)
+        whole = [Rendered(prompt + reply, before + [True] * len(reply)) for reply in replies]
+        return [float(token_log_probabilities(lm, [one]).double().sum()) for one in whole]
+
+    with workers(score, min(lm.processes, len(items))) as ask:
+        for number, found in ask(range(len(items))):
+            scores[number] = found
+            advance(1)
     return scores
 
 

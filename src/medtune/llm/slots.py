@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
-from medtune.llm.flat import Run, after, attending, sees, tolerance
+from medtune.llm.flat import Run, after, attending, is_decoder, sees, tolerance
 
 SLOTS = "medtune_slots"
 """The name of the attention function, in transformers' table of them."""
@@ -169,7 +169,7 @@ def write(
 def is_exact(model: PreTrainedModel) -> bool:
     """Whether this gives the architecture the logits that its own code gives; tried once."""
     if model not in _TRIED:
-        _TRIED[model] = _try(model)
+        _TRIED[model] = is_decoder(model) and _try(model)
     return _TRIED[model]
 
 

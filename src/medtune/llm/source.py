@@ -34,6 +34,8 @@ KNOWN_GGUF: Final = {
 }
 """SHA-256 of the GGUF file inside a wheel, by requirement."""
 MARK: Final = "medtune.json"
+PROCESSOR: Final = ("preprocessor_config.json", "processor_config.json")
+"""What a model that sees makes of an image."""
 _STALE_S = 3600
 _PIECE = 1 << 20
 _GROWTH = 6
@@ -49,6 +51,11 @@ class ModelFolder:
     sha256: str
     """Names the weights, the tokenizer and the chat template together. An adapter fits one only."""
     licence: str
+
+    @property
+    def sees(self) -> bool:
+        """Whether it is a vision-language model."""
+        return "vision_config" in json.loads((self.path / "config.json").read_text("utf-8"))
 
 
 class _Mark(BaseModel):
@@ -231,7 +238,8 @@ def _described(folder: Path, name: str) -> ModelFolder:
         raise ConfigError(
             f"model.source: {folder}: no *.safetensors; medtune reads no other kind of weights"
         )
-    files = [folder / "config.json", *weights]
+    processor = [folder / name for name in PROCESSOR if (folder / name).is_file()]
+    files = [folder / "config.json", *processor, *weights]
     parts = {file.name: sha256_file(file) for file in files}
     identity = _identity(json.dumps(parts, sort_keys=True), folder)
     return ModelFolder(folder, name, identity, _licence(folder))
@@ -255,7 +263,9 @@ def chat_template(folder: Path) -> str:
     """
     if (file := folder / "chat_template.jinja").is_file():
         return file.read_text(encoding="utf-8")
-    if (file := folder / "tokenizer_config.json").is_file():
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if not (file := folder / name).is_file():
+            continue
         template = json.loads(file.read_text(encoding="utf-8")).get("chat_template")
         if isinstance(template, list):  # the older layout: a list of named templates
             named = cast("list[dict[str, str]]", template)

@@ -14,18 +14,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from medtune.errors import ConfigError, MachineError
+from medtune.errors import ConfigError
 from medtune.pipeline import run_stages
-from medtune.pipeline.cluster import (
-    RESTARTS,
-    Told,
-    environment,
-    job_of,
-    refuse_without_ray,
-    start_ray,
-    told_of,
-)
+from medtune.pipeline.cluster import Told, job_of, refuse_without_ray
 from medtune.pipeline.job import Job
+from medtune.pipeline.team import faults, team
 
 if TYPE_CHECKING:
     from medtune.llm.load import Crew, LanguageModel
@@ -48,7 +41,7 @@ def evaluate(job: Job, workers: int | None, show: Callable[[str], None]) -> None
         run_stages(job, ("evaluate",), show)
         return
     refuse_without_ray()
-    if job.run.model.vision is not None:
+    if job.run.model.vision is not None or job.folder.sees:
         raise ConfigError("--workers: a model that sees is evaluated in one process; leave it out")
     with crew(job, workers) as crew_of:
         run_stages(replace(job, chosen=job.numerics, crew_of=crew_of), ("evaluate",), show)
@@ -96,27 +89,16 @@ def _nobody(_: int) -> None:
 @contextmanager
 def crew(job: Job, workers: int) -> "Generator[Callable[[Path | None], Crew]]":
     """Start the workers; they end with the block. Gives who answers for the model of an adapter."""
-    numerics = job.numerics  # before torch is imported
-    ray, made = import_module("ray"), import_module("medtune.llm.load").Crew
-    start_ray(workers)
-    try:
-        actor = ray.remote(
-            num_cpus=1,
-            num_gpus=int(import_module("torch").cuda.is_available()),
-            max_restarts=RESTARTS,
-            max_task_retries=RESTARTS,
-            runtime_env={"env_vars": environment(numerics)},
-        )(Asker)
-        team = [actor.remote(told_of(job)) for _ in range(workers)]
+    made = import_module("medtune.llm.load").Crew
+    gpus = int(import_module("torch").cuda.is_available())
+    with team(job, workers, Asker, gpus=gpus) as asked:
         yield lambda adapter: made(
-            partial(_spread, team, "score", adapter), partial(_spread, team, "write", adapter)
+            partial(_spread, asked, "score", adapter), partial(_spread, asked, "write", adapter)
         )
-    finally:
-        ray.shutdown()
 
 
 def _spread(
-    team: Sequence[Any], what: What, adapter: Path | None, items: Sequence[Any], *settings: int
+    asked: Sequence[Any], what: What, adapter: Path | None, items: Sequence[Any], *settings: int
 ) -> Iterator[Mapping[int, Any]]:
     """Hand out shares of the items; a worker that is done gets the next one.
 
@@ -124,20 +106,12 @@ def _spread(
         MedtuneError: What a worker raised.
         MachineError: A worker died again and again.
     """
-    faults = import_module("ray.exceptions")
-    n = SHARES * len(team)
+    n = SHARES * len(asked)
     numbered = list(enumerate(items))
     shares = [dict(numbered[first::n]) for first in range(min(n, len(items)))]
 
     def ask(worker: Any, share: Mapping[int, Any]) -> object:  # noqa: ANN401  Ray's have no type
         return worker.answer.remote(what, adapter, share, settings)
 
-    try:
-        yield from import_module("ray.util").ActorPool(team).map_unordered(ask, shares)
-    except faults.RayTaskError as error:
-        raise error.cause from None
-    except faults.RayActorError as error:
-        raise MachineError(
-            f"a worker of Ray died {RESTARTS + 1} times, most likely for want of memory; lower "
-            f"evaluate.batch_tokens, or take fewer --workers: {error}"
-        ) from error
+    with faults("lower evaluate.batch_tokens"):
+        yield from import_module("ray.util").ActorPool(asked).map_unordered(ask, shares)

@@ -20,6 +20,8 @@ from medtune.llm.source import ModelFolder, find_model
 from medtune.records import Application
 
 if TYPE_CHECKING:
+    from medtune.data.gather import Spread
+    from medtune.llm import Renderer
     from medtune.llm.load import Crew, LanguageModel
     from medtune.llm.vision.gallery import Gallery
 
@@ -34,6 +36,8 @@ class Job:
     """Numerics that another process chose; None chooses here."""
     crew_of: "Callable[[Path | None], Crew] | None" = None
     """Who answers for a model with this adapter; None where this process does."""
+    spread: "Spread | None" = None
+    """Who cleans and measures the records of the sources; None where this process does."""
 
     @cached_property
     def app(self) -> Application:
@@ -72,6 +76,14 @@ class Job:
         chosen = self.chosen or choose_numerics(self.run.model, self.folder)
         apply_numerics(chosen)
         return chosen
+
+    @cached_property
+    def renderer(self) -> "Renderer":
+        """Writes and counts tokens; our own encoder's images stand there as blanks."""
+        _ = self.numerics  # before torch is imported
+        render = import_module("medtune.llm.render")
+        images = None if self.run.model.vision is None else render.blank_image
+        return render.load_renderer(self.folder, images)
 
     @cached_property
     def sources(self) -> list[Path]:

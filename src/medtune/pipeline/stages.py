@@ -71,12 +71,9 @@ def data(job: Job) -> Step:
     inputs = hashes | {"model": job.weights_sha256}
 
     def make(key: str) -> DataCard:
-        _ = job.numerics
         prepare = import_module("medtune.data").prepare
-        render = import_module("medtune.llm.render")
-        images = None if run.model.vision is None else render.blank_image
-        renderer = render.load_renderer(job.folder, images)
-        return prepare(run, job.app, paths, renderer, key=key, inputs=inputs)
+        handed = {"key": key, "inputs": inputs, "spread": job.spread}
+        return prepare(run, job.app, paths, job.renderer, **handed)
 
     settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
     return _step(job, DataCard, settings, inputs, make)

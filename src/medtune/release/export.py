@@ -132,7 +132,7 @@ def export(run: Run, app: Application, tuned: Tuned, ask: Ask) -> Export:
         GateError: The written model is not the released one; `export.json` says why.
         MachineError: The disk is full.
     """
-    if run.model.vision is not None:
+    if run.model.vision is not None or tuned.base.sees:
         raise ConfigError(
             "export: a model that sees has an image encoder and a projector, which neither format "
             "holds; serve the release with medtune serve"

@@ -29,7 +29,7 @@ from medtune.serve.body import read_body
 from medtune.serve.envelope import DONE, Finish, envelope, event, usage
 from medtune.serve.hooks import add_routes
 from medtune.serve.journal import open_journal
-from medtune.serve.rails import Rails, judged_after, judged_before
+from medtune.serve.rails import Rails, judged_after, judged_before, judged_images
 from medtune.serve.record import (
     Hear,
     Job,
@@ -158,22 +158,24 @@ async def _admit(service: Service, ask: Ask, request_id: str, started: float) ->
     judged = await run_in_threadpool(judged_before, service.rails, ask.messages)
     if isinstance(judged, str):
         return Job(ask, (), 0, 0, head, started, fixed=judged)
-    if ask.images:
-        await _look(service, ask)
+    notes = await _look(service, ask) if ask.images else []
     heard, found = await _in_turn(service, partial(service.hear, judged))
     n_prompt = await _in_turn(service, partial(service.voice.count, heard))
     room = service.run.model.context_tokens - n_prompt
     limit = ask.max_tokens or min(service.run.evaluate.max_new_tokens, max(room, 1))
     if limit > room:
         raise too_long(n_prompt, limit, service.run.model.context_tokens)
-    return Job(ask, heard, n_prompt, limit, replace(head, found=found), started)
+    return Job(ask, heard, n_prompt, limit, replace(head, found=found), started, notes=notes)
 
 
-async def _look(service: Service, ask: Ask) -> None:
-    """Show the images of a request to the model."""
+async def _look(service: Service, ask: Ask) -> list[str]:
+    """Show the model the images of a request, if it may read them; what is to be said of them."""
     if service.voice.look is None:
         raise Refusal(400, "messages: this model sees no images; send text", "invalid_request")
-    await _in_turn(service, partial(service.voice.look, ask.images))
+    notes = await run_in_threadpool(judged_images, service.rails, ask.images.values())
+    pixels = {name: one.pixels_RC for name, one in ask.images.items()}
+    await _in_turn(service, partial(service.voice.look, pixels))
+    return notes
 
 
 async def _spoken(service: Service, job: Job) -> Spoken:
@@ -182,12 +184,12 @@ async def _spoken(service: Service, job: Job) -> Spoken:
         return Spoken(job.fixed, 0, stopped=True)
     spoken = await _in_turn(service, partial(service.voice.answer, job.heard, job.limit))
     text = await run_in_threadpool(judged_after, service.rails, job.ask.messages, spoken.text)
-    return spoken._replace(text=text)
+    return spoken._replace(text="\n\n".join([*job.notes, text]))
 
 
 async def _pieces(service: Service, job: Job) -> AsyncGenerator[str | Spoken]:
     """The pieces of a reply, and at last the whole: one piece where it must be judged whole."""
-    if job.fixed is not None or service.rails.after is not None:
+    if job.fixed is not None or job.notes or service.rails.after is not None:
         spoken = await _spoken(service, job)
         yield spoken.text
         yield spoken

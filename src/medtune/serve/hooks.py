@@ -133,12 +133,17 @@ class Told(NamedTuple):
 
 
 def _answer(hook: Hook, entry: cds_hooks.Service, asked: cds_hooks.Request) -> Told:
-    """The cards, or which data is lacking: a service never guesses what it was not given."""
-    lacking = cds_hooks.missing_prefetch(entry, asked)
+    """The cards, or which data is lacking: a service never guesses what it was not given.
+
+    Raises:
+        DataError: What the standard leaves to FHIR, such as the draft orders, cannot be read.
+    """
+    missing = cds_hooks.missing_prefetch(entry, asked)
+    lacking = [key for key in missing if key not in hook.may_lack]
     if lacking:
         return Told(PRECONDITION_FAILED, json.dumps(cds_hooks.precondition_failed(lacking)), None)
     prefetch: dict[str, Json] = {**(asked.prefetch or {})}
-    made = cds_hooks.Cards.model_validate_json(hook.advise(prefetch))
+    made = cds_hooks.Cards.model_validate_json(hook.advise(asked.context, prefetch))
     cards = cds_hooks.Cards(cards=tuple(map(_named, made.cards)))
     shown = {card.indicator for card in cards.cards}
     level = next((one for one in LEVELS if one in shown), "no card")

@@ -12,13 +12,14 @@ from medtune.images.mark import image_mark
 from medtune.images.read import read_bytes
 from medtune.images.store import image_id
 from medtune.images.view import square
+from medtune.records import Shown
 
 Pixels = NDArray[np.uint8]
 DATA_URL = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
-def see(url: str, images: dict[str, Pixels]) -> str:
-    """The mark of the image in a data URL; its pixels go to `images`, by their hash.
+def see(url: str, images: dict[str, Shown]) -> str:
+    """The mark of the image in a data URL; the image goes to `images`, by its pixels' hash.
 
     Raises:
         DataError: It is no data URL, or the image in it cannot be read or is of several frames.
@@ -34,5 +35,5 @@ def see(url: str, images: dict[str, Pixels]) -> str:
     if len(picture.values_FRC) > 1:
         raise DataError(f"image_url: {len(picture.values_FRC)} frames; send one")
     pixels_RC = square(picture.frame(0), picture.window)
-    images[image_id(pixels_RC)] = pixels_RC
+    images[image_id(pixels_RC)] = Shown(pixels_RC, picture.modality, picture.body_part)
     return image_mark(image_id(pixels_RC))

@@ -60,6 +60,8 @@ class Job:
     """Reading of the monotonic clock."""
     fixed: str | None = None
     """The reply of the rails, told instead of the model's."""
+    notes: Sequence[str] = ()
+    """What must be said of the images; told before the reply."""
 
 
 async def record(service: Service, row: Row) -> None:

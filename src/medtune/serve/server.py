@@ -79,7 +79,7 @@ def _server_of(
             voice_of(run, lm),
             labels=reference.labels if app.choices else (),
             hear=hear or partial(plainly, reference.instruction),
-            rails=Rails(app.before, app.after, app.hooks),
+            rails=Rails(app.before, app.after, app.hooks, app.look),
         )
     )
 

@@ -58,12 +58,12 @@ def voice_of(run: Run, lm: "LanguageModel") -> Voice:
         reply = yield from stream(lm, messages, max_new_tokens=max_new_tokens)
         return Spoken(reply.text, reply.n_new, reply.stopped)
 
-    gallery = lm.gallery
-    if gallery is None:
+    eyes = lm.eyes
+    if eyes is None:
         return Voice(count, answer, pieces)
 
     def look(images: Mapping[str, Pixels]) -> None:
         for pixels_RC in images.values():
-            gallery.admit(pixels_RC)
+            eyes.admit(pixels_RC)
 
     return Voice(count, answer, pieces, look)

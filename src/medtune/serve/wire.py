@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medtune.errors import DataError, MedtuneError
 from medtune.images.mark import SIGN
-from medtune.records import Json, Message, Role
-from medtune.serve.image import Pixels, see
+from medtune.records import Json, Message, Role, Shown
+from medtune.serve.image import see
 from medtune.ways import Put
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -52,8 +52,8 @@ class Ask:
     stream: bool
     with_usage: bool
     """Whether a stream ends with the token counts."""
-    images: Mapping[str, Pixels] = field(default_factory=dict[str, Pixels], repr=False)
-    """The images that the messages mark, by their hashes, as a model sees them."""
+    images: Mapping[str, Shown] = field(default_factory=dict[str, Shown], repr=False)
+    """The images that the messages mark, by their hashes."""
 
 
 class _Wire(BaseModel):
@@ -97,7 +97,7 @@ class _Turn(_Wire):
             isinstance(part, _Image) for part in self.content
         )
 
-    def seen(self, images: dict[str, Pixels]) -> str:
+    def seen(self, images: dict[str, Shown]) -> str:
         """The turn as the model reads it; its images go to `images`, by their hashes.
 
         Raises:
@@ -147,7 +147,7 @@ def read_ask(body: bytes) -> Ask:
     faults = [*_unsupported(found), *_bad_turns(found)]
     if faults:
         raise Refusal(400, "; ".join(faults), "invalid_request")
-    images: dict[str, Pixels] = {}
+    images: dict[str, Shown] = {}
     try:
         messages = tuple(Message(turn.role, turn.seen(images)) for turn in found.messages)
     except DataError as error:

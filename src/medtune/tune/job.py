@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from medtune.canary import FIELD
 from medtune.config import Run, TuneSection
 from medtune.errors import ConfigError
-from medtune.llm.flat import flat, is_exact, plain
+from medtune.llm.flat import flat, is_decoder, is_exact, plain
 from medtune.llm.lean import lean
 from medtune.llm.load import LanguageModel
 from medtune.llm.predict import predict
@@ -114,10 +114,13 @@ def job(
     """Render the examples and lay out the steps.
 
     Raises:
-        ConfigError: The objective needs pairs, and the application has none.
+        ConfigError: The objective needs pairs, and the application has none, or what is asked for
+            is not built for a model that sees by its own code.
         DataError: No examples, or some that are too long or have nothing to learn.
     """
     tune = run.tune
+    if not is_decoder(lm.model):
+        _refuse_with_eyes(run)
     if tune.objective == "cpt":
         lessons = render_split(app, lm, train, "train", tune.texts)
         checks = render_split(app, lm, validation, "validation")
@@ -147,6 +150,19 @@ def job(
         canaries=lessons.only(planted) if tune.probe_examples else NONE,
         metric=_metric(run, app, lm, validation) if tune.stop_on == "metric" else None,
     )
+
+
+def _refuse_with_eyes(run: Run) -> None:
+    asked = {
+        "tune.objective: cpt": run.tune.objective == "cpt",
+        "tune.adapter: full": run.tune.adapter == "full",
+        "compute.shard": run.compute.shard,
+    }
+    if named := [name for name, is_asked in asked.items() if is_asked]:
+        raise ConfigError(
+            f"{', '.join(named)}: not built for vision-language models; leave it out, or take a "
+            "model of text"
+        )
 
 
 def _metric(

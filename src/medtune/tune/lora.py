@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from medtune import __version__
 from medtune.config import TuneSection
+from medtune.llm.flat import is_decoder
 from medtune.llm.load import WEIGHTS, LanguageModel
 from medtune.llm.vision.projector import FILE, sight_of
 from medtune.tune import full
@@ -78,7 +79,7 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
         lora_dropout=0.0,
         use_rslora=tune.adapter == "rslora",
         use_dora=tune.adapter == "dora",
-        target_modules="all-linear",
+        target_modules=_targets(lm.model),
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng():
@@ -108,6 +109,15 @@ def attached(lm: LanguageModel, tune: TuneSection, seed: int) -> Generator[Adapt
         # PEFT leaves its settings behind, and would warn at the next adapter.
         if hasattr(lm.model, "peft_config"):
             del lm.model.peft_config
+
+
+def _targets(model: PreTrainedModel) -> str | list[str]:
+    """The linear layers of the decoder, in PEFT's words; those of a model's eyes stay frozen."""
+    if is_decoder(model):
+        return "all-linear"
+    decoder = model.get_decoder()
+    inside = {id(one) for one in decoder.modules() if isinstance(one, nn.Linear)}
+    return [name for name, one in model.named_modules() if id(one) in inside]
 
 
 def snapshot(adapter: Adapter) -> dict[str, Tensor]:

@@ -95,7 +95,8 @@ def check_head(model: PreTrainedModel, batch: Batch) -> None:
         TuneError: The architecture changes the logits afterwards (scaling, soft-capping), so that
             scoring supervised rows alone would train on another loss than the model's own.
     """
-    ids_1T = batch.tokens.input_ids_T[None, :8]
+    ids_T = batch.tokens.input_ids_T
+    ids_1T = ids_T[ids_T < len(_head(model).weight)][None, :8]  # words only
     hidden = model.get_decoder()(input_ids=ids_1T, use_cache=False).last_hidden_state
     ours = _head(model)(hidden.to(_head(model).weight.dtype)).float()
     theirs = model(input_ids=ids_1T, use_cache=False).logits.float()

@@ -141,7 +141,7 @@ def _allergies(
             yield _not_judged("allergies", (), "nobody has asked for allergies", "warn")
         return
     for number, allergy in enumerate(patient.allergies, start=1):
-        allergens = _allergens(allergy, names)
+        allergens = allergens_of(allergy, names)
         if not allergens:
             yield _not_judged(f"allergy-{number}", (), f"allergy {number} is no drug in the tables")
         for drug in ordered:
@@ -163,7 +163,7 @@ def _crosses(rule: Rule, drug: str, allergens: frozenset[str], names: DrugNames)
     return bool(allergens & ({rule.other} | names.members(rule.other)))
 
 
-def _allergens(allergy: str, names: DrugNames) -> frozenset[str]:
+def allergens_of(allergy: str, names: DrugNames) -> frozenset[str]:
     """Ingredients that an entry of an allergy list names, or the class."""
     folded = " ".join(allergy.lower().split()).strip(" .,;")
     if folded in ALLERGY_WORDS:

@@ -22,6 +22,18 @@ FILES = ("allergies", "interactions", "duplicates", "doses", "organs", "people")
 COLUMNS = ("id", "kind", "subject", "with", "measure", "at_least", "below", "max_single_mg",
            "max_daily_mg", "severity", "what", "remedy", "source", "checked")  # fmt: skip
 
+TABLE_OF: Mapping[str, str] = {
+    "allergy": "allergies",
+    "interaction": "interactions",
+    "duplicate": "duplicates",
+    "dose": "doses",
+    "kidney": "organs",
+    "liver": "organs",
+    "pregnancy": "people",
+    "age": "people",
+}
+"""The table that holds the built-in rules of a kind."""
+
 Kind = Literal["allergy", "interaction", "duplicate", "dose", "kidney", "liver", "pregnancy", "age"]
 Measure = Literal[
     "age_years",
@@ -101,6 +113,12 @@ def drug_rules(more: tuple[Path, ...] = ()) -> tuple[Rule, ...]:
         if faults:
             raise DataError(f"{path}: " + "; ".join(faults))
     return tuple(rules.values())
+
+
+@cache
+def table_date(kind: Kind) -> str:
+    """The day (ISO 8601) that the built-in table of a kind states."""
+    return read_table(TABLES / f"{TABLE_OF[kind]}.csv", COLUMNS).date
 
 
 def _rows(path: Path) -> Sequence[Mapping[str, object]]:

@@ -10,6 +10,20 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple, cast
 
+from medtune.clinical.fhir import (
+    CURRENT,
+    LOINC,
+    Resource,
+    codes,
+    day,
+    entries,
+    measured,
+    name,
+    status,
+    text,
+    words,
+    years,
+)
 from medtune.clinical.hpo.annotations import Knowledge
 from medtune.clinical.hpo.case import case_facts
 from medtune.clinical.hpo.ontology import Ontology, find_term
@@ -20,13 +34,7 @@ from medtune.records import Json
 
 HORIZON_DAYS = 180
 """Older results are not used: our choice, longer than most results stay true."""
-SYSTEMS = frozenset(
-    {"http://human-phenotype-ontology.org", "http://purl.obolibrary.org/obo/hp.owl"}
-)
-LOINC = "http://loinc.org"
-FINAL = frozenset({"final", "amended", "corrected"})
-CURRENT = frozenset({"", "active", "recurrence", "relapse"})
-Resource = Mapping[str, Json]
+SYSTEMS = ("http://human-phenotype-ontology.org", "http://purl.obolibrary.org/obo/hp.owl")
 
 
 class Result(NamedTuple):
@@ -49,8 +57,8 @@ def request_facts(
         today: The day that ages and the horizon are counted from.
     """
     person = _person(prefetch.get("patient") or {}, today)
-    present, excluded, unknown = _conditions(known.ontology, _entries(prefetch.get("conditions")))
-    results, unread = _results(_entries(prefetch.get("labs")), today)
+    present, excluded, unknown = _conditions(known.ontology, entries(prefetch.get("conditions")))
+    results, unread = _results(entries(prefetch.get("labs")), today)
     labs = "; ".join(one.written for one in results)
     above = {
         up
@@ -72,21 +80,9 @@ def request_facts(
 
 def _person(patient: Resource, today: date) -> Person:
     """Age and sex. Pregnancy is not in a Patient: it is not known, but for a man."""
-    sex = cast("Sex | None", {"female": "female", "male": "male"}.get(_text(patient.get("gender"))))
-    born = _day(patient.get("birthDate"))
-    before = born is not None and (today.month, today.day) < (born.month, born.day)
-    years = None if born is None else float(today.year - born.year - before)
-    return Person(years, sex, False if sex == "male" else None)
-
-
-def _entries(bundle: Resource | None) -> list[Resource]:
-    """The resources of a searchset, or the one resource itself."""
-    if bundle is None:
-        return []
-    if bundle.get("resourceType") != "Bundle":
-        return [bundle]
-    found = [_part(one, "resource") for one in _list(bundle.get("entry"))]
-    return [one for one in found if isinstance(one, dict)]
+    sex = cast("Sex | None", {"female": "female", "male": "male"}.get(text(patient.get("gender"))))
+    age = years(day(patient.get("birthDate")), today)
+    return Person(age, sex, False if sex == "male" else None)
 
 
 def _conditions(
@@ -97,29 +93,27 @@ def _conditions(
     excluded: set[str] = set()
     unused: set[str] = set()
     for one in resources:
-        verified, clinical = _status(one, "verificationStatus"), _status(one, "clinicalStatus")
+        verified, clinical = status(one, "verificationStatus"), status(one, "clinicalStatus")
         if one.get("resourceType") != "Condition" or verified == "entered-in-error":
             continue
         term = _term(ontology, one.get("code"))
         if term is None:
-            unused.add(f"{_name(one.get('code'))}: no term of the ontology")
+            unused.add(f"{name(one.get('code'))}: no term of the ontology")
         elif verified == "refuted":
             excluded.add(term)
         elif verified in ("", "confirmed") and clinical in CURRENT:
             present.add(term)
         else:
             unused.add(
-                f"{_name(one.get('code'))}: {clinical if verified == 'confirmed' else verified}"
+                f"{name(one.get('code'))}: {clinical if verified == 'confirmed' else verified}"
             )
     return present, excluded, sorted(unused)
 
 
 def _term(ontology: Ontology, code: Json) -> str | None:
     """The finding of a concept: by its HPO code, or else by a name that is exactly one."""
-    codings = [one for one in _list(_part(code, "coding")) if isinstance(one, dict)]
-    coded = [_text(one.get("code")) for one in codings if _text(one.get("system")) in SYSTEMS]
-    named = [_text(_part(code, "text")), *(_text(one.get("display")) for one in codings)]
-    for said in filter(None, [*coded, *named]):
+    coded = [one for system in SYSTEMS for one in codes(code, system)]
+    for said in filter(None, [*coded, *words(code)]):
         try:
             return find_term(ontology, said).id
         except DataError:
@@ -136,7 +130,7 @@ def _results(resources: Iterable[Resource], today: date) -> tuple[list[Result], 
             continue
         found = _result(one, today)
         if isinstance(found, str):
-            unused.add(f"{_name(one.get('code'))}: {found}")
+            unused.add(f"{name(one.get('code'))}: {found}")
         elif found.analyte not in latest or found[1:] > latest[found.analyte][1:]:
             latest[found.analyte] = found
     return sorted(latest.values()), sorted(unused)
@@ -145,31 +139,20 @@ def _results(resources: Iterable[Resource], today: date) -> tuple[list[Result], 
 def _result(one: Resource, today: date) -> Result | str:
     """A result, or why it is not used."""
     analyte = _analyte(one.get("code"))
-    day = _day(one.get("effectiveDateTime"))
-    value = _part(one.get("valueQuantity"), "value")
-    unit = _text(_part(one.get("valueQuantity"), "code"))
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    why = ""
     if analyte is None:
-        why = "not an analyte that is known here"
-    elif _text(one.get("status")) not in FINAL:
-        why = "not final"
-    elif day is None or not 0 <= (today - day).days <= HORIZON_DAYS:
-        why = f"not of the last {HORIZON_DAYS} days"
-    elif not is_number or not _is_read(written := f"{analyte} {value:.6f} {unit}"):
-        why = "no number with a unit of the analyte"
-    else:
-        return Result(analyte, day, written)
-    return why
+        return "not an analyte that is known here"
+    found = measured(one, today, HORIZON_DAYS)
+    if isinstance(found, str):
+        return found
+    written = f"{analyte} {found.value:.6f} {found.unit}"
+    if not _is_read(written):
+        return "no number with a unit of the analyte"
+    return Result(analyte, found.day, written)
 
 
 def _analyte(code: Json) -> str | None:
-    codes = [
-        _text(_part(coding, "code"))
-        for coding in _list(_part(code, "coding"))
-        if _part(coding, "system") == LOINC
-    ]
-    return next((substances()[one].name for one in codes if one in substances()), None)
+    known = substances()
+    return next((known[one].name for one in codes(code, LOINC) if one in known), None)
 
 
 def _is_read(written: str) -> bool:
@@ -178,34 +161,3 @@ def _is_read(written: str) -> bool:
     except DataError:
         return False
     return True
-
-
-def _status(one: Resource, name: str) -> str:
-    codings = _list(_part(one.get(name), "coding"))
-    return _text(_part(codings[0], "code")) if codings else ""
-
-
-def _name(code: Json) -> str:
-    """What a resource calls itself, for the card."""
-    first = next(iter(_list(_part(code, "coding"))), None)
-    words = _text(_part(code, "text")) or _text(_part(first, "display"))
-    return words or _text(_part(first, "code")) or "without a name"
-
-
-def _day(value: Json) -> date | None:
-    try:
-        return date.fromisoformat(_text(value)[:10])
-    except ValueError:
-        return None
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
-
-
-def _part(value: Json, name: str) -> Json:
-    return value.get(name) if isinstance(value, dict) else None

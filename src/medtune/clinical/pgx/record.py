@@ -6,7 +6,7 @@ taken, and a genotype must be a final result. Genotypes are Observations with LO
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, cast
 
@@ -50,21 +50,22 @@ def read_record(bundle: str) -> Record:
         age=_age(patients[0].get("birthDate"), content.get("timestamp")),
         sex=str(patients[0].get("gender") or ""),
         medications=tuple(dict.fromkeys(_medications(resources))),
-        outside_calls="\n".join(_genotypes(resources)),
+        outside_calls="\n".join(genotypes(resources)),
     )
 
 
 def _medications(resources: list[Mapping[str, Json]]) -> Iterator[str]:
     for one in resources:
-        if one.get("resourceType") in MEDICATIONS and one.get("status") in TAKEN:
+        if str(one.get("resourceType")) in MEDICATIONS and str(one.get("status")) in TAKEN:
             name = _words(one.get("medicationCodeableConcept"))
             if name:
                 yield name
 
 
-def _genotypes(resources: list[Mapping[str, Json]]) -> Iterator[str]:
+def genotypes(resources: Sequence[Mapping[str, Json]]) -> Iterator[str]:
+    """The final genotypes among some resources, each as a line of an outside call."""
     for one in resources:
-        if one.get("resourceType") != "Observation" or one.get("status") not in FINAL:
+        if one.get("resourceType") != "Observation" or str(one.get("status")) not in FINAL:
             continue
         if GENOTYPE not in _codes(one.get("code")):
             continue

@@ -1,0 +1,8 @@
+"""Drug orders of a clinical record, checked before they are signed: FHIR R4 in, cards out.
+
+No model is asked, so none can take a card away. What could not be read or judged is said on a card.
+"""
+
+from medtune.clinical.orders.card import SERVICES, order_cards
+
+__all__ = ["SERVICES", "order_cards"]

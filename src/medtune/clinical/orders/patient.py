@@ -1,0 +1,261 @@
+"""What the drug rules need of a patient, out of FHIR R4: allergies, age, pregnancy, kidney, liver.
+
+What the record does not say is not known. No list of allergies, or an empty one, is not "no
+allergy": that must be stated, as FHIR has it (SNOMED CT 716186003, no known allergy). Kidney
+function is computed from the latest creatinine, never taken from an estimate of unknown formula.
+The Child-Pugh class is the least that the record allows, where it names a disease of the liver.
+
+Codes: SNOMED CT and LOINC as in US Core 7.0 (82810-3, pregnancy status) and the International
+Patient Summary; ICD-10-CM blocks (K70 to K77 liver, R18 ascites, K76.82 hepatic encephalopathy,
+Z33.1, Z34 and O09 pregnancy).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from medtune.clinical.calculators import calculate
+from medtune.clinical.drugs import Patient, drug_names
+from medtune.clinical.drugs.check import allergens_of
+from medtune.clinical.drugs.rules import Measure
+from medtune.clinical.fhir import (
+    CURRENT,
+    LOINC,
+    Measured,
+    Resource,
+    codes,
+    day,
+    items,
+    measured,
+    name,
+    part,
+    status,
+    text,
+    words,
+    years,
+)
+from medtune.clinical.labs import convert_lab
+from medtune.errors import DataError
+
+SNOMED, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
+NONE_KNOWN = frozenset({"716186003", "409137002"})
+"""No known allergy; no known drug allergy."""
+NONE_SAID = re.compile(r"(?:no known|no)(?: drug)? allerg(?:y|ies)|nkd?a", re.IGNORECASE)
+OVER = frozenset({"inactive", "resolved"})
+HORIZON_DAYS = 180
+"""Older results are not used: our choice."""
+PREGNANCY_DAYS = 30
+"""An older statement on pregnancy is not used: our choice."""
+OLDEST_PREGNANT = 60
+"""Women of this age and above are not asked: our choice, beyond natural pregnancy."""
+STATUS, PREGNANT, NOT_PREGNANT = "82810-3", "77386006", "60001007"
+TESTS: Mapping[str, tuple[str, str, frozenset[str]]] = {
+    "creatinine_mg_dl": ("creatinine", "mg/dL", frozenset({"2160-0", "14682-9"})),
+    "bilirubin_mg_dl": ("bilirubin", "mg/dL", frozenset({"1975-2", "14631-6"})),
+    "albumin_g_dl": ("albumin", "g/dL", frozenset({"1751-7"})),
+    "inr": ("inr", "", frozenset({"6301-6"})),
+    "weight_kg": ("body weight", "kg", frozenset({"29463-7"})),
+}
+"""Inputs of the calculators: analyte, unit, LOINC codes."""
+LOW_IS_WORSE = frozenset({"albumin_g_dl", "weight_kg"})
+OLD = "not of the last"
+PLAIN = frozenset({"", "1", "{INR}", "{ratio}"})
+Class = Literal["A", "B", "C"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A patient, and how it is known."""
+
+    patient: Patient
+    basis: Mapping[Measure, str]
+    """What a measure was made from, for the card."""
+    unread: Sequence[str]
+    """What could not be used."""
+
+
+def read_patient(person: Resource, held: Mapping[str, Sequence[Resource]], today: date) -> Known:
+    """What a Patient, and the resources under `allergies`, `conditions` and `observations`, say."""
+    female = {"female": True, "male": False}.get(text(person.get("gender")))
+    age = years(day(person.get("birthDate")), today)
+    listed, unread = _allergies(held["allergies"])
+    present = [one for one in held["conditions"] if _is_present(one)]
+    results, odd = _results(held["observations"], today)
+    values = {key: one.value for key, one in results.items()}
+    pregnant = _pregnant(present, held["observations"], today)
+    if pregnant is None and (female is False or (age is not None and age >= OLDEST_PREGNANT)):
+        pregnant = False
+    basis: dict[Measure, str] = {}
+    if age is not None:
+        basis["age_years"] = f"age {age:.0f}"
+    body = {"age_years": age, "female": female, **values}
+    egfr = _computed("egfr_ckd_epi_2021", body, ("age_years", "female", "creatinine_mg_dl"))
+    clearance = _computed(
+        "creatinine_clearance", body, ("age_years", "female", "weight_kg", "creatinine_mg_dl")
+    )
+    if egfr is not None:
+        since = results["creatinine_mg_dl"].day
+        basis["egfr_ml_min_1_73m2"] = (
+            f"eGFR {egfr:.0f} mL/min/1.73 m2 (CKD-EPI 2021), creatinine of {since}"
+        )
+    if clearance is not None:
+        since, weighed = results["creatinine_mg_dl"].day, results["weight_kg"].day
+        basis["crcl_ml_min"] = (
+            f"clearance {clearance:.0f} mL/min (Cockcroft-Gault), creatinine of {since}, weight of "
+            f"{weighed}"
+        )
+    liver = _child_pugh(present, values)
+    if liver is not None:
+        basis["child_pugh"] = f"Child-Pugh class {liver} at least, by what is on record"
+        if liver != "C":
+            odd.append(f"the liver: judged as Child-Pugh {liver}, and the class may be higher")
+    patient = Patient(
+        age_years=age,
+        female=None if pregnant else female,
+        pregnant=pregnant,
+        crcl_ml_min=clearance,
+        egfr_ml_min_1_73m2=egfr,
+        child_pugh=liver,
+        allergies=listed,
+    )
+    return Known(patient, basis, [*unread, *odd])
+
+
+def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[str]]:
+    """The allergies that the tables know, None where nobody has asked, and the unknown ones."""
+    found: list[str] = []
+    unread: list[str] = []
+    asked = False
+    for one in resources:
+        verified = status(one, "verificationStatus")
+        if one.get("resourceType") != "AllergyIntolerance" or verified in (
+            "refuted",
+            "entered-in-error",
+        ):
+            continue
+        asked, code = True, one.get("code")
+        if NONE_KNOWN & set(codes(code, SNOMED)) or any(map(NONE_SAID.fullmatch, words(code))):
+            continue
+        if status(one, "clinicalStatus") in OVER:
+            continue
+        substances = [part(each, "substance") for each in items(one.get("reaction"))]
+        said = [each for concept in (code, *substances) for each in words(concept)]
+        known = [each for each in said if allergens_of(each, drug_names())]
+        found += known
+        if not known:
+            unread.append(f"allergy to {name(code)}: not in the tables")
+    return (found if asked else None), unread
+
+
+def _is_present(one: Resource) -> bool:
+    """Whether a condition is confirmed and still there."""
+    return (
+        one.get("resourceType") == "Condition"
+        and status(one, "verificationStatus") in ("", "confirmed")
+        and status(one, "clinicalStatus") in CURRENT
+    )
+
+
+def _names(conditions: Sequence[Resource], icd: Sequence[str], said: str) -> bool:
+    """Whether a condition has a code of a block, or a name that says it."""
+    return any(
+        code.upper().startswith(tuple(icd))
+        for one in conditions
+        for code in codes(one.get("code"), ICD)
+    ) or any(
+        re.search(said, each, re.IGNORECASE)
+        for one in conditions
+        for each in words(one.get("code"))
+    )
+
+
+def _pregnant(
+    conditions: Sequence[Resource], observations: Sequence[Resource], today: date
+) -> bool | None:
+    stated = [
+        (taken, codes(one.get("valueCodeableConcept"), SNOMED))
+        for one in observations
+        if STATUS in codes(one.get("code"), LOINC)
+        and (taken := day(one.get("effectiveDateTime"))) is not None
+        and 0 <= (today - taken).days <= PREGNANCY_DAYS
+    ]
+    latest = max(stated, default=(None, list[str]()))[1]
+    coded = any(PREGNANT in codes(one.get("code"), SNOMED) for one in conditions)
+    if coded or PREGNANT in latest or _names(conditions, ("Z33.1", "Z34", "O09"), r"^pregnan"):
+        return True
+    return False if NOT_PREGNANT in latest else None
+
+
+def _results(
+    observations: Sequence[Resource], today: date
+) -> tuple[dict[str, Measured], list[str]]:
+    """The latest usable value of each test, and what could not be used."""
+    best: dict[str, Measured] = {}
+    unread: dict[tuple[str, str], None] = {}
+    for one in observations:
+        here = set(codes(one.get("code"), LOINC))
+        for key, (analyte, unit, loinc) in TESTS.items():
+            if not here & loinc:
+                continue
+            found = _value(one, analyte, unit, today)
+            if isinstance(found, str):
+                unread[key, f"{analyte}: {found}"] = None
+            elif key not in best or _order(key, found) > _order(key, best[key]):
+                best[key] = found
+    # an old result tells nothing where there is a later one
+    told = [said for key, said in unread if key not in best or OLD not in said]
+    return best, told
+
+
+def _value(one: Resource, analyte: str, unit: str, today: date) -> Measured | str:
+    """A result in the unit of the calculators, or why it is not used."""
+    found = measured(one, today, HORIZON_DAYS)
+    if isinstance(found, str):
+        return found
+    try:
+        if unit or found.unit not in PLAIN:
+            found = found._replace(value=convert_lab(analyte, found.value, found.unit, unit))
+    except DataError:
+        return "no unit of the test"
+    return found
+
+
+def _order(key: str, found: Measured) -> tuple[date, float]:
+    """The later goes before; of one day, the one that asks for more care."""
+    return found.day, -found.value if key in LOW_IS_WORSE else found.value
+
+
+def _computed(
+    calculator: str, body: Mapping[str, float | None], needs: Sequence[str]
+) -> float | None:
+    """The result of a calculator; None where an input is not known or out of its limits."""
+    inputs = {key: value for key in needs if (value := body.get(key)) is not None}
+    try:
+        return calculate(calculator, inputs).value
+    except DataError:
+        return None
+
+
+def _child_pugh(conditions: Sequence[Resource], values: Mapping[str, float]) -> Class | None:
+    """The least class: what is not on record counts as its mildest; None without liver disease."""
+    liver = r"\b(?:cirrhosis|(?:liver|hepatic) (?:disease|failure|insufficiency|impairment))\b"
+    if not _names(conditions, [f"K{n}" for n in range(70, 78)], liver):
+        return None
+    mildest = {"bilirubin_mg_dl": 1.0, "albumin_g_dl": 4.0, "inr": 1.0}
+    signs = {
+        "ascites_grade": float(_names(conditions, ("R18", "K70.31", "K70.11"), r"\bascites\b")),
+        "encephalopathy_grade": float(
+            _names(conditions, ("K76.82",), r"\bhepatic (?:encephalopathy|coma)\b")
+        ),
+    }
+    try:
+        band = calculate("child_pugh", {**mildest, **_only(values, mildest), **signs}).band
+    except DataError:
+        return "A"
+    return "C" if band == "C" else "B" if band == "B" else "A"
+
+
+def _only(values: Mapping[str, float], keys: Mapping[str, float]) -> dict[str, float]:
+    return {key: values[key] for key in keys if key in values}

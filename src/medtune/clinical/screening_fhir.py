@@ -1,0 +1,175 @@
+"""Questionnaires out of FHIR R4: a QuestionnaireResponse to scores, by the LOINC codes of items.
+
+The codes are looked for in `linkId` (as US Core and LHC-Forms have them), or else in `definition`;
+answers are LOINC answer codes, points, or yes and no. What is stated as a total is never taken: the
+total is computed. Of two answers to an item the higher counts. An answer that cannot be read is
+missing, which is told and never 0 or no; so one odd item hides no other.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from medtune.clinical.fhir import Resource, entries, items, number, part, text
+from medtune.clinical.screening import (
+    ANSWERS,
+    GAD_7,
+    PHQ_2,
+    PHQ_9,
+    QUESTIONNAIRES,
+    Instrument,
+    Screening,
+    score,
+)
+from medtune.clinical.screening_suicide import CODES, ORDER, Key, SuicideRisk, screen
+from medtune.errors import DataError
+from medtune.records import Json
+
+KIND = "QuestionnaireResponse"
+CODE = re.compile(r"\d{4,6}-\d")
+POINTS: Mapping[str, int] = {
+    **{code: n for n, (code, _) in ANSWERS.items()},
+    **{words.lower(): n for n, (_, words) in ANSWERS.items()},
+}
+YES_NO: Mapping[str, bool] = {
+    "LA33-6": True, "LA32-8": False, "373066001": True, "373067005": False, "yes": True,
+    "no": False,
+}  # fmt: skip
+"""LOINC, SNOMED CT and the plain words."""
+ORDINAL = (
+    "http://hl7.org/fhir/StructureDefinition/ordinalValue",
+    "http://hl7.org/fhir/StructureDefinition/itemWeight",
+)
+KEYS: Mapping[str, Key] = {code: key for key, code in CODES.items()}
+ITEMS = frozenset({*PHQ_9.items, *GAD_7.items, *KEYS})
+
+
+class Forms(NamedTuple):
+    """What the questionnaires of a person say."""
+
+    screenings: tuple[Screening, ...] = ()
+    suicide_risk: SuicideRisk | None = None
+    unread: tuple[str, ...] = ()
+    """Items, by LOINC code, whose answer could not be read."""
+
+
+def take_forms(said: str) -> tuple[str, list[Resource]]:
+    """A text without the QuestionnaireResponses (or Bundles of them) in it, and these.
+
+    Raises:
+        DataError: One of them is not JSON.
+    """
+    found: list[Resource] = []
+    rest, at = said, 0
+    while f'"{KIND}"' in rest and (at := rest.find("{", at)) >= 0:
+        try:
+            value, end = json.JSONDecoder().raw_decode(rest, at)
+        except (ValueError, RecursionError):
+            at += 1
+            continue
+        forms = [one for one in entries(value) if one.get("resourceType") == KIND]
+        found += forms
+        rest, at = (rest[:at] + rest[end:], at) if forms else (rest, end)
+    if f'"{KIND}"' in rest:
+        raise DataError(f"a {KIND} in the message is not JSON; send it whole, as FHIR R4 has it")
+    return rest.strip(), found
+
+
+def read_forms(resources: Sequence[Resource]) -> Forms:
+    """The scores of QuestionnaireResponses.
+
+    Raises:
+        DataError: One was entered in error, or has no item of a questionnaire that is known.
+    """
+    screenings: list[Screening] = []
+    risks: list[SuicideRisk] = []
+    unread: list[str] = []
+    for one in resources:
+        if one.get("status") == "entered-in-error":
+            raise DataError(f"{KIND}: entered in error; send the one that holds")
+        answers = _answers(one)
+        names = _instruments(answers, text(one.get("questionnaire")))
+        if not names and not KEYS.keys() & answers.keys():
+            raise DataError(
+                f"{KIND}: no item of {', '.join(QUESTIONNAIRES)} or the C-SSRS screener; an item "
+                "is known by its LOINC code in linkId"
+            )
+        for name in names:
+            mine = {code: _points(answers.get(code, [])) for code in QUESTIONNAIRES[name].items}
+            screenings.append(score(name, mine))
+        if KEYS.keys() & answers.keys():
+            risks.append(screen({KEYS[c]: _said(a) for c, a in answers.items() if c in KEYS}))
+        unread += [
+            code
+            for code, given in answers.items()
+            if given and (_said(given) if code in KEYS else _points(given)) is None
+        ]
+    worst = max(risks, key=lambda risk: ORDER.index(risk.level), default=None)
+    return Forms(tuple(screenings), worst, tuple(dict.fromkeys(unread)))
+
+
+def _answers(resource: Resource) -> dict[str, list[Json]]:
+    """The answers of each known item, wherever it stands."""
+    found: dict[str, list[Json]] = {}
+    waiting = items(resource.get("item"))[::-1]
+    while waiting:
+        one = waiting.pop()
+        given = items(part(one, "answer"))
+        named = [*CODE.findall(text(part(one, "linkId")))[::-1]]
+        named += CODE.findall(text(part(one, "definition")))
+        code = next((each for each in named if each in ITEMS), None)
+        if code is not None:
+            found.setdefault(code, []).extend(given)
+        for each in (one, *given):
+            waiting += items(part(each, "item"))
+    return found
+
+
+def _instruments(answers: Mapping[str, Sequence[Json]], questionnaire: str) -> list[Instrument]:
+    """The questionnaires that a response is of: the PHQ-2 only if nothing more was asked."""
+    beyond = (answers.keys() & PHQ_9.items.keys()) - PHQ_2.items.keys()
+    found: list[Instrument] = []
+    if beyond or PHQ_9.panel in questionnaire:
+        found.append("PHQ-9")
+    elif answers.keys() & PHQ_2.items.keys():
+        found.append("PHQ-2")
+    if answers.keys() & GAD_7.items.keys():
+        found.append("GAD-7")
+    return found
+
+
+def _points(given: Sequence[Json]) -> int | None:
+    """The highest points of the answers to an item; None if none can be read."""
+    found = [points for one in given if (points := _point(one)) is not None]
+    return max(found, default=None)
+
+
+def _point(answer: Json) -> int | None:
+    coding = part(answer, "valueCoding")
+    for said in (part(coding, "code"), part(coding, "display"), part(answer, "valueString")):
+        if (points := POINTS.get(text(said), POINTS.get(text(said).lower()))) is not None:
+            return points
+    weights = [
+        part(one, "valueDecimal")
+        for one in items(part(coding, "extension"))
+        if part(one, "url") in ORDINAL
+    ]
+    stated = (part(answer, "valueInteger"), part(answer, "valueDecimal"), *weights)
+    numbers = [value for one in stated if (value := number(one)) is not None]
+    return next((int(value) for value in numbers if value in ANSWERS), None)
+
+
+def _said(given: Sequence[Json]) -> bool | None:
+    """Yes if any answer to an item is yes; None if none can be read."""
+    found: list[bool] = []
+    for one in given:
+        coding, plain = part(one, "valueCoding"), part(one, "valueBoolean")
+        words = (part(coding, "code"), part(coding, "display"), part(one, "valueString"))
+        if isinstance(plain, bool):
+            found.append(plain)
+        found += [
+            YES_NO[each] for said in words for each in (text(said), text(said).lower())
+            if each in YES_NO
+        ]  # fmt: skip
+    return any(found) if found else None
