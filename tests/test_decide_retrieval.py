@@ -7,7 +7,7 @@ import pytest
 from tiny_study import APP, examples
 
 from medtune.artifacts import Recipe
-from medtune.errors import DataError
+from medtune.errors import ConfigError, DataError
 from medtune.records import Example, Message
 from medtune.ways import Asking, always, library, prompt_of, question_of, read_passages, wordings
 
@@ -123,6 +123,11 @@ def test_a_wording_moves_the_instruction_and_nothing_else():
     assert told["own wording 1"] == [("system", "Decide."), ("user", question)]
     assert told["repeated after the question"][1] == ("user", f"{question}\n\n{instruction}")
     assert told["inside the question"] == [("user", f"{instruction}\n\n{question}")]
+
+
+def test_an_instruction_that_was_taken_out_of_the_run_file_is_missed():
+    with pytest.raises(ConfigError, match="number 2, which the decision chose"):
+        asking("own wording 2", own=("Decide.",))
 
 
 def test_worked_examples_are_turns_between_instruction_and_question():

@@ -56,6 +56,7 @@ def study(folder: Path, **decide: object) -> Job:
     """A run whose decision is made."""
     guide = folder / "guide.txt"
     lines = [f"A patient on {n} mg is seen in room {n}." for n in range(40)]
+    lines.append("To judge this note, judge the note.")  # found only by who searches with the frame
     guide.write_text("\n\n".join(lines), encoding="utf-8")
     made = job(
         folder,
@@ -252,6 +253,10 @@ def test_a_release_is_of_the_way_and_the_decision_that_were_evaluated(
         CHAIN["release"](work)
     with pytest.raises(ConfigError, match="nothing is tuned in this way"):
         CHAIN["tune"](work)
+    train = work.run.out / "train.jsonl"
+    train.write_text("".join(train.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(DataError, match="not what the decision chose its prompts from"):
+        CHAIN["evaluate"](work)
 
 
 @pytest.mark.parametrize("name", ["classical", "majority", "endpoint", "retreival"])

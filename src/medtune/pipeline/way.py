@@ -14,7 +14,6 @@ from medtune.artifacts import (
     PLAIN_TUNE,
     TUNED,
     TUNED_RETRIEVAL,
-    DataCard,
     Decision,
     Prompt,
     Release,
@@ -28,7 +27,7 @@ from medtune.config import Run
 from medtune.errors import ConfigError, DataError
 from medtune.features import BUNDLE, DOCUMENTS, Reference
 from medtune.pipeline.job import Job
-from medtune.records import Application, Message
+from medtune.records import Application, Example, Message
 
 if TYPE_CHECKING:
     from medtune.ways import Asking, Put
@@ -129,9 +128,9 @@ def chosen_way(job: Job) -> Chosen:
             "decide.shots and decide.documents, and run medtune decide again"
         )
     ways = import_module("medtune.ways")
-    train = read_examples(job.run.out / TRAIN)
-    settings = job.run.decide
-    prompt: Prompt = ways.prompt_of(job.app, train, decision.recipes[arm], settings.instructions)
+    train = _train_of(job, decision)
+    own = job.run.decide.instructions
+    prompt: Prompt = ways.prompt_of(job.app, train, decision.recipes[arm], own)
     documents: Sequence[Path] = ()
     found = None
     if prompt.passages:
@@ -240,6 +239,20 @@ def subject_inputs(job: Job, chosen: Chosen) -> dict[str, str]:
     return named | ({"way": chosen.way.named(adapter)} if chosen.way.prompt else {})
 
 
+def _train_of(job: Job, decision: Decision) -> list[Example]:
+    """The training examples that the decision chose its prompts from.
+
+    Raises:
+        DataError: They are others now.
+    """
+    path = job.run.out / TRAIN
+    if sha256_file(path) != decision.inputs.get("train"):
+        raise DataError(
+            f"{path}: not what the decision chose its prompts from; run medtune decide again"
+        )
+    return read_examples(path)
+
+
 def _searched(job: Job, decision: Decision, files: Sequence[Path]) -> dict[str, str]:
     """SHA-256 of what is searched, if it is what the decision searched."""
     hashes = {path.name: sha256_file(path) for path in files}
@@ -252,7 +265,7 @@ def _searched(job: Job, decision: Decision, files: Sequence[Path]) -> dict[str, 
             if name.startswith("document ")
         }
     else:
-        known = {TRAIN: DataCard.load(job.run.out).outputs[TRAIN]}
+        known = {TRAIN: decision.inputs["train"]}
     changed = sorted(name for name in {*hashes, *known} if hashes.get(name) != known.get(name))
     if changed:
         raise DataError(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from medtune.errors import ConfigError
 from medtune.measure import one_of_few
 from medtune.records import Application, Example, Message
 
@@ -54,9 +55,18 @@ def text_of(app: Application, wording: str, own: Sequence[str], example: Example
         wording: One of `wordings`.
         own: The user's instructions.
         example: Any; where a wording names the answers, all records have the same.
+
+    Raises:
+        ConfigError: The wording is one of the user's that is not there any more.
     """
     if wording.startswith(OWN):
-        return own[int(wording.removeprefix(OWN)) - 1]
+        number = int(wording.removeprefix(OWN))
+        if number > len(own):
+            raise ConfigError(
+                f"decide.instructions: number {number}, which the decision chose, is not there any "
+                "more; put it back, or run medtune decide again"
+            )
+        return own[number - 1]
     if wording == NAMED:
         assert app.choices is not None, "the wording is for labels only"
         return "; ".join(app.choices(example))
