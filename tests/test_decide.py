@@ -9,7 +9,7 @@ from tiny_study import APP, examples, study, tiny_model
 
 from medtune.artifacts import Decision, read_jsonl, read_predictions
 from medtune.config import DocumentSection
-from medtune.decide import Desk, Handed, arms, decide, rule_of
+from medtune.decide import Desk, Handed, Keys, arms, decide, rule_of
 from medtune.decide.baselines import classical, majority
 from medtune.decide.draw import choose_shots, draw_few, ladder
 from medtune.decide.prompting import recipes_of, search_part
@@ -158,8 +158,12 @@ def _handed(models, asked, **more):
     return Handed(small_tune, **more)
 
 
-def _decide(run, models, handed, key="key", app=APP):
-    return decide(run, app, models[0], handed, key=key, inputs={"train": "t", "validation": "v"})
+KEYS = Keys("key", "asked")
+
+
+def _decide(run, models, handed, keys=KEYS, app=APP):
+    inputs = {"train": "t", "validation": "v"}
+    return decide(run, app, models[0], handed, keys=keys, inputs=inputs)
 
 
 @pytest.fixture(scope="module")
@@ -244,8 +248,10 @@ def test_a_killed_experiment_goes_on_after_the_last_whole_arm(out, models):
     again = _decide(run, models, Handed(killed))
     fields = {"created", "signature"}
     assert again.model_dump(exclude=fields) == resumed.model_dump(exclude=fields)
-    fresh = _decide(run, models, _handed(models, asked), key="other")
-    assert (resumed.look, again.look, fresh.look) == (1, 1, 2)
+    judged = _decide(run, models, Handed(killed), keys=Keys("other margin", "asked"))
+    assert judged.arms == resumed.arms
+    fresh = _decide(run, models, _handed(models, asked), keys=Keys("more", "more asked"))
+    assert (resumed.look, again.look, judged.look, fresh.look) == (1, 1, 2, 3)
 
 
 @pytest.mark.usefixtures("quick")

@@ -10,6 +10,9 @@ Price = Annotated[float, Field(ge=0)]
 CHANGES_FOR_RETRIEVAL = 2.0
 """Changes of the knowledge in a year above which retrieval is mandatory: our own rule."""
 
+JUDGING = ("margin", "focus", "price_cpu_hour", "price_gpu_hour", "currency")
+"""Settings of the rule and the prices: the answers of the arms do not hang on them."""
+
 
 class DocumentSection(Section):
     """One file of passages to retrieve from."""
@@ -89,6 +92,12 @@ class DecideSection(Section):
     currency: str = "USD"
     endpoint: EndpointSection | None = None
     """An outside model as one more arm."""
+
+    @property
+    def asked(self) -> Self:
+        """These settings with those that only judge the arms' answers as they are by default."""
+        fields = type(self).model_fields
+        return self.model_copy(update={name: fields[name].default for name in JUDGING})
 
     @property
     def must_retrieve(self) -> bool:

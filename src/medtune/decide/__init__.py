@@ -2,8 +2,9 @@
 
 from medtune.decide.audit import audit, refuse_unsound
 from medtune.decide.goal import rule_of
+from medtune.decide.kept import Keys
 from medtune.decide.prompting import Desk, arms
 from medtune.decide.stage import decide
 from medtune.decide.tunes import Handed
 
-__all__ = ["Desk", "Handed", "arms", "audit", "decide", "refuse_unsound", "rule_of"]
+__all__ = ["Desk", "Handed", "Keys", "arms", "audit", "decide", "refuse_unsound", "rule_of"]

@@ -3,9 +3,18 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from medtune.artifacts import write_text
 from medtune.records import Json
+
+
+class Keys(NamedTuple):
+    """What a decision and the answers it judges were made from, as hashes."""
+
+    decision: str
+    answers: str
+    """Without the settings of the rule: another margin asks no arm again."""
 
 
 def kept(path: Path, key: str, make: Callable[[], Mapping[str, Json]]) -> dict[str, Json]:

@@ -13,7 +13,7 @@ from medtune.decide.baselines import CLASSICAL, Arm, classical
 from medtune.decide.compare import ARMS
 from medtune.decide.cost import HOUR_S, cost_of, some_of, timing
 from medtune.decide.goal import objective_of
-from medtune.decide.kept import kept, look_number
+from medtune.decide.kept import Keys, kept, look_number
 from medtune.decide.prompting import (
     ENDPOINT,
     RETRIEVAL,
@@ -47,7 +47,7 @@ def decide(
     model: LanguageModel,
     handed: Handed,
     *,
-    key: str,
+    keys: Keys,
     inputs: Mapping[str, str],
 ) -> Decision:
     """Run every arm on the validation split, judge by the rule, fix the gates, save the decision.
@@ -57,7 +57,7 @@ def decide(
         app: The task.
         model: The base model.
         handed: What other stages can do for this one.
-        key: Hash of all that this stage depends on.
+        keys: Hashes of all that the decision depends on, and of what the arms' answers do.
         inputs: SHA-256 of the splits, the documents and the model.
 
     Raises:
@@ -68,13 +68,13 @@ def decide(
     desk = Desk(run, app, train, model, handed.documents, handed.offline)
     # What the goal needs of the data is asked for before anything is spent.
     objective_of(run, app, [_unanswered(example) for example in validation])
-    answered = _ask_all(desk, validation, handed, key)
+    answered = _ask_all(desk, validation, handed, keys.answers)
     folder = run.out / "decide"
     outputs: dict[str, str] = {}
     for name in answered.results:
         outputs |= arm_files(folder / f"{name}.jsonl", run.out)
-    look = look_number(folder / "looks.json", key)
-    decision = record(desk, answered, Head(key, inputs, outputs, look))
+    look = look_number(folder / "looks.json", keys.decision)
+    decision = record(desk, answered, Head(keys.decision, inputs, outputs, look))
     decision.save(run.out)
     return decision
 

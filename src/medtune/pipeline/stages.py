@@ -29,7 +29,7 @@ from medtune.artifacts import (
     sha256_path,
     stage_key,
 )
-from medtune.config import Run
+from medtune.config import DecideSection, Run
 from medtune.errors import ConfigError, DataError
 from medtune.pipeline.handed import (
     asked_of_small_tunes,
@@ -98,14 +98,17 @@ def decide(job: Job) -> Step:
             offline=job.offline,
             retention=retention_of(job),
         )
-        return stage.decide(run, job.app, model, handed, key=key, inputs=inputs)
+        keys = stage.Keys(key, stage_key(settings(run.decide.asked), inputs, __version__))
+        return stage.decide(run, job.app, model, handed, keys=keys, inputs=inputs)
 
-    settings = _settings(run, run.decide, run.tune, run.evaluate.scoring) | {
-        "goal": run.goal,
-        "numerics": job.numerics.dtype,
-        "retention_items": str(asked_of_small_tunes(run)),
-    }
-    return _step(job, Decision, settings, inputs, make)
+    def settings(section: DecideSection) -> dict[str, str]:
+        return _settings(run, section, run.tune, run.evaluate.scoring) | {
+            "goal": run.goal,
+            "numerics": job.numerics.dtype,
+            "retention_items": str(asked_of_small_tunes(run)),
+        }
+
+    return _step(job, Decision, settings(run.decide), inputs, make)
 
 
 def tune(job: Job) -> Step:
