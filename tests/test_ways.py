@@ -29,7 +29,16 @@ from medtune.artifacts import (
 )
 from medtune.errors import ConfigError, DataError
 from medtune.llm.render import load_renderer
-from medtune.pipeline import CHAIN, Job, export, monitor, predict, released, serving_release
+from medtune.pipeline import (
+    CHAIN,
+    Job,
+    export,
+    monitor,
+    predict,
+    released,
+    run_stages,
+    serving_release,
+)
 from medtune.pipeline.way import asked_way, chosen_way, ends_here, heard_by
 from medtune.records import Gate, Message
 from medtune.release.gate import GateResult, gates_of
@@ -194,6 +203,22 @@ def test_the_bundle_of_worked_examples_says_that_they_are_training_records(
     (bundle / "prompt.json").write_text(prompt.model_copy(update={"note": ""}).model_dump_json())
     with pytest.raises(DataError, match="changed after the release"):
         released(work)
+
+
+def test_run_leaves_the_tuning_out_and_reports_what_was_released(
+    from_train: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    work, told = in_way(from_train, tmp_path, "few_shot"), []
+    run_stages(work, tuple(CHAIN), told.append)
+    assert "The chain ends here" in "\n".join(told), "so few records are not enough to tell"
+    monkeypatch.setattr("medtune.pipeline.ends_here", lambda run, decision: "")
+    run_stages(work, tuple(CHAIN), told.append)
+    assert any("tune: left out" in line for line in told)
+    assert any("few_shot" in line and "evaluate" in line for line in told)
+    page = (work.run.out / "report.html").read_text(encoding="utf-8")
+    assert "the few-shot prompt reaches" in page
+    assert "nothing was tuned" in page
+    assert "The prompt holds training records" in page
 
 
 def test_a_tune_that_retrieves_is_tuned_on_prompts_with_passages(

@@ -198,10 +198,7 @@ def same_prompts(job: Job, chosen: Chosen) -> Agreement | None:
     """
     if chosen.asking is None:
         return None
-    _ = job.numerics  # before torch is imported
-    render, asking = import_module("medtune.llm.render"), chosen.asking
-    images = None if job.run.model.vision is None else render.blank_image
-    renderer = render.load_renderer(job.folder, images)
+    renderer, asking = job.renderer, chosen.asking
     records = read_examples(job.run.out / "validation.jsonl")
     written = [job.app.prompt(one) for one in records]
     instruction = shared_instruction(written)

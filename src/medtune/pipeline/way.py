@@ -277,10 +277,7 @@ def _searched(job: Job, decision: Decision, files: Sequence[Path]) -> dict[str, 
 
 def _room(job: Job) -> Callable[[Sequence[Message]], bool]:
     """Whether a prompt leaves room for a reply, by the rule of the decision."""
-    _ = job.numerics  # before torch is imported
-    render = import_module("medtune.llm.render")
-    images = None if job.run.model.vision is None else render.blank_image
-    renderer = render.load_renderer(job.folder, images)
+    renderer = job.renderer
     most = job.run.model.context_tokens - job.run.evaluate.max_new_tokens
     return lambda messages: len(renderer.prompt(messages)) <= most
 
