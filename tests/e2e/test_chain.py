@@ -88,6 +88,8 @@ def test_a_margin_out_of_reach_ends_the_chain_without_tuning(trained: Path, tmp_
     assert Decision.load(out).verdict == "no"
     assert "not for tuning" in told
     assert not (out / "adapter").exists()
+    asked = [folder / "decide" / "few_shot.jsonl" for folder in (out, trained)]
+    assert asked[0].stat().st_mtime_ns == asked[1].stat().st_mtime_ns
 
 
 def test_predict_answers_records_without_targets(trained: Path, tmp_path: Path):

@@ -86,7 +86,8 @@ def _learnt(out: Path, vision: VisionSection) -> Learnt:
     """What the model of a run learnt from, read or made once."""
     from medtune.llm.vision.encoder import load_encoder
 
-    return learnt_of(out, load_encoder(vision, offline=False))
+    # The server has loaded this encoder already; it fetches nothing.
+    return learnt_of(out, load_encoder(vision, offline=True))
 
 
 def learnt_of(out: Path, encoder: "Encoder") -> Learnt:
