@@ -9,7 +9,8 @@ trl, accelerate and datasets) the peers' rows read "not measured".
 
 The workload is random tokens with the lengths of question answering over abstracts: prompts of 50
 to 400 tokens, answers of 5 to 150, 16 examples per step. With `--beginning N` the first N tokens
-of every prompt are the same, as an instruction is.
+of every prompt are the same, as an instruction is. With `--full` all weights learn, in float32 but
+for peers with bfloat16 weights, and there is no adapter. The Trainer is transformers', with PEFT.
 """
 
 import argparse
@@ -65,25 +66,25 @@ PEERS = (
     ),
     Contestant(
         "trl-best",
-        "TRL, float32, no checkpointing, 4 x 4 by length",
+        "TRL, bfloat16 weights and autocast, no checkpointing, 4 x 4 by length",
         "peer.py",
-        ("--trainer", "trl", "--micro", "4", "--by-length"),
+        ("--trainer", "trl", "--weights", "bfloat16", "--autocast", "--micro", "4", "--by-length"),
     ),
     Contestant(
         "hf-float32",
-        "Trainer + PEFT, float32, 4 x 4 by length",
+        "Trainer, float32, 4 x 4 by length",
         "peer.py",
         ("--trainer", "hf", "--micro", "4", "--by-length"),
     ),
     Contestant(
         "hf-bfloat16",
-        "Trainer + PEFT, bfloat16 weights and autocast, 4 x 4 by length",
+        "Trainer, bfloat16 weights and autocast, 4 x 4 by length",
         "peer.py",
         ("--trainer", "hf", "--weights", "bfloat16", "--autocast", "--micro", "4", "--by-length"),
     ),
     Contestant(
         "hf-two-processes",
-        "Trainer + PEFT, float32, two processes, 4 x 2 by length",
+        "Trainer, float32, two processes, 4 x 2 by length",
         "peer.py",
         ("--trainer", "hf", "--micro", "4", "--by-length"),
         processes=2,
@@ -163,11 +164,12 @@ def matrix_rate(model: Path) -> float:
     return float(found.stdout)
 
 
-def work_per_step(model: Path, step: list[tuple[list[int], int]]) -> float:
-    """Floating-point operations that a step cannot do without: forward and input gradient.
+def work_per_step(model: Path, step: list[tuple[list[int], int]], *, full: bool) -> float:
+    """Floating-point operations that a step cannot do without.
 
-    The frozen linear layers on every token, twice; the output layer on supervised tokens, twice;
-    the adapters (rank 16) three times. Attention is left out, to the peers' benefit and ours.
+    Frozen linear layers compute forward and their input's gradient on every token, the output layer
+    on supervised tokens; adapters (rank 16), and in full tuning all layers, their weights' gradient
+    as well. Attention is left out, to the peers' benefit and ours.
     """
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     hidden, inner = config["hidden_size"], config["intermediate_size"]
@@ -181,6 +183,8 @@ def work_per_step(model: Path, step: list[tuple[list[int], int]]) -> float:
     tokens = sum(len(ids) for ids, _ in step)
     supervised = sum(len(ids) - n_prompt for ids, n_prompt in step)
     output = hidden * config["vocab_size"]
+    if full:
+        return 6 * (tokens * frozen + supervised * output)
     return tokens * (4 * frozen + 6 * adapters) + supervised * 4 * output
 
 
@@ -246,7 +250,12 @@ def line(handle: int, running: Running) -> str:
 
 
 def play(
-    group: list[Contestant], python: str, model: Path, steps: list[list[tuple[list[int], int]]]
+    group: list[Contestant],
+    python: str,
+    model: Path,
+    steps: list[list[tuple[list[int], int]]],
+    *,
+    full: bool,
 ) -> tuple[dict[str, list[Turn]], list[float]]:
     """Let a group take turns through all steps; also the matrix rate after each round."""
     turns: dict[str, list[Turn]] = {one.name: [] for one in group}
@@ -255,7 +264,8 @@ def play(
         work = Path(tempfile.mkdtemp(prefix="medtune-benchmark-"))
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         (work / "steps.json").write_text(json.dumps(steps), encoding="utf-8")
-        first_adapter(model, work)
+        if not full:
+            first_adapter(model, work)
         running = []
         for one in group:
             ours = one.script == "medtune_.py"
@@ -275,16 +285,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer-python", help="a Python with trl, accelerate and datasets")
     parser.add_argument("--model", type=Path, help="a model folder; else the embedded model")
-    parser.add_argument("--rounds", type=int, default=6, help="steps each; the first warms up")
+    parser.add_argument(
+        "--rounds", type=int, default=6, help="steps each, at least six to count five"
+    )
     parser.add_argument("--beginning", type=int, default=0, help="tokens all prompts begin with")
+    parser.add_argument("--full", action="store_true", help="all weights learn, not an adapter")
     parser.add_argument("--peers", nargs="*", help="names of the peers; else all")
     asked = parser.parse_args()
     model = asked.model or embedded_model()
     peers = [one for one in PEERS if asked.peers is None or one.name in asked.peers]
     steps = workload(asked.rounds, asked.beginning)
     groups = [[*OURS[:2], peer] for peer in peers] if asked.peer_python else [list(OURS)]
-    found = [play(group, asked.peer_python, model, steps) for group in groups]
-    report(groups, found, steps, model)
+    found = [play(group, asked.peer_python, model, steps, full=asked.full) for group in groups]
+    flops = [work_per_step(model, step, full=asked.full) for step in steps]
+    report(groups, found, steps, flops)
     if not asked.peer_python:
         for one in peers:
             print(f"| {one.about} | not measured | | | |")
@@ -294,11 +308,10 @@ def report(
     groups: list[list[Contestant]],
     found: list[tuple[dict[str, list[Turn]], list[float]]],
     steps: list[list[tuple[list[int], int]]],
-    model: Path,
+    flops: list[float],
 ) -> None:
     """Print medians, ratios within each group, losses and the share of the matrix rate."""
     tokens = [sum(len(ids) for ids, _ in step) for step in steps]
-    flops = [work_per_step(model, step) for step in steps]
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; ", end="")
     print(", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft")))
     print(f"{statistics.mean(tokens):.0f} tokens per step, {len(tokens) - 1} rounds counted\n")

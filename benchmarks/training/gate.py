@@ -19,6 +19,17 @@ def steps(work: Path) -> list[list[Lesson]]:
     return [[Lesson(*one) for one in step] for step in content]
 
 
+def first_adapter(work: Path) -> Path | None:
+    """The file of the adapter that all start from; None where all weights learn."""
+    path = work / "adapter.pt"
+    return path if path.exists() else None
+
+
+def rate(work: Path) -> float:
+    """The learning rate, for adapters the usual ten times that for all weights."""
+    return 5e-5 if first_adapter(work) is None else 5e-4
+
+
 class Gate:
     """A contestant's end of the wire: one per process."""
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from gate import Gate, steps
+from gate import Gate, first_adapter, rate, steps
 
 from medtune.config import DataSection, ModelSection, Run, SourceSection, TuneSection
 from medtune.llm.load import load_model
@@ -50,29 +50,30 @@ def main() -> None:
     lessons = Lessons([str(at) for at in range(len(rendered))], rendered)
     size = len(work[0])
     order = [list(range(at, at + size)) for at in range(0, len(rendered), size)]
-    source = SourceSection(source="path:none")
+    source, start = SourceSection(source="path:none"), first_adapter(asked.work)
     run = Run(
         app="benchmark",
         goal="accuracy",
         out=asked.work,
         model=ModelSection(source="path:none"),
         data=DataSection(sources=(source,)),
-        tune=TuneSection(examples_per_step=size),
+        tune=TuneSection(examples_per_step=size, adapter="lora" if start else "full"),
     )
     job = Job(run, lm, lessons, Lessons(lessons.ids[:1], rendered[:1]), order)
     with at_work(job) as ready:
         weights = list(ready.adapter.weights.values())
-        first = torch.load(asked.work / "adapter.pt")
-        with torch.no_grad():
-            for name, weight in ready.adapter.weights.items():
-                weight.copy_(first[name])
+        if start:
+            first = torch.load(start)
+            with torch.no_grad():
+                for name, weight in ready.adapter.weights.items():
+                    weight.copy_(first[name])
         optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=0.0, fused=True)
         logs = train(
             weights,
             optimizer,
             range(1, len(work) + 1),
             ready.team.gradient,
-            lambda _: 5e-4,
+            lambda _: rate(asked.work),
             max_grad_norm=1.0,
         )
         while True:

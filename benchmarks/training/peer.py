@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import torch
-from gate import Gate, steps
+from gate import Gate, first_adapter, rate, steps
 from peft import LoraConfig, get_peft_model
 from torch.utils.data import SequentialSampler
 from transformers import (
@@ -59,19 +59,14 @@ def main() -> None:
     )
     tokenizer = AutoTokenizer.from_pretrained(asked.model)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
-    model = get_peft_model(model, lora)
-    first = torch.load(asked.work / "adapter.pt")
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if weight.requires_grad:
-                weight.copy_(first[name.replace(".default.", ".")])
+    if start := first_adapter(asked.work):
+        model = adapted(model, start)
     size = len(work[0])
     settings = {
         "output_dir": str(asked.work / f"{asked.name}.out"),
         "per_device_train_batch_size": asked.micro,
         "gradient_accumulation_steps": size // (asked.micro * WORLD),
-        "learning_rate": 5e-4,
+        "learning_rate": rate(asked.work),
         "lr_scheduler_type": "constant",
         "weight_decay": 0.0,
         "max_grad_norm": 1.0,
@@ -94,6 +89,18 @@ def main() -> None:
     trainer = (_trl if asked.trainer == "trl" else _hf)(model, tokenizer, settings, rows)
     trainer.add_callback(TurnTaking(gate))
     trainer.train()
+
+
+def adapted(model, start: Path):
+    """The model with the adapter that all start from."""
+    lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
+    model = get_peft_model(model, lora)
+    first = torch.load(start)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.requires_grad:
+                weight.copy_(first[name.replace(".default.", ".")])
+    return model
 
 
 def _hf(model, tokenizer, settings, rows):
