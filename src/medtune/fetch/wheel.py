@@ -24,6 +24,8 @@ from medtune.fetch.pins import PINS
 from medtune.progress import amount, progress
 
 REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)")
+OFFLINE = "HF_HUB_OFFLINE"
+"""Set by `--offline`: code that knows no run, such as an application's, is held to it as well."""
 RAW_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 OUTPUT_LINES = 60
 
@@ -80,14 +82,15 @@ def fetch_wheel(requirement: str, sha256: str | None, *, offline: bool) -> Path:
     Raises:
         ConfigError: The requirement is not exact, or there is neither a pin nor a `sha256`.
         DataError: The file fetched has another hash; it is not kept.
-        MachineError: It is not in the cache and cannot be fetched, or `offline` forbids it.
+        MachineError: It is not in the cache and cannot be fetched, or `offline` forbids it, or
+            HF_HUB_OFFLINE of the environment, which the hub's client heeds as well.
     """
     wanted = _wanted(requirement, sha256)
     folder = cache_dir() / "wheels"
     found = _in_cache(wanted, folder)
     if found is not None:
         return found
-    if offline:
+    if offline or os.environ.get(OFFLINE) == "1":
         raise MachineError(
             f"{wanted.requirement} is not in the cache ({folder}) and --offline forbids fetching "
             "it; run once without --offline, or copy the wheel there"

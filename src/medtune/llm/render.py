@@ -28,9 +28,9 @@ _PROBE: Final = "probe"
 class Rendered(NamedTuple):
     """One training example."""
 
-    ids: list[int]
-    supervised: list[bool]
-    """Whether the model is to learn to write this token. As long as `ids`."""
+    ids: Sequence[int]
+    supervised: Sequence[int]
+    """1 where the model is to learn to write this token, else 0. As long as `ids`."""
 
 
 class Candidates(NamedTuple):

@@ -164,7 +164,7 @@ def classical_note(evaluation: Evaluation) -> str:
             f"The classical baseline wins: the {name} differs from it by {gap} in {metric}. "
             "It is also far cheaper and easier to explain. Use the classical baseline."
         )
-    if difference.value < 0:
+    if round(difference.value, 2) < 0:
         return (
             f"The classical baseline scores higher: the {name} differs from it by {gap} in "
             f"{metric}. The interval contains zero, so chance may explain it, but nothing here "

@@ -1,6 +1,7 @@
 """Examples as token ids with their supervision: what a training step reads."""
 
 import hashlib
+from array import array
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -26,7 +27,9 @@ class Lessons(NamedTuple):
         """Names the ids, the tokens and the supervision, so also the template and the prompt."""
         digest = hashlib.sha256()
         for name, lesson in zip(self.ids, self.rendered, strict=True):
-            digest.update(repr((name, [tuple(sequence) for sequence in lesson])).encode())
+            digest.update(repr((name, [len(one.ids) for one in lesson])).encode())
+            for one in lesson:
+                digest.update(array("i", one.ids).tobytes() + bytes(one.supervised))
         return digest.hexdigest()
 
     def only(self, names: Collection[str]) -> "Lessons":
@@ -49,6 +52,11 @@ def joined(*some: Lessons) -> Lessons:
     return Lessons(
         [name for one in some for name in one.ids], [item for one in some for item in one.rendered]
     )
+
+
+def packed(one: Rendered) -> Rendered:
+    """The same in 5 bytes a token instead of some 44: a split stays in memory for a whole fit."""
+    return Rendered(array("i", one.ids), bytes(one.supervised))
 
 
 def render_texts(lm: LanguageModel, texts: Iterable[tuple[str, str]], where: str) -> Lessons:
@@ -76,7 +84,7 @@ def render_texts(lm: LanguageModel, texts: Iterable[tuple[str, str]], where: str
             raise DataError(f"{where}: record {name}: {error}") from None
         for number, piece in enumerate(pieces(tokens, lm.context_tokens)):
             ids.append(f"{name}#{number}" if number else name)
-            rendered.append((piece,))
+            rendered.append((packed(piece),))
     return Lessons(ids, rendered)
 
 
@@ -157,7 +165,7 @@ def _render(
                 "same; mend the record"
             )
     try:
-        return tuple(lm.renderer.training(app.prompt(example), reply) for reply in replies)
+        return tuple(packed(lm.renderer.training(app.prompt(example), reply)) for reply in replies)
     except DataError as error:
         raise DataError(f"{split}.jsonl: record {example.id}: {error}") from None
 
