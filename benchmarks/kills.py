@@ -24,8 +24,8 @@ NUMBERS = ("steps", "best_step", "train_loss", "validation_loss", "tokens_seen")
 
 def command(verb: str, asked: argparse.Namespace, out: Path) -> list[str]:
     """The words that a user would type."""
-    words = [sys.executable, "-m", "medtune", verb, str(asked.run), "--set", f"out={out}"]
-    return words + [word for one in asked.set for word in ("--set", one)]
+    words = [sys.executable, "-m", "medtune", verb, str(asked.run)]
+    return words + [word for one in (*asked.set, f"out={out}") for word in ("--set", one)]
 
 
 def made(out: Path) -> dict[str, object]:
