@@ -10,13 +10,12 @@ model takes its own time, in proportion to the text. The last line is one JSON o
 import json
 import random
 import resource
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from sizes import Row, rows
 
 from medtune.apps.custom import build
 from medtune.config import Run
@@ -70,7 +69,7 @@ def records(n: int) -> Iterator[dict[str, str]]:
         }
 
 
-def one(n: int, folder: Path) -> dict[str, float]:
+def one(n: int, folder: Path) -> Row:
     """Seconds and peak memory of one size."""
     source = folder / "notes.jsonl"
     with source.open("w", encoding="utf-8") as file:
@@ -110,23 +109,16 @@ def one(n: int, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run each size in its own process, then print the table."""
-    if len(sys.argv) > 2 and sys.argv[1] == "--one":
-        with tempfile.TemporaryDirectory(prefix="medtune-scale-") as folder:
-            print(json.dumps(one(int(sys.argv[2]), Path(folder))))
-        return
-    found: list[dict[str, float]] = []
-    print("| records | MB read | seconds | records/s | peak memory, MB |")
-    print("|---|---|---|---|---|")
-    for size in [int(text) for text in sys.argv[1:]] or SIZES:
-        command = [sys.executable, __file__, "--one", str(size)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        row = json.loads(done.stdout.splitlines()[-1])
+    """Print the table of the sizes."""
+    found: list[Row] = []
+    for row in rows(__file__, one, SIZES):
+        if not found:
+            print("| records | MB read | seconds | records/s | peak memory, MB |")
+            print("|---|---|---|---|---|")
         found.append(row)
-        rate = row["records"] / row["seconds"]
         print(
-            f"| {size:,} | {row['megabytes_read']:,} | {row['seconds']:,} | {rate:,.0f} | "
-            f"{row['peak_memory_mb']:,} |",
+            f"| {row['records']:,} | {row['megabytes_read']:,} | {row['seconds']:,} | "
+            f"{row['records'] / row['seconds']:,.0f} | {row['peak_memory_mb']:,} |",
             flush=True,
         )
     print(json.dumps({"sizes": found}))

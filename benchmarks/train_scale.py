@@ -11,11 +11,10 @@ import json
 import random
 import resource
 import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
+
+from sizes import Row, rows
 
 SIZES = (1_000, 10_000, 100_000)
 VALIDATION = 64
@@ -47,7 +46,7 @@ def small_model(folder: Path) -> None:
     LlamaForCausalLM(small).save_pretrained(folder)
 
 
-def one(n: int, folder: Path) -> dict[str, float]:
+def one(n: int, folder: Path) -> Row:
     """Seconds and peak memory of one size."""
     from medtune.apps.custom import build
     from medtune.config import Run
@@ -113,23 +112,17 @@ def one(n: int, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run each size in its own process, then print the table."""
-    if len(sys.argv) > 2 and sys.argv[1] == "--one":
-        with tempfile.TemporaryDirectory(prefix="medtune-scale-") as folder:
-            print(json.dumps(one(int(sys.argv[2]), Path(folder))))
-        return
-    found: list[dict[str, float]] = []
-    print(
-        "| examples | tokens | seconds | before and after the loop | tokens/s | peak memory, MB |"
-    )
-    print("|---|---|---|---|---|---|")
-    for size in [int(text) for text in sys.argv[1:]] or SIZES:
-        command = [sys.executable, __file__, "--one", str(size)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        row = json.loads(done.stdout.splitlines()[-1])
+    """Print the table of the sizes."""
+    found: list[Row] = []
+    for row in rows(__file__, one, SIZES):
+        if not found:
+            print(
+                "| examples | tokens | seconds | before and after the loop | tokens/s | peak MB |"
+            )
+            print("|---|---|---|---|---|---|")
         found.append(row)
         print(
-            f"| {size:,} | {row['tokens']:,} | {row['seconds']:,} | "
+            f"| {row['examples']:,} | {row['tokens']:,} | {row['seconds']:,} | "
             f"{row['seconds_outside_the_loop']:,} | {row['tokens'] / row['seconds']:,.0f} | "
             f"{row['peak_memory_mb']:,} |",
             flush=True,

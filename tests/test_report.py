@@ -194,6 +194,7 @@ def test_a_password_in_the_settings_is_masked(out: Path) -> None:
     [
         (-0.12, "The classical baseline wins"),
         (-0.02, "The classical baseline scores higher"),
+        (-0.001, None),  # printed as 0.00
         (0.08, None),
     ],
 )

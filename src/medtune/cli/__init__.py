@@ -224,7 +224,9 @@ def version() -> None:
 
 def _job(run_file: Path, overrides: list[str] | None, *, offline: bool) -> "Job":
     if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
+        from medtune.fetch.wheel import OFFLINE
+
+        os.environ[OFFLINE] = "1"
     from medtune.config import load_run
     from medtune.pipeline import Job
 
