@@ -86,6 +86,20 @@ def test_the_wheels_are_read_and_what_is_left_out_is_counted(wheels: list[Path])
     assert left_out(wheels)["torchxrayvision.whl"] == {"repeated": 1, "no source": 1, "no text": 1}
 
 
+def test_notes_of_ones_own_are_read_from_json_lines(tmp_path: Path, wheels: list[Path]):
+    path = tmp_path / "notes.jsonl"
+    row = {"id": "a", "section": "plan", "source": VISIT, "text": "MRI.", "group": "p1"}
+    path.write_text(json.dumps(row) + "\n" + json.dumps({**row, "id": 7, "group": None}), "utf-8")
+    first, second = documentation.load([path])
+    assert (first.id, first.group, first.fields["source"]) == ("a", "p1", VISIT)
+    assert second.group not in ("None", "p1")
+    assert documentation.reply(first) == "MRI."
+    assert set(left_out([*wheels, path])) == {one.name for one in wheels}
+    path.write_text(json.dumps({"id": "a", "section": "plan", "text": "MRI."}), "utf-8")
+    with pytest.raises(DataError, match=r"notes.jsonl:1: record 'a' lacks source"):
+        list(documentation.load([path]))
+
+
 def test_another_file_is_refused(tmp_path: Path):
     path = tmp_path / "other.whl"
     with zipfile.ZipFile(path, "w") as archive:

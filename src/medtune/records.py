@@ -217,6 +217,13 @@ class Application:
     """What the clinical kernel computes for an example; a model may explain it, never change it."""
     check: Callable[[Mapping[str, Json], str], list[Finding]] | None = None
     """What a reply contradicts in those facts; an empty list if nothing. Any reply will do."""
+    read: Callable[[str], Example] | None = None
+    """The record that a served message holds; DataError, which quotes no patient, for other text.
+    With it the server lets the model read `prompt` of the record, and holds the reply against its
+    `facts` by `check`. `before` and `after` are then not asked."""
+    tell: Callable[[Example, str, Sequence[Finding]], str] | None = None
+    """What is told of such a reply with what `check` found. None: the reply with its warnings, or,
+    where a finding blocks or nothing was said, `reply` of the record, which is written by rule."""
     before: Callable[[Sequence[Message]], str | Sequence[Message]] | None = None
     """What the server does with a conversation first: a fixed reply, told instead of the model's,
     or the messages that the model is to read."""

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from medtune.apps.decision_support_measures import DROPPED, INVENTED, first_disease, unsafe
 from medtune.apps.decision_support_picture import picture as matrix
+from medtune.apps.fields import fields_of, read_object
 from medtune.artifacts import read_jsonl
 from medtune.clinical.hpo import Knowledge, knowledge, patients, read_wheel, without
 from medtune.clinical.hpo.card import SERVICE, cards
@@ -86,11 +87,20 @@ def load(paths: Sequence[Path]) -> Iterator[Example]:
 def _own(path: Path, known: Knowledge) -> Iterator[Example]:
     for number, row in enumerate(read_jsonl(path), start=1):
         one = str(row.get("id", number))
-        fields = {name: str(row[name]) for name in FIELDS if row.get(name)}
+        fields = fields_of(row, FIELDS)
         try:
             yield _example(one, str(row.get("group", one)), fields, known, None)
         except DataError as error:
             raise DataError(f"{path}:{number}: record {one!r}: {error}") from None
+
+
+def read_asked(text: str) -> Example:
+    """The case of a served message.
+
+    Raises:
+        DataError: It is not a JSON object of FIELDS, or cannot be computed from.
+    """
+    return _example("asked", "asked", read_object(text, FIELDS), _pinned(), None)
 
 
 def _example(
@@ -261,6 +271,7 @@ APP = Application(
         "without a clinician"
     ),
     load=load,
+    read=read_asked,
     prompt=prompt,
     reply=reply,
     parse=parse,

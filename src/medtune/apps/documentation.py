@@ -19,6 +19,7 @@ computation; a model may reword them and is checked the same way.
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from medtune.apps.fields import fields_of, read_object
 from medtune.apps.note_measures import (
     as_object,
     assess,
@@ -31,13 +32,15 @@ from medtune.apps.note_measures import (
     supported,
 )
 from medtune.apps.note_rows import left_out, usable
-from medtune.artifacts import sha256_text
+from medtune.artifacts import read_jsonl, sha256_text
 from medtune.clinical.faithful import as_finding, critical
 from medtune.clinical.notes import Note, assemble, sections
 from medtune.clinical.notes import picture as page
 from medtune.errors import DataError
 from medtune.records import Application, Example, Finding, Json, Message, View
 
+ASKED = ("section", "source")
+OWN = (*ASKED, "text")
 INSTRUCTION = (
     "Write the part of a clinical note that is asked for, from the source alone. "
     "Leave out what the source does not say."
@@ -48,9 +51,12 @@ def load(paths: Sequence[Path]) -> Iterator[Example]:
     """Yield findings with impression, dialogue with section, and visit with whole note.
 
     Raises:
-        DataError: A path is none of the wheels.
+        DataError: A path is neither one of the wheels nor JSON lines with the keys of OWN.
     """
     for path in paths:
+        if path.suffix == ".jsonl":
+            yield from _own(path)
+            continue
         for row in usable(path):
             yield Example(
                 id=row.id,
@@ -62,6 +68,51 @@ def load(paths: Sequence[Path]) -> Iterator[Example]:
                 source=path.name,
                 licence=row.licence,
             )
+
+
+def _own(path: Path) -> Iterator[Example]:
+    for number, row in enumerate(read_jsonl(path), start=1):
+        one, fields = str(row.get("id", f"{path.name}:{number}")), fields_of(row, OWN)
+        lacking = [name for name in OWN if name not in fields]
+        if lacking:
+            raise DataError(f"{path}:{number}: record {one!r} lacks {', '.join(lacking)}")
+        section, source, text = (fields[name] for name in OWN)
+        yield Example(
+            id=one,
+            group=str(row.get("group") or sha256_text(source)[:16]),
+            fields={"section": section, "source": source},
+            target=assess(section, source, text, text),
+            time=str(row["date"]) if row.get("date") else None,
+            subgroups={"section": section},
+            source=path.name,
+            licence=str(row.get("licence", "")),
+        )
+
+
+def read_asked(text: str) -> Example:
+    """The section and the source of a served message.
+
+    Raises:
+        DataError: It is not a JSON object with `section` and `source`.
+    """
+    fields = read_object(text, ASKED)
+    lacking = [name for name in ASKED if name not in fields]
+    if lacking:
+        raise DataError(f"the record lacks {', '.join(lacking)}")
+    return Example(id="asked", group="asked", fields=fields, target=None)
+
+
+def tell(example: Example, text: str, found: Sequence[Finding]) -> str:  # noqa: ARG001  all take it
+    """The draft, under a list of what is wrong with it: a clinician mends it before signing."""
+    if not found:
+        return text
+    head = "NOT TO BE SIGNED AS IT STANDS" if _blocks(found) else "To be looked at"
+    wrong = dict.fromkeys(f"- {one.severity}: {one.what} ({one.where})" for one in found)
+    return "\n".join([f"[{head}:", *wrong, "]", "", text])
+
+
+def _blocks(found: Sequence[Finding]) -> bool:
+    return any(one.severity == "block" for one in found)
 
 
 def prompt(example: Example) -> list[Message]:
@@ -131,6 +182,8 @@ APP = Application(
     intended_use="drafting an impression or a section that a clinician corrects and signs",
     not_for="filing a note unread, deciding the care of a patient, or coding for payment",
     load=load,
+    read=read_asked,
+    tell=tell,
     prompt=prompt,
     reply=reply,
     parse=parse,

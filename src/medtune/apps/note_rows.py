@@ -52,9 +52,11 @@ def usable(path: Path) -> Iterator[Row]:
 
 
 def left_out(paths: Sequence[Path]) -> Mapping[str, Mapping[str, int]]:
-    """Rows without a source or a text, and repeated ones, by file."""
+    """Rows without a source or a text, and repeated ones, by wheel."""
     found: dict[str, Counter[str]] = {}
     for path in paths:
+        if path.suffix == ".jsonl":
+            continue
         counts: Counter[str] = Counter()
         seen: set[tuple[str, str]] = set()
         for row in _rows(path):

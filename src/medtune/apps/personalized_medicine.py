@@ -15,16 +15,16 @@ Measures  Share of replies that state phenotype and action as computed, in both 
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from medtune.apps.fields import fields_of, read_object
+from medtune.apps.personalized_medicine_measures import action, phenotype, unsafe_error
 from medtune.artifacts import read_jsonl
 from medtune.clinical.drugs import drug_rules
 from medtune.clinical.orders import SERVICES, order_cards
 from medtune.clinical.pgx import (
-    CAUTION,
-    Action,
     GeneResult,
     call_vcf,
     drugs,
@@ -39,7 +39,7 @@ from medtune.clinical.pgx.facts import objects, pgx_facts, strings, texts
 from medtune.clinical.pgx.outside import phenotypes
 from medtune.clinical.pgx.picture import gene_drug_table
 from medtune.clinical.pgx.record import read_record
-from medtune.clinical.pgx.said import UNSAFE, contradictions
+from medtune.clinical.pgx.said import contradictions
 from medtune.errors import DataError
 from medtune.metrics import accuracy
 from medtune.records import (
@@ -50,8 +50,6 @@ from medtune.records import (
     Hook,
     Json,
     Message,
-    Metric,
-    Prediction,
     View,
 )
 
@@ -59,7 +57,9 @@ INSTRUCTION = (
     f"Explain the computed result in two parts, '{CLINICIAN}' and '{PATIENT}'. State phenotype and "
     "action as they are. Add no dose, drug or advice of your own."
 )
-FIELDS = frozenset({"drug", "genotypes", "vcf", "fhir", "medications", "person", "population"})
+ASKED = frozenset({"drug", "genotypes", "fhir", "medications", "person", "population"})
+FIELDS = ASKED | {"vcf"}
+"""Of one's own records. A served record may not name a file, as `vcf` does."""
 ACTION = re.compile(rf"\baction\b[^:\n]{{0,60}}:\s*({'|'.join(ACTIONS)})\b", re.IGNORECASE)
 MISSING_PART = "a part is missing"
 LICENCE = "CPIC content CC0-1.0; persons made up"
@@ -95,12 +95,28 @@ def _made_up(person: Person, source: str) -> Example:
 def _own(path: Path) -> Iterator[Example]:
     for number, row in enumerate(read_jsonl(path), start=1):
         one = str(row.get("id", number))
-        fields = {name: str(row[name]) for name in FIELDS if row.get(name)}
-        if "drug" not in fields or not fields.keys() & {"genotypes", "vcf", "fhir"}:
+        fields = fields_of(row, FIELDS)
+        if _lacks(fields):
             raise DataError(
                 f"{path}:{number}: record {one!r} needs `drug`, and `genotypes`, `vcf` or `fhir`"
             )
         yield _example(one, str(row.get("group", one)), fields, path.name, "")
+
+
+def _lacks(fields: Mapping[str, str]) -> bool:
+    return "drug" not in fields or not fields.keys() & {"genotypes", "vcf", "fhir"}
+
+
+def read_asked(text: str) -> Example:
+    """The record of a served message.
+
+    Raises:
+        DataError: It is not a JSON object of ASKED, or cannot be computed from.
+    """
+    fields = read_object(text, ASKED)
+    if _lacks(fields):
+        raise DataError("the record needs `drug`, and `genotypes` (outside calls) or `fhir`")
+    return _example("asked", "asked", fields, "", "")
 
 
 def _example(id: str, group: str, fields: Mapping[str, str], source: str, licence: str) -> Example:
@@ -235,31 +251,6 @@ def picture(view: View) -> str:
     return gene_drug_table([pgx_facts(d, results, medications=medications) for d in asked])
 
 
-def _share(test: Callable[[Mapping[str, Json], Mapping[str, Json]], bool]) -> Metric:
-    """The metric that is the share of answers that pass a test; no answer does not."""
-
-    def metric(predictions: Sequence[Prediction]) -> float:
-        pairs = [(p.answer if not p.abstained else None, p.target) for p in predictions]
-        if not pairs:
-            raise DataError("a metric needs at least one prediction that did not fail")
-        passed = [isinstance(a, dict) and isinstance(t, dict) and test(a, t) for a, t in pairs]
-        return sum(passed) / len(pairs)
-
-    return metric
-
-
-def _unsafe(answer: Mapping[str, Json], target: Mapping[str, Json]) -> bool:
-    """Less careful than computed, or with a dose that was not looked up."""
-    stated = CAUTION[_action(answer)] if answer["action"] else CAUTION["avoid"]
-    return stated < CAUTION[_action(target)] or bool(
-        UNSAFE & set(strings(answer["contradictions"]))
-    )
-
-
-def _action(answer: Mapping[str, Json]) -> Action:
-    return answer["action"]  # type: ignore[return-value]  # `parse` and the tables write no other
-
-
 APP = Application(
     name="personalized_medicine",
     intended_use=(
@@ -271,14 +262,15 @@ APP = Application(
         "genes that the tables do not hold; variants of a tumour"
     ),
     load=load,
+    read=read_asked,
     prompt=prompt,
     reply=reply,
     parse=parse,
     metrics={
         "faithful": accuracy,
-        "phenotype": _share(lambda answer, target: answer["phenotype"] == target["phenotype"]),
-        "action": _share(lambda answer, target: answer["action"] == target["action"]),
-        "unsafe_error": _share(_unsafe),
+        "phenotype": phenotype,
+        "action": action,
+        "unsafe_error": unsafe_error,
     },
     primary="faithful",
     lower_is_better=frozenset({"unsafe_error"}),

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from medtune.apps.public_health_data import CaseSeries, CoverageRow, read
-from medtune.clinical.surveillance.report import claims, faults, missing, write_report
+from medtune.clinical.surveillance.report import HEAD, claims, faults, missing, write_report
 from medtune.clinical.surveillance.series import Cases, last_day, pooled, weekly_counts
 from medtune.clinical.surveillance.signals import EARS_HISTORY, Signal, control
 from medtune.clinical.surveillance.situation import (
@@ -75,6 +75,28 @@ def prompt(example: Example) -> list[Message]:
 def reply(example: Example) -> str:
     """The report, written by rule."""
     return write_report(_cells(example))
+
+
+def read_asked(text: str) -> Example:
+    """The cells of a served message.
+
+    Raises:
+        DataError: A line is no cell, the head is not whole, or no report can be written.
+    """
+    fields = {"cells": "\n".join(line for line in text.splitlines() if line.strip())}
+    example = Example(id="asked", group="asked", fields=fields, target=None)
+    cells = _cells(example)
+    lacking = [name for name in HEAD if name not in cells]
+    if lacking or len(cells) != len(fields["cells"].splitlines()):
+        raise DataError(
+            "the last message must be the computed cells, one `key: text` a line, each key once, "
+            f"and among them {', '.join(HEAD)}"
+        )
+    try:
+        write_report(cells)
+    except (KeyError, ValueError, IndexError):
+        raise DataError("no report can be written of these cells; send them as computed") from None
+    return example
 
 
 def parse(example: Example, text: str) -> Json:
@@ -234,6 +256,7 @@ APP = Application(
     "epidemiologist who reads the draft beside the cells and confirms it",
     not_for="declaring or ruling out an outbreak, naming causes, or statements about persons",
     load=load,
+    read=read_asked,
     prompt=prompt,
     reply=reply,
     parse=parse,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medtune.apps import custom, imaging
+from medtune.apps.fields import fields_of
 from medtune.artifacts import Release, read_jsonl, write_jsonl
 from medtune.config import Run
 from medtune.errors import DataError
@@ -48,7 +49,7 @@ def _example(run: Run, row: Mapping[str, Json], one: str, path: Path) -> Example
         from medtune.apps.imaging_rows import learnt_task, unlabelled_image
 
         return unlabelled_image(row, one, path, learnt_task(run.out))
-    fields = {name: str(value) for name, value in row.items() if name != "id"}
+    fields = fields_of(row, row.keys() - {"id"})
     return Example(id=one, group=one, fields=fields, target=None)
 
 

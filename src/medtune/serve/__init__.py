@@ -1,8 +1,8 @@
 """Serve: answer for a release on this machine, in OpenAI's chat shape, and keep a journal."""
 
 from medtune.serve.app import create_app
-from medtune.serve.rails import Rails
+from medtune.serve.rails import Rails, rails_of
 from medtune.serve.server import serve, serving
 from medtune.serve.voice import Spoken, Voice
 
-__all__ = ["Rails", "Spoken", "Voice", "create_app", "serve", "serving"]
+__all__ = ["Rails", "Spoken", "Voice", "create_app", "rails_of", "serve", "serving"]

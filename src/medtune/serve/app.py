@@ -157,7 +157,7 @@ async def _admit(service: Service, ask: Ask, request_id: str, started: float) ->
     head = envelope(request_id, service.release.id, ask.model)
     judged = await run_in_threadpool(judged_before, service.rails, ask.messages)
     if isinstance(judged, str):
-        return Job(ask, (), 0, 0, head, started, fixed=judged)
+        return Job(ask, ask.messages, (), 0, 0, head, started, fixed=judged)
     notes = await _look(service, ask) if ask.images else []
     heard, found = await _in_turn(service, partial(service.hear, judged))
     n_prompt = await _in_turn(service, partial(service.voice.count, heard))
@@ -165,7 +165,8 @@ async def _admit(service: Service, ask: Ask, request_id: str, started: float) ->
     limit = ask.max_tokens or min(service.run.evaluate.max_new_tokens, max(room, 1))
     if limit > room:
         raise too_long(n_prompt, limit, service.run.model.context_tokens)
-    return Job(ask, heard, n_prompt, limit, replace(head, found=found), started, notes=notes)
+    told = replace(head, found=found)
+    return Job(ask, judged, heard, n_prompt, limit, told, started, notes=notes)
 
 
 async def _look(service: Service, ask: Ask) -> list[str]:

@@ -2,12 +2,18 @@
 
 A conversation that an application answers by rule never reaches the model. A reply is judged
 whole before any of it is told, so a stream cannot leak what the judgement takes back.
+
+An application that computes the facts of a record is asked with the record itself. The model reads
+what was computed, as it did when it was tuned and tested; what it writes is held against the facts.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from medtune.records import Hook, Message, Shown
+from medtune.records import Application, Example, Finding, Hook, Message, Shown
+
+WITHHELD = "The model's draft was withheld"
 
 
 class Rails(NamedTuple):
@@ -17,6 +23,41 @@ class Rails(NamedTuple):
     after: Callable[[Sequence[Message], str], str] | None = None
     hooks: Sequence[Hook] = ()
     look: Callable[[Shown], str] | None = None
+
+
+def rails_of(app: Application) -> Rails:
+    """Those of the application, or those of its computed facts."""
+    if app.read is None:
+        return Rails(app.before, app.after, app.hooks, app.look)
+    return Rails(partial(_asked, app), partial(_checked, app), app.hooks, app.look)
+
+
+def _record(app: Application, messages: Sequence[Message]) -> Example:
+    assert app.read is not None, app.name
+    return app.read(messages[-1].content)
+
+
+def _asked(app: Application, messages: Sequence[Message]) -> list[Message]:
+    return app.prompt(_record(app, messages))
+
+
+def _checked(app: Application, messages: Sequence[Message], text: str) -> str:
+    assert app.facts is not None, app.name
+    assert app.check is not None, app.name
+    example = _record(app, messages)
+    tell = app.tell or partial(_or_by_rule, app)
+    return tell(example, text, app.check(app.facts(example), text))
+
+
+def _or_by_rule(app: Application, example: Example, text: str, found: Sequence[Finding]) -> str:
+    blocking = [one.what for one in found if one.severity == "block"]
+    if blocking or not text.strip():
+        why = "; ".join(dict.fromkeys(blocking)) or "it was empty"
+        return f"{app.reply(example)}\n\n[{WITHHELD}: {why}. This text is written by rule.]"
+    if not found:
+        return text
+    seen = "; ".join(dict.fromkeys(f"{one.what} ({one.where})" for one in found))
+    return f"{text}\n\n[To be looked at: {seen}.]"
 
 
 def judged_before(rails: Rails, messages: Sequence[Message]) -> str | Sequence[Message]:

@@ -49,9 +49,11 @@ class Job:
     """A request that may be answered."""
 
     ask: Ask
+    judged: Sequence[Message]
+    """The messages of the request, or what the rails made of them: as the application puts a
+    record, so that the monitor can compare them with the records that the release was tested on."""
     heard: Sequence[Message]
-    """What the model reads: the messages of the request, or what the rails made of them, as the
-    release puts them."""
+    """What the model reads: those, as the release puts them."""
     n_prompt: int
     limit: int
     """Most tokens of the reply."""
@@ -103,7 +105,7 @@ def row_of(service: Service, job: Job, status: int, spoken: Spoken) -> Row:
         n_prompt=job.n_prompt,
         n_reply=spoken.n_new,
         answer=find_label(spoken.text, service.labels) if service.labels else None,
-        features=text_features(last_user_text(job.ask.messages)),
+        features=text_features(last_user_text(job.judged)),
         found=job.head.found,
         prompt_text=_as_text(job.ask.messages) if keep else None,
         reply_text=spoken.text if keep else None,

@@ -17,7 +17,7 @@ from medtune.features import BUNDLE, Reference
 from medtune.progress import say
 from medtune.records import Application
 from medtune.serve.app import create_app
-from medtune.serve.rails import Rails
+from medtune.serve.rails import rails_of
 from medtune.serve.record import Hear
 from medtune.serve.voice import voice_of
 from medtune.serve.wire import plainly
@@ -79,7 +79,7 @@ def _server_of(
             voice_of(run, lm),
             labels=reference.labels if app.choices else (),
             hear=hear or partial(plainly, reference.instruction),
-            rails=Rails(app.before, app.after, app.hooks, app.look),
+            rails=rails_of(app),
         )
     )
 
