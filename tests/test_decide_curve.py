@@ -93,9 +93,9 @@ def ladder_of(levels, train=480):
     ]
 
 
-def projected(levels, train=480):
+def projected(levels, train=480, majority=0.2):
     ladder, tunes = ladder_of(levels, train)
-    arms = [named("majority", 0.2), named("zero_shot", 0.3), named("few_shot", 0.4), *tunes]
+    arms = [named("majority", majority), named("zero_shot", 0.3), named("few_shot", 0.4), *tunes]
     numbers = sheet(APP, OBJECTIVE, ASKED, arms, resamples=300, seed=0)
     return project(ladder, numbers, OBJECTIVE, margin=0.02, must_retrieve=False, seed=0)
 
@@ -125,6 +125,13 @@ def test_how_many_groups_would_tell_falls_with_the_difference():
     far = projected([0.2, 0.4, 0.6, 0.8, 0.9]).needed_groups
     assert far is not None
     assert near is None or near > far
+
+
+def test_the_number_of_groups_is_for_every_arm_that_a_tune_must_beat():
+    levels = [0.2, 0.4, 0.6, 0.8, 0.9]
+    far, near = (projected(levels, majority=level).needed_groups for level in (0.2, 0.8))
+    assert far is not None
+    assert near is None or near > 2 * far
 
 
 def test_guessing_is_what_an_arm_reaches_when_it_answers_other_questions():

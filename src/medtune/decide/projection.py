@@ -47,7 +47,7 @@ class Projection(NamedTuple):
     curve: Curve
     comparisons: list[Comparison]
     needed_groups: int | None
-    """Validation groups with which the tune could be told from the best other arm."""
+    """Validation groups with which the tune could be told from every arm that it must beat."""
     minimum_detectable: float
 
 
@@ -85,18 +85,17 @@ def project(
         comparisons += projected(measured, TUNE_RETRIEVAL, *grown)
     rivals = [RETRIEVAL] if must_retrieve else [one for one in PROMPTS if one in measured.values]
     best = max(rivals, key=measured.values.__getitem__)
-    bar = _bar(measured, ladder.top, rivals, margin)
-    apart = found.drawn.at(reach) - measured.drawn[best]
+    levels = _levels(measured, ladder.top, rivals, margin)
+    drawn, of_curve = found.drawn.at(reach), float(calm.drawn.at(reach).var())
+    needed = [
+        _groups_needed(value - level, float((drawn - of).var()), of_curve, measured.n_groups)
+        for level, of in levels
+    ]
     return Projection(
-        _curve(ladder, found, reach, values, bar),
+        _curve(ladder, found, reach, values, np.max([of for _, of in levels], axis=0)),
         comparisons,
-        _groups_needed(
-            value - measured.values[best] - margin,
-            float(apart.var()),
-            float(calm.drawn.at(reach).var()),
-            measured.n_groups,
-        ),
-        (Z_INTERVAL + Z_POWER) * float(apart.std()),
+        None if None in needed else max(n for n in needed if n is not None),
+        (Z_INTERVAL + Z_POWER) * float((drawn - measured.drawn[best]).std()),
     )
 
 
@@ -152,12 +151,15 @@ def _band(found: curves.Draws, n: int) -> CurveBand:
     return CurveBand(examples=n, value=value, low=low, high=high)
 
 
-def _bar(measured: Sheet, top: str, rivals: Sequence[str], margin: float) -> Floats:
-    """What a tune must exceed on each resample."""
-    others = [measured.drawn[rival] + margin for rival in rivals]
-    level = np.full_like(others[0], measured.guessing[top])
-    plain = [measured.drawn[name] for name in (MAJORITY, CLASSICAL) if name in measured.drawn]
-    return np.max([*others, *plain, level], axis=0)
+def _levels(
+    measured: Sheet, top: str, rivals: Sequence[str], margin: float
+) -> list[tuple[float, Floats]]:
+    """What a tune must exceed, all together: each level, and on each resample."""
+    plain = [name for name in (MAJORITY, CLASSICAL) if name in measured.drawn]
+    extra = {**dict.fromkeys(plain, 0.0), **dict.fromkeys(rivals, margin)}
+    levels = [(measured.values[one] + by, measured.drawn[one] + by) for one, by in extra.items()]
+    guess = float(measured.guessing[top])
+    return [*levels, (guess, np.full_like(levels[0][1], guess))]
 
 
 def _grown(
