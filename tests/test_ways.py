@@ -323,6 +323,8 @@ def test_the_chain_goes_on_where_the_evidence_is_for_it(
     assert (found == "") is goes_on
     if way == "tuned" and not goes_on:
         assert "set release.way to recommended" in found
+    if way == "few_shot" and not goes_on:
+        assert "no way is shown to be worth a release" in found
 
 
 def test_a_prompt_is_not_asked_to_beat_a_prompt_but_meets_every_other_gate():

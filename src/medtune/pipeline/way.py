@@ -98,6 +98,8 @@ def ends_here(run: Run, decision: Decision) -> str:
         return "" if best else f"what is recommended is nothing to release ({outside})"
     if asked == best or (decision.recommendation in WORTH and not _tunes(asked)):
         return ""
+    if not _tunes(asked):
+        return f"no way is shown to be worth a release ({_plain(decision)})"
     retrieves = best == TUNE_RETRIEVAL and asked == TUNED
     why = (
         "the tune that is recommended retrieves" if retrieves else "the evidence is not for tuning"
