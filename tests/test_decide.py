@@ -10,6 +10,7 @@ from tiny_study import APP, examples, study, tiny_model
 from medtune.artifacts import Decision, read_jsonl, read_predictions
 from medtune.config import DocumentSection
 from medtune.decide import Desk, Handed, Keys, arms, decide, rule_of
+from medtune.decide import cost as costs
 from medtune.decide.baselines import classical, majority
 from medtune.decide.draw import choose_shots, draw_few, ladder
 from medtune.decide.prompting import recipes_of, search_part
@@ -327,3 +328,12 @@ def test_no_text_of_a_record_is_in_the_decision(whole):
         assert "patient" not in path.read_text(encoding="utf-8"), path.name
     for row in read_jsonl(out / "decide/zero_shot.jsonl"):
         assert "fields" not in row
+
+
+@pytest.mark.parametrize(("enough", "n"), [(0.0, 5), (1e9, 12)])
+def test_slow_single_requests_are_timed_on_fewer_examples(monkeypatch, enough: float, n: int):
+    monkeypatch.setattr(costs, "ENOUGH_S", enough)
+    asked = []
+    found = costs.timing(lambda some: asked.append(len(some)), [None] * 12)
+    assert len(found["seconds"]) == n
+    assert asked == [1] * (n + 1)

@@ -26,7 +26,8 @@ def costs_table(decision: Decision, arms: Sequence[Arm], colours: Mapping[str, s
         for arm in arms
         if arm.name in costs
     ]
-    n = max(cost.n_latency for cost in costs.values())
+    counts = sorted({cost.n_latency for cost in costs.values()})
+    n = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     return Table(
         head=("arm", "1,000 requests", "latency", "slowest 5 %", "memory", "absorbs a change in"),
         align="lrrrrr",
