@@ -5,12 +5,14 @@ import zlib
 from dataclasses import replace
 
 import httpx
+import public_health_examples
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_bench import bench, reads, right, subject
 from tiny_study import APP, examples
 
+from medtune.apps import public_health
 from medtune.artifacts import read_examples, write_examples
 from medtune.canary import exposure, plant_canaries, rivals, with_canaries
 from medtune.config import JudgeSection, SwapSection
@@ -31,7 +33,7 @@ from medtune.evaluate.subgroups import measure_fairness
 from medtune.evaluate.swap import measure_swaps, swapped
 from medtune.evaluate.transfer import measure_left_out, measure_transfer
 from medtune.metrics import accuracy
-from medtune.records import Message
+from medtune.records import ArmResult, Message, Prediction
 
 TEXT_APP = replace(APP, choices=None, metrics={"accuracy": accuracy}, primary="accuracy")
 
@@ -174,6 +176,7 @@ NOTE = (
         ),
         ("negation", {"text": "The tumour is not large in mice"}, None),
         ("negation", {"text": "increases"}, None),
+        ("typos", {"computed": json.dumps({"differential": [NOTE] * 9})}, None),
     ],
 )
 def test_a_rule_changes_the_wording_as_documented(name, fields, expected):
@@ -224,6 +227,36 @@ def test_robustness_measures_what_applies_and_negation_on_right_answers_only(out
     assert "options_order" not in found
     with pytest.raises(NotMeasured, match="robustness_examples"):
         measure_robustness(bench(out, subject("tuned", reads)))
+
+
+def test_what_is_computed_of_a_record_is_of_its_unchanged_words(out):
+    app = public_health.APP
+    test = [replace(one, group=one.id) for one in public_health_examples.examples()]
+    replies = {one.id: app.reply(one) for one in test}
+
+    def ask(app, asked):
+        answers = [
+            Prediction(one.id, one.group, one.target, app.parse(one, replies[one.id]))
+            for one in asked
+        ]
+        return ArmResult("tuned", "made up", answers, 1, 1)
+
+    model = replace(subject("tuned", right), ask=ask)
+    found = measure_robustness(bench(out, model, app=app, test=test, robustness_examples=12))
+    assert {row.name: row.same.value for row in found} == {"typos": 1, "irrelevant_context": 1}
+
+
+def test_a_change_that_does_not_reach_the_prompt_is_not_asked(out):
+    def prompt(example):
+        if example.fields["text"].endswith("."):
+            raise DataError("cannot be read")
+        return [Message("user", "always the same")]
+
+    made = bench(
+        out, subject("tuned", reads), app=replace(APP, prompt=prompt), robustness_examples=30
+    )
+    with pytest.raises(NotMeasured, match="no perturbation applies"):
+        measure_robustness(made)
 
 
 # -- Swaps -----------------------------------------------------------------------------------------

@@ -3,13 +3,14 @@
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from medtune import artifacts, stats
 from medtune.artifacts import Way
 from medtune.config import Run
+from medtune.errors import MedtuneError
 from medtune.evaluate.subject import Subject
 from medtune.measure import arm_files, more_is_better, resumed
 from medtune.records import (
@@ -110,6 +111,25 @@ class Bench:
         )
         self.files.update(arm_files(path, self.run.out))
         return result
+
+    def answered_changed(self, part: str, changed: Sequence[Example]) -> ArmResult:
+        """The model's answers to changed test examples, read as answers to the originals.
+
+        What an application computes of an example is of the words that were not changed.
+        """
+        original = {example.id: example for example in self.test}
+
+        def parse(example: Example, text: str) -> Json:
+            return self.app.parse(original[example.id], text)
+
+        return self.answered(self.tuned, part, replace(self.app, parse=parse), changed)
+
+    def is_asked_otherwise(self, example: Example, changed: Example) -> bool:
+        """Whether the change reaches the prompt; a record that cannot be read any more does not."""
+        try:
+            return self.app.prompt(changed) != self.app.prompt(example)
+        except MedtuneError:
+            return False
 
     def kept(self, part: str, make: Callable[[], dict[str, Json]]) -> dict[str, Json]:
         """What `make` gives, kept in `evaluate/<part>.json` and taken from there if it is whole."""

@@ -1,7 +1,7 @@
 """Rules that change an example's wording, seeded, so that its answer should stay or must change.
 
 Each takes the fields' text and a source of chance, and gives the changed fields, or None where it
-does not apply. A field of fewer than five words (a name, a label) is left alone.
+does not apply. A field of fewer than five words (a name, a label) or in JSON is left alone.
 
 The word lists are our own; that each pair means the same in a clinical text was checked by reading.
 Perturbation tests of language models: Ribeiro 2020, ACL, arXiv:2005.04118 (CheckList).
@@ -180,7 +180,17 @@ MUST_DIFFER: frozenset[Perturbation] = frozenset({"negation"})
 
 
 def _is_prose(text: str) -> bool:
-    return _json_list(text) is None and len(text.split()) >= FEWEST_WORDS
+    return not _is_json(text) and len(text.split()) >= FEWEST_WORDS
+
+
+def _is_json(text: str) -> bool:
+    if not text.startswith(("[", "{")):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_prose(fields: Fields, change: Callable[[str], str]) -> dict[str, str]:

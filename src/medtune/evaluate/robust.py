@@ -44,7 +44,7 @@ def _measure(bench: Bench, name: Perturbation) -> Perturbed | None:
     say(
         f"evaluate: robustness: {words}: {bench.tuned.name} on {len(changed)} changed test examples"
     )
-    result = bench.answered(bench.tuned, f"perturbed-{name}", bench.app, changed)
+    result = bench.answered_changed(f"perturbed-{name}", changed)
     after = [p for p in result.predictions if not p.failed]
     before = [plain[p.id] for p in after]
     pairs = list(zip(before, after, strict=True))
@@ -70,6 +70,7 @@ def _changed(bench: Bench, name: Perturbation, plain: dict[str, Prediction]) -> 
         # In another unit, a number that is read off the text is another number.
         fits = fits and not (name == "units" and not isinstance(example.target, str))
         fields = perturb(name, example.fields, seed=bench.run.seed, id=example.id) if fits else None
-        if fields is not None:
-            chosen[example.id] = replace(example, fields=fields)
+        other = None if fields is None else replace(example, fields=fields)
+        if other is not None and bench.is_asked_otherwise(example, other):
+            chosen[example.id] = other
     return [chosen[example.id] for example in bench.test if example.id in chosen]

@@ -71,12 +71,12 @@ def _like(word: str, other: str) -> str:
 
 
 def _measure(bench: Bench, swap: SwapSection, number: int) -> SwapResult:
-    pairs = [(e, swapped(e, swap)) for e in bench.test]
-    changed = [other for _, other in pairs if other is not None]
+    pairs = [(example, swapped(example, swap)) for example in bench.test]
+    changed = [two for one, two in pairs if two is not None and bench.is_asked_otherwise(one, two)]
     if not changed:
         raise NotMeasured(f"swap {swap.name!r}: no test example holds one of its words")
     say(f"evaluate: swap {swap.name!r}: {bench.tuned.name} on {len(changed)} test examples")
-    result = bench.answered(bench.tuned, f"swap-{number}", bench.app, changed)
+    result = bench.answered_changed(f"swap-{number}", changed)
     plain = {p.id: p for p in bench.answers.predictions if not p.failed}
     both = [(plain[p.id], p) for p in result.predictions if p.id in plain and not p.failed]
     flips = bench.mean([(after.group, float(differs(before, after))) for before, after in both])
