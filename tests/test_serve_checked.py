@@ -114,7 +114,8 @@ def test_a_drafted_note_is_told_under_its_faults(out: Path):
         ("personalized_medicine", "Is codeine safe for me?", "as one JSON object"),
         ("personalized_medicine", '{"drug": "codeine"}', "needs `drug`, and `genotypes`"),
         ("personalized_medicine", '{"drug": "codeine", "genotype": "x"}', "mean 'genotypes'"),
-        ("personalized_medicine", '{"drug": "codeine", "vcf": "/etc/passwd"}', "no field 'vcf'"),
+        ("personalized_medicine", '{"drug": "codeine", "vcf": "/etc/passwd"}', "of another name"),
+        ("documentation", '{"Anna Kowalska, HIV": "x"}', "of another name; its fields are"),
         ("decision_support", '{"findings": "no such finding"}', "a finding is not in HPO"),
         ("decision_support", "[1]", "as one JSON object"),
         ("documentation", '{"section": "impression"}', "lacks source"),
@@ -129,6 +130,7 @@ def test_what_is_no_record_is_refused_before_the_model(out: Path, app: str, text
     assert response.status_code == 400
     assert says in response.json()["error"]["message"]
     assert "from the model" not in response.text
+    assert "Kowalska" not in response.text
 
 
 def test_what_a_report_leaves_out_is_said_below_it(out: Path):

@@ -24,8 +24,8 @@ def read_object(text: str, names: Collection[str]) -> dict[str, str]:
         )
     unknown = next((name for name in row if name not in names), None)
     if unknown is not None:
-        raise DataError(
-            f"the record has no field {unknown!r}{did_you_mean(unknown, names)}; its fields are "
+        raise DataError(  # an unknown name is not quoted: it may be text that went astray
+            f"the record has a field of another name{did_you_mean(unknown, names)}; its fields are "
             + ", ".join(sorted(names))
         )
     return fields_of(row, names)
