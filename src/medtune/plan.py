@@ -14,11 +14,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from medtune import stats
 from medtune.artifacts import DataCard, TokenCount, read_examples
-from medtune.errors import DataError, MachineError, MedtuneError
+from medtune.errors import DataError, MachineError, MedtuneError, memory_told
+from medtune.llm.memory import there_is
 from medtune.pipeline import CHAIN, Job, working_in
 from medtune.progress import duration
 from medtune.records import Example
@@ -83,7 +82,8 @@ def plan(job: Job, show: Callable[[str], None]) -> int:
         for number, check in enumerate(CHECKS, start=1):
             head = f"[{number}/{len(CHECKS)}]"
             try:
-                found = check.find(flight)
+                with memory_told():
+                    found = check.find(flight)
             except MedtuneError as error:
                 show(f"{head} ✗ {check.name}: {error}")
                 for later in CHECKS[number:]:
@@ -219,7 +219,7 @@ def _save_load_answer(flight: _Flight) -> str:
 
 
 def _memory(flight: _Flight) -> str:
-    seen, total = flight.rehearsal, psutil.virtual_memory().total / 1e9
+    seen, total = flight.rehearsal, there_is() / 1e9
     later = LATER_COPIES * seen.adapter_bytes / 1e9
     peak = seen.peak_memory_gb + later
     if peak > 0.9 * total:
