@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -118,7 +119,9 @@ def test_a_model_whose_weights_were_all_tuned_has_nothing_in_common_with_its_bas
     folder: ModelFolder, tmp_path: Path
 ) -> None:
     (tmp_path / WEIGHTS).write_bytes(b"")
-    assert beside(load_model(folder, FLOAT32, context_tokens=64), tmp_path) is None
+    base = load_model(folder, FLOAT32, context_tokens=64)
+    assert beside(base, tmp_path) is None
+    assert beside(replace(base, quantize="nf4"), tmp_path / "adapter") is None
 
 
 def test_an_adapter_of_another_base_is_refused(

@@ -12,12 +12,13 @@ def beside(base: LanguageModel, adapter: Path) -> LanguageModel | None:
 
     The modules are copied and the tensors in them are not, so each model is changed alone as long
     as nobody writes into a frozen weight. Where all weights were tuned nothing is in common; a
-    model that sees hangs on its images and is loaded apart.
+    model that sees hangs on its images, and packed weights were not tried: they are loaded apart.
 
     Raises:
         DataError: The adapter was trained on other base weights, or is not one.
     """
-    if (adapter / WEIGHTS).is_file() or base.eyes is not None:
+    apart = base.eyes is not None or base.quantize is not None
+    if apart or (adapter / WEIGHTS).is_file():
         return None
     refuse_others(adapter, base.folder, base.gallery, base.quantize)
     kept = {id(one): one for one in (*base.model.parameters(), *base.model.buffers())}
