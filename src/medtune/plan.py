@@ -4,6 +4,7 @@ Each step prints a tick with what was found, or a cross with what to do; the fir
 flight with its exit code. The data stage is run for real, so that `medtune run` finds it done.
 """
 
+import gc
 import shutil
 import sys
 import tempfile
@@ -208,13 +209,13 @@ def _rehearsal(flight: _Flight) -> str:
 
 
 def _save_load_answer(flight: _Flight) -> str:
-    job = flight.job
+    job, size = flight.job, flight.rehearsal.adapter_bytes / 1e6
+    gc.collect()  # the rehearsed model goes first: a GPU may not hold two
     model = job.load(flight.workplace / "adapter")
     predict = import_module("medtune.llm.predict").predict
     result = predict(model, job.app, flight.train[:1], settings=job.run.evaluate, what="rehearsal")
     if any(one.failed for one in result.predictions):
         raise DataError("the saved adapter was loaded but gave no answer; run with another model")
-    size = flight.rehearsal.adapter_bytes / 1e6
     return f"adapter of {size:.0f} MB saved, loaded on a fresh model, one example answered"
 
 
