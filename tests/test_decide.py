@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import weakref
 
 import pytest
 from tiny_llm import one_thread
@@ -14,6 +15,7 @@ from medtune.decide import cost as costs
 from medtune.decide.baselines import classical, majority
 from medtune.decide.draw import choose_shots, draw_few, ladder
 from medtune.decide.prompting import recipes_of, search_part
+from medtune.decide.tunes import Tune, workshop
 from medtune.errors import ConfigError, DataError
 from medtune.llm.predict import predict
 from medtune.metrics import rouge_l
@@ -157,6 +159,22 @@ def _handed(models, asked, **more):
         return models[1], 2.0
 
     return Handed(small_tune, **more)
+
+
+def test_a_tuned_model_is_let_go_before_the_next_is_trained(out, models):
+    desk, made = Desk(study(out), APP, examples(60, "train"), models[0]), list[weakref.ref]()
+
+    def small_tune(app, few, seed, folder):
+        assert all(one() is None for one in made)
+        model = dataclasses.replace(models[1])
+        made.append(weakref.ref(model))
+        return model, 2.0
+
+    tunes = [Tune(f"tune_{n}", APP, n, 0) for n in (4, 6, 9)]
+    trained = workshop(desk, tunes, small_tune, "key")
+    for tune in tunes:
+        assert trained(tune.name) is trained(tune.name)
+    assert len(made) == 3
 
 
 KEYS = Keys("key", "asked")

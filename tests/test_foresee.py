@@ -10,8 +10,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from medtune.config import Run, load_run
 from medtune.errors import ConfigError
-from medtune.foresee import foresee, memory
+from medtune.foresee import CACHED, CHUNK, foresee, memory, on_one
+from medtune.llm import score
 from medtune.llm.architectures import Architecture, architecture, architectures
+from medtune.tune import loss as losses
 from medtune.tune.job import at_work, job
 from medtune.tune.objective import objective
 
@@ -127,6 +129,54 @@ def test_what_does_not_fit_is_refused_with_what_to_change():
         foresee(of_70b(shard=False))
     with pytest.raises(ConfigError, match=r"compute\.expect: this key is required"):
         foresee(of_70b(expect=None))
+
+
+def fits(lines: list[str]) -> dict[str, bool]:
+    """What is told of the verbs on one GPU."""
+    told = [line for line in lines if line.startswith(("decide:", "evaluate:"))]
+    return {line.partition(":")[0]: line.endswith(": fits") for line in told}
+
+
+@pytest.mark.parametrize("file", GPU_RUNS, ids=lambda file: file.stem)
+def test_a_gpu_run_that_cannot_be_decided_on_one_gpu_says_so(file: Path):
+    lines, head = foresee(load_run(file)), file.read_text(encoding="utf-8").partition("\napp:")[0]
+    supported = not file.stem.startswith("apertus_70b")
+    assert fits(lines) == {"decide": supported, "evaluate": supported}
+    assert any("not supported yet" in line for line in lines) is not supported
+    assert ("NOT SUPPORTED YET" in head) is not supported
+
+
+def test_what_is_cached_for_replies_is_counted_and_refused_where_it_does_not_fit():
+    run = load_run(next(file for file in GPU_RUNS if file.stem == "chatbot"))
+    large = run.evaluate.model_copy(update={"batch_tokens": 65536})
+    with pytest.raises(
+        ConfigError, match=r"decide: .* does not fit; .*lower evaluate\.batch_tokens"
+    ):
+        foresee(run.model_copy(update={"evaluate": large}))
+    shape = architecture("Qwen/Qwen2.5-7B-Instruct")
+    assert 4 * 65536 * shape.cached_per_token == 4 * 65536 * 28 * 2 * 4 * 128 * 4
+
+
+def test_the_weights_of_a_tuned_model_count_again_where_they_are_not_those_of_the_base():
+    run, shape = of_70b(), architecture("swiss-ai/Apertus-70B-Instruct-2509")
+    expect = run.compute.expect
+    assert expect is not None
+    full = run.model_copy(update={"tune": run.tune.model_copy(update={"adapter": "full"})})
+    more = on_one(full, shape, expect)["evaluate"] - on_one(run, shape, expect)["evaluate"]
+    assert more == memory(run, shape, 1).weights
+
+
+def test_a_small_tune_of_the_evaluation_is_counted_where_it_is_asked_for():
+    run, shape = of_70b(), architecture("swiss-ai/Apertus-70B-Instruct-2509")
+    expect = run.compute.expect
+    assert expect is not None
+    asked = run.evaluate.model_copy(update={"leave_out": "site"})
+    found = on_one(run.model_copy(update={"evaluate": asked}), shape, expect)
+    assert found["evaluate"] == found["decide"] == memory(run, shape, 1).total
+
+
+def test_what_is_foreseen_is_cached_and_scored_as_it_is_done():
+    assert (CACHED, CHUNK) == (score.CACHED, losses.CHUNK)
 
 
 def test_dividing_weights_halves_what_each_of_twice_as_many_holds():

@@ -4,7 +4,9 @@ import json
 import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal, cast
 
 import pytest
 import torch
@@ -12,11 +14,13 @@ from peft import LoraConfig, get_peft_model
 from tiny_llm import one_thread, write_model
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
-from medtune.config import ModelSection
+from medtune.config import ModelSection, Run
 from medtune.errors import ConfigError, DataError
-from medtune.llm.load import load_model
+from medtune.llm.beside import beside
+from medtune.llm.load import WEIGHTS, load_model
 from medtune.llm.numerics import Numerics
 from medtune.llm.source import ModelFolder, find_model
+from medtune.pipeline.job import Job
 
 FLOAT32 = Numerics(dtype="float32", onednn_isa=None, about="as a test needs", tokens_per_s=None)
 IDS = torch.tensor([[1, 50, 60, 70, 80]])
@@ -83,6 +87,43 @@ def test_an_adapter_is_injected_into_the_plain_model(folder: ModelFolder, adapte
     assert not torch.allclose(tuned, logits(base.model.cpu()), atol=1e-2)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_tuned_model_beside_its_base_has_its_weights_and_answers_as_if_loaded_alone(
+    folder: ModelFolder, adapter: Path, dtype: Literal["float32", "bfloat16"]
+) -> None:
+    numerics = Numerics(dtype, None, "asked", None)
+    base = load_model(folder, numerics, context_tokens=64)
+    before = logits(base.model)
+    tuned = beside(base, adapter)
+    alone = load_model(folder, numerics, context_tokens=64, adapter=adapter)
+    assert tuned is not None
+    assert torch.equal(logits(tuned.model), logits(alone.model))
+    assert torch.equal(logits(base.model), before)
+    held = {weight.data_ptr() for weight in base.model.parameters()}
+    own = [name for name, one in tuned.model.named_parameters() if one.data_ptr() not in held]
+    assert own
+    assert all("lora_" in name for name in own)
+
+
+def test_a_run_that_has_its_base_model_loads_no_weights_again(
+    folder: ModelFolder, adapter: Path
+) -> None:
+    base = load_model(folder, FLOAT32, context_tokens=64)
+    nothing = cast("Run", None)  # what a model is loaded by
+    tuned = Job(nothing, chosen=FLOAT32).load(adapter, base=base)
+    first, same = (lm.model.get_input_embeddings().weight for lm in (base, tuned))
+    assert same is first
+
+
+def test_a_model_whose_weights_were_all_tuned_has_nothing_in_common_with_its_base(
+    folder: ModelFolder, tmp_path: Path
+) -> None:
+    (tmp_path / WEIGHTS).write_bytes(b"")
+    base = load_model(folder, FLOAT32, context_tokens=64)
+    assert beside(base, tmp_path) is None
+    assert beside(replace(base, quantize="nf4"), tmp_path / "adapter") is None
+
+
 def test_an_adapter_of_another_base_is_refused(
     folder: ModelFolder, adapter: Path, tmp_path: Path
 ) -> None:
@@ -90,6 +131,8 @@ def test_an_adapter_of_another_base_is_refused(
     (other / "medtune.json").write_text(json.dumps({"base_sha256": "f" * 64}))
     with pytest.raises(DataError, match="trained on base model ffffffffffff"):
         load_model(folder, FLOAT32, context_tokens=64, adapter=other)
+    with pytest.raises(DataError, match="trained on base model ffffffffffff"):
+        beside(load_model(folder, FLOAT32, context_tokens=64), other)
 
 
 @pytest.mark.parametrize("mark", [None, "{}", "[]", "not json"])

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
+import psutil
 import pytest
 from tiny_llm import write_model
 
-from medtune import plan as flight
 from medtune.config import Run
 from medtune.errors import DataError
 from medtune.pipeline import Job
@@ -67,7 +67,7 @@ def test_too_little_memory_is_a_cross(tmp_path: Path, monkeypatch: pytest.Monkey
     class Small:
         total = 1
 
-    monkeypatch.setattr(flight.psutil, "virtual_memory", lambda: Small)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Small)
     lines: list[str] = []
     assert plan(job(tmp_path), lines.append) == 6
     assert "tune.micro_batch_tokens" in "\n".join(lines)

@@ -7,7 +7,7 @@ import torch
 from tiny_tune import APP, examples, fit_in, language_model, make_run, settings, tiny_model
 
 from medtune.artifacts import Parity, write_examples
-from medtune.llm.load import _with_adapter
+from medtune.llm.load import with_adapter
 from medtune.release.gate import judge_parity
 from medtune.tune import parity
 
@@ -24,7 +24,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def found(fitted: Path, served=None) -> Parity:
     base = language_model()
-    model = served or _with_adapter(tiny_model(), fitted / "adapter").eval()
+    model = served or with_adapter(tiny_model(), fitted / "adapter").eval()
     lm = language_model()
     object.__setattr__(lm, "model", model)
     return parity(make_run(fitted, settings(epochs=1)), APP, base, fitted / "adapter", lm)
@@ -45,7 +45,7 @@ def test_an_adapter_that_is_not_applied_is_found(fitted: Path) -> None:
 
 
 def test_an_adapter_of_another_training_is_found(fitted: Path) -> None:
-    other = _with_adapter(tiny_model(), fitted / "adapter").eval()
+    other = with_adapter(tiny_model(), fitted / "adapter").eval()
     with torch.no_grad():
         for name, weight in other.named_parameters():
             if "lora_B" in name:

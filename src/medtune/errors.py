@@ -15,7 +15,8 @@ command line prints the message without a traceback; any other exception is a bu
 import difflib
 import errno
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 
 
 class MedtuneError(Exception):
@@ -67,13 +68,35 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def told(run: Callable[[], object]) -> None:
     """Run a command; end with one message and its exit code where the user can mend the fault."""
     try:
-        run()
+        with memory_told():
+            run()
     except MedtuneError as error:
         _leave(error)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         _leave(MachineError(f"the disk is full ({error.filename}); free some space, run again"))
+
+
+@contextmanager
+def memory_told() -> Generator[None]:
+    """Let a GPU's want of memory be a fault that the user can mend.
+
+    Raises:
+        MachineError: A GPU ran out of memory while the block ran.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        torch = sys.modules.get("torch")  # where it is not loaded, the error is another's
+        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise MachineError(
+            "the GPU's memory is full; in training lower tune.micro_batch_tokens or set "
+            "compute.recompute, else lower evaluate.batch_tokens; where even one example is too "
+            "much, lower model.context_tokens or take a smaller model or a larger GPU "
+            f"({str(error).splitlines()[0] if str(error) else 'no details'})"
+        ) from error
 
 
 def _leave(error: MedtuneError) -> None:

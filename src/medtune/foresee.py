@@ -14,6 +14,8 @@ from medtune.progress import duration
 
 CHUNK = 512
 """Rows of the output layer that are scored at a time, as in `tune/loss.py`."""
+CACHED = 4
+"""Tokens that may be cached for each of a pass, as in `llm/score.py`."""
 LIBRARIES = 1.5e9
 """Bytes that CUDA, NCCL and the allocator take on each GPU: assumed."""
 REACHED = (0.2, 0.4)
@@ -60,7 +62,7 @@ class Memory(NamedTuple):
 
 
 def foresee(run: Run) -> list[str]:
-    """What the tuning of a run file will take, in lines to print.
+    """What the tuning of a run file will take, and whether the verbs on one GPU fit it, in lines.
 
     Raises:
         ConfigError: The run file says too little, or the run does not fit the GPUs.
@@ -81,14 +83,16 @@ def foresee(run: Run) -> list[str]:
     seconds = [_seconds(run, shape, expect, gpu, share) for share in REACHED[::-1]]
     machine = min(expect.gpus, MACHINE)
     loading = machine * shape.n_parameters * (HALF if run.compute.shard else FLOAT)
+    alone = on_one(run, shape, expect)
     lines = [
         f"model: {expect.architecture}, {shape.n_parameters / 1e9:.1f} billion parameters, licence "
         f"{shape.licence}{'' if shape.verified else ' (its shape is not verified)'}",
         f"trained: {shape.n_adapter(run.tune.rank) / 1e6:,.0f} million parameters",
-        f"memory of each of {expect.gpus} {expect.gpu}: {found.total / 1e9:.0f} of "
+        f"tune: memory of each of {expect.gpus} {expect.gpu}: {found.total / 1e9:.0f} of "
         f"{gpu.memory / 1e9:.0f} GB (weights {found.weights / 1e9:.1f}, adapter and optimizer "
         f"{found.adapter / 1e9:.1f}, {run.tune.micro_batch_tokens:,} tokens "
         f"{found.activations / 1e9:.1f}, libraries {found.libraries / 1e9:.1f})",
+        *_told(alone, expect, gpu),
         f"main memory of a machine while it loads: {loading / 1e9:,.0f} GB",
         f"time: {duration(seconds[0])} to {duration(seconds[1])} for {run.tune.epochs} epochs of "
         f"{expect.examples:,} examples of {expect.tokens_per_example:,} tokens",
@@ -99,7 +103,53 @@ def foresee(run: Run) -> list[str]:
             f"{lines[2]}: more than {FULL:.0%}; lower tune.micro_batch_tokens, or set "
             "compute.recompute or compute.shard"
         )
+    if _holds(run, shape) <= FULL * gpu.memory < max(alone.values()):
+        raise ConfigError(
+            f"{'; '.join(lines[3:5])}; lower evaluate.batch_tokens or tune.micro_batch_tokens, or "
+            "set compute.recompute"
+        )
     return lines
+
+
+def on_one(run: Run, shape: Architecture, expect: ExpectSection) -> dict[str, float]:
+    """Bytes on the one GPU of each verb that is not divided, at the most.
+
+    A tuned model shares the frozen weights of its base model where `llm/beside.py` lets it.
+    """
+    held = _holds(run, shape)
+    n_cached = CACHED * run.evaluate.batch_tokens
+    # In scoring, one layer's keys and values are repeated for all heads that share them.
+    repeated = 2 * shape.heads * shape.head_size * FLOAT
+    logits = n_cached // expect.tokens_per_example * shape.vocabulary * FLOAT
+    cached = n_cached * (shape.cached_per_token + repeated) + logits
+    answering = held + cached + run.evaluate.batch_tokens * shape.read_per_token
+    both = max(memory(run, shape, 1).total, answering)  # a small tune, and its answers
+    return {"decide": both, "evaluate": both if run.evaluate.leave_out else answering}
+
+
+def _holds(run: Run, shape: Architecture) -> float:
+    """Bytes of the base model and a tuned one, before anything is computed."""
+    found = memory(run, shape, 1)
+    shared = run.model.vision is None and run.tune.adapter != "full"
+    weights = found.weights * (1 if shared else 2)
+    return weights + FLOAT * shape.n_adapter(run.tune.rank) + found.libraries
+
+
+def _told(alone: dict[str, float], expect: ExpectSection, gpu: Gpu) -> list[str]:
+    """A line for each verb on one GPU, and what it means where one does not fit."""
+    fits = {verb: held <= FULL * gpu.memory for verb, held in alone.items()}
+    lines = [
+        f"{verb}: on one {expect.gpu}, {held / 1e9:.0f} of {gpu.memory / 1e9:.0f} GB: "
+        f"{'fits' if fits[verb] else 'does not fit'}"
+        for verb, held in alone.items()
+    ]
+    if all(fits.values()):
+        return lines
+    return [
+        *lines,
+        f"not supported yet on {expect.gpu}: tune needs the decision of this very model, and "
+        "decide and evaluate do not divide a model among GPUs",
+    ]
 
 
 def memory(run: Run, shape: Architecture, n: int, *, libraries: float = LIBRARIES) -> Memory:

@@ -4,6 +4,7 @@ Each step prints a tick with what was found, or a cross with what to do; the fir
 flight with its exit code. The data stage is run for real, so that `medtune run` finds it done.
 """
 
+import gc
 import shutil
 import sys
 import tempfile
@@ -14,11 +15,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from medtune import stats
 from medtune.artifacts import DataCard, TokenCount, read_examples
-from medtune.errors import DataError, MachineError, MedtuneError
+from medtune.errors import DataError, MachineError, MedtuneError, memory_told
+from medtune.llm.memory import there_is
 from medtune.pipeline import CHAIN, Job, working_in
 from medtune.progress import duration
 from medtune.records import Example
@@ -83,7 +83,8 @@ def plan(job: Job, show: Callable[[str], None]) -> int:
         for number, check in enumerate(CHECKS, start=1):
             head = f"[{number}/{len(CHECKS)}]"
             try:
-                found = check.find(flight)
+                with memory_told():
+                    found = check.find(flight)
             except MedtuneError as error:
                 show(f"{head} ✗ {check.name}: {error}")
                 for later in CHECKS[number:]:
@@ -208,18 +209,18 @@ def _rehearsal(flight: _Flight) -> str:
 
 
 def _save_load_answer(flight: _Flight) -> str:
-    job = flight.job
+    job, size = flight.job, flight.rehearsal.adapter_bytes / 1e6
+    gc.collect()  # the rehearsed model goes first: a GPU may not hold two
     model = job.load(flight.workplace / "adapter")
     predict = import_module("medtune.llm.predict").predict
     result = predict(model, job.app, flight.train[:1], settings=job.run.evaluate, what="rehearsal")
     if any(one.failed for one in result.predictions):
         raise DataError("the saved adapter was loaded but gave no answer; run with another model")
-    size = flight.rehearsal.adapter_bytes / 1e6
     return f"adapter of {size:.0f} MB saved, loaded on a fresh model, one example answered"
 
 
 def _memory(flight: _Flight) -> str:
-    seen, total = flight.rehearsal, psutil.virtual_memory().total / 1e9
+    seen, total = flight.rehearsal, there_is() / 1e9
     later = LATER_COPIES * seen.adapter_bytes / 1e9
     peak = seen.peak_memory_gb + later
     if peak > 0.9 * total:

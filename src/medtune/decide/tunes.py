@@ -1,5 +1,6 @@
 """The small tunes: the learning curve, and a tune on prompts with retrieved passages."""
 
+import gc
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -79,8 +80,10 @@ def workshop(desk: Desk, tunes: Sequence[Tune], small_tune: SmallTune, key: str)
     """Gives the tuned model of a name, and trains it if it must; holds one at a time."""
     by_name = {tune.name: tune for tune in tunes}
 
-    @lru_cache(maxsize=1)  # each is a whole model in memory
+    @lru_cache(maxsize=1)
     def trained(name: str) -> LanguageModel:
+        trained.cache_clear()  # else the one before would be held while this one is trained
+        gc.collect()  # modules refer to each other in circles
         tune = by_name[name]
         few = draw_few(desk.train, tune.examples, seed=tune.seed)
         model, seconds = small_tune(tune.app, few, tune.seed, _folder(desk, tune))

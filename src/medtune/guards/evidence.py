@@ -20,7 +20,7 @@ class Facts(NamedTuple):
     not_for: str = ""
     model_licence: str = ""
     machine_memory_gb: float | None = None
-    """Memory of the machine that judges; None if it is not known."""
+    """Memory of the machine that judges, or of its GPU; None if it is not known."""
     lower_is_better: frozenset[str] = frozenset()
     """Names of the metrics where less is better."""
 

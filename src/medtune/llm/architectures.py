@@ -100,6 +100,17 @@ class Architecture(BaseModel):
         ups = (2 if self.gated else 1) * FLOAT + product
         return norms + attended + self.inner * ups + len(self.linears) * rank * product
 
+    @property
+    def cached_per_token(self) -> int:
+        """Bytes of the keys and values of one token, in all layers: they are float32."""
+        return self.layers * 2 * self.key_heads * self.head_size * FLOAT
+
+    @property
+    def read_per_token(self) -> int:
+        """Bytes that a pass without gradients works on for one token: one layer at a time."""
+        inner = (3 if self.gated else 2) * self.inner
+        return (4 * self.hidden + max(inner, 4 * self.heads * self.head_size)) * FLOAT
+
     def operations_per_token(self, *, recompute: bool) -> int:
         """Floating-point operations of a training step: frozen weights need no gradient of theirs.
 

@@ -121,7 +121,7 @@ def load_model(  # noqa: PLR0913  each says what is loaded, or where to
     """
     _silence()
     if adapter is not None:
-        _refuse_others(adapter, folder, gallery, quantize)
+        refuse_others(adapter, folder, gallery, quantize)
     stays = to_divide and dist.is_initialized()
     device = torch.device("cuda" if torch.cuda.is_available() and not stays else "cpu")
     model = _base(folder, "auto" if stays or quantize is not None else torch.float32)
@@ -142,7 +142,7 @@ def load_model(  # noqa: PLR0913  each says what is loaded, or where to
     model.generation_config = GenerationConfig()
     _refuse_too_few_positions(model, folder, context_tokens)
     if adapter is not None:
-        model = _with_adapter(model, adapter)
+        model = with_adapter(model, adapter)
     model = model.to(device).eval().requires_grad_(requires_grad=False)  # type: ignore[arg-type]
     n = _processes(processes, device)
     return LanguageModel(model, renderer, folder, numerics, context_tokens, n, gallery, quantize)
@@ -204,7 +204,12 @@ def _put_in(model: PreTrainedModel, weights: Path) -> None:
             weight.copy_(tuned[name])
 
 
-def _with_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+def with_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    """Inject an adapter's layers into a model of its plain class, in place.
+
+    Raises:
+        DataError: A file of the adapter is missing.
+    """
     for needed in ("adapter_config.json", "adapter_model.safetensors"):
         if not (adapter / needed).is_file():
             raise DataError(f"{adapter}: no {needed}; train again with medtune tune")
@@ -239,10 +244,14 @@ def _refuse_too_few_positions(
         )
 
 
-def _refuse_others(
+def refuse_others(
     adapter: Path, folder: ModelFolder, gallery: Gallery | None, quantize: Quantize | None
 ) -> None:
-    """Make sure that an adapter is used with what it was trained with."""
+    """Make sure that an adapter is used with what it was trained with.
+
+    Raises:
+        DataError: It is not, or it does not say.
+    """
     _refuse_other_base(adapter, folder)
     _refuse_other_encoder(adapter, gallery)
     _refuse_other_packing(adapter, quantize)

@@ -7,6 +7,7 @@ the run's folder, writes and prints. On several machines the folder must be one 
 import os
 from collections.abc import Callable
 from contextlib import redirect_stderr
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import yaml
 
 from medtune.config import Run, dump_run
-from medtune.errors import ConfigError, MachineError, MedtuneError
+from medtune.errors import ConfigError, MachineError, MedtuneError, memory_told
 from medtune.llm.numerics import ISA, Numerics
 from medtune.pipeline import run_stages
 from medtune.pipeline.job import Job
@@ -25,6 +26,8 @@ RESTARTS = 3
 """How often Ray starts the workers anew after one died, before it gives up."""
 START_WITHIN_S = "600"
 """Ray's own minute is too short for workers on a busy machine, which import torch first."""
+ADDRESS = "RAY_ADDRESS"
+"""The variable that names a cluster that runs already."""
 UNDER_TORCHRUN = "TORCHELASTIC_RUN_ID"
 
 
@@ -39,7 +42,7 @@ def tune(job: Job, workers: int | None, show: Callable[[str], None]) -> None:
             raise ConfigError("--workers: torchrun started this process already; use one of them")
         _under_torchrun(job, show)
     elif workers is not None:
-        _under_ray(job, workers)
+        job = _under_ray(job, workers)
         run_stages(job, ("tune",), show)  # finds it done, and tells
     else:
         run_stages(job, ("tune",), show)
@@ -81,27 +84,44 @@ class Told(NamedTuple):
     numerics: Numerics
 
 
-def _under_ray(job: Job, workers: int) -> None:
+def _under_ray(job: Job, workers: int) -> Job:
     """Let Ray start the workers, here or on the cluster that RAY_ADDRESS names.
 
     Where one dies, all are started anew, and go on from the newest checkpoint.
 
+    Returns:
+        The job with the numerics of the workers.
+
     Raises:
-        MachineError: Workers died again and again.
+        MachineError: Workers died again and again, or there are too few GPUs.
     """
     refuse_without_ray()
+    if ADDRESS not in os.environ:
+        _ = job.numerics  # tried before Ray's own processes take the cores
+    start_ray(workers)
+    ray = import_module("ray")
+    try:
+        on_gpus = has_gpus(workers)
+        if on_gpus and ADDRESS in os.environ:
+            job = replace(job, chosen=numerics_there(job))
+        _train(job, workers, on_gpus=on_gpus)
+    finally:
+        ray.shutdown()
+    return job
+
+
+def _train(job: Job, workers: int, *, on_gpus: bool) -> None:
     told = told_of(job)
     control = import_module("medtune.tune.distributed.control")
-    gpus = import_module("torch").cuda.is_available()
-    ray, train = import_module("ray"), import_module("ray.train")
-    torch_trainer = import_module("ray.train.torch")
-    start_ray(workers)
+    train, torch_trainer = import_module("ray.train"), import_module("ray.train.torch")
     try:
         trainer = torch_trainer.TorchTrainer(
             work,
             train_loop_config=told._asdict(),
-            torch_config=torch_trainer.TorchConfig(backend=control.backend()),
-            scaling_config=train.ScalingConfig(num_workers=workers, use_gpu=gpus),
+            torch_config=torch_trainer.TorchConfig(
+                backend=control.backend(on_gpus=on_gpus), timeout_s=control.WAIT_H * 3600
+            ),
+            scaling_config=train.ScalingConfig(num_workers=workers, use_gpu=on_gpus),
             run_config=train.RunConfig(
                 storage_path=str((job.run.out / "ray").resolve()),
                 failure_config=train.FailureConfig(max_failures=RESTARTS),
@@ -114,10 +134,49 @@ def _under_ray(job: Job, workers: int) -> None:
             f"Ray started the workers {RESTARTS + 1} times, and one died each time; the last "
             f"checkpoint is unharmed: {failed}"
         ) from failed
-    finally:
-        ray.shutdown()
     if error is not None:
         raise error
+
+
+def has_gpus(workers: int) -> bool:
+    """Whether each worker of the Ray that is started gets a GPU; they are of the whole cluster.
+
+    Raises:
+        MachineError: There are GPUs, but not enough.
+    """
+    n = int(import_module("ray").cluster_resources().get("GPU", 0))
+    if 0 < n < workers:
+        raise MachineError(
+            f"--workers: the machines of Ray have {n} GPUs for {workers} workers; take --workers "
+            f"{n}, or add machines"
+        )
+    return n > 0
+
+
+def numerics_there(job: Job) -> Numerics:
+    """The numerics that a machine of the cluster chooses on its GPU.
+
+    Raises:
+        MedtuneError: What it could not do.
+    """
+    ray = import_module("ray")
+    asked = ray.remote(num_gpus=1)(choose)
+    found = ray.get(asked.remote(dump_run(job.run), str(Path.cwd()), offline=job.offline))
+    if isinstance(found, MedtuneError):
+        raise found
+    return found
+
+
+def choose(run: str, folder: str, *, offline: bool) -> Numerics | MedtuneError:
+    """Choose the numerics of a run, given as YAML, on this machine; return a fault of the user's.
+
+    Changes the folder that this process works in.
+    """
+    os.chdir(folder)
+    try:
+        return Job(Run.model_validate(yaml.safe_load(run)), offline=offline).numerics
+    except MedtuneError as error:
+        return error
 
 
 def refuse_without_ray() -> None:
@@ -140,7 +199,7 @@ def start_ray(workers: int) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is told to anybody
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", START_WITHIN_S)
     start = import_module("ray").init
-    if "RAY_ADDRESS" in os.environ:
+    if ADDRESS in os.environ:
         start(log_to_driver=False)
     else:
         n_cpus = max(workers, os.cpu_count() or 1)
@@ -163,7 +222,8 @@ def work(told: dict[str, object]) -> MedtuneError | None:
     """Be one of Ray's workers; return a fault that no new start would mend."""
     job = job_of(Told(**told))  # pyright: ignore[reportArgumentType]  Ray passes a dictionary
     try:
-        _share(job, lambda _: None)
+        with memory_told():
+            _share(job, lambda _: None)
     except MedtuneError as error:
         return error
     return None

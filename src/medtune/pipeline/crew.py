@@ -9,7 +9,7 @@ load the model anew for each, and an evaluation has dozens.
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -54,7 +54,12 @@ class Asker:
         job = job_of(told)
         alone = job.run.model.model_copy(update={"processes": 1})  # Ray's processes are not forked
         job = replace(job, run=job.run.model_copy(update={"model": alone}))
-        self._load: Callable[[Path | None], LanguageModel] = lru_cache(maxsize=MODELS)(job.load)
+        base = cache(job.load)
+
+        def load(adapter: Path | None) -> LanguageModel:
+            return base() if adapter is None else job.load(adapter, base=base())
+
+        self._load = lru_cache(maxsize=MODELS)(load)
 
     def answer(
         self,
@@ -90,8 +95,7 @@ def _nobody(_: int) -> None:
 def crew(job: Job, workers: int) -> "Generator[Callable[[Path | None], Crew]]":
     """Start the workers; they end with the block. Gives who answers for the model of an adapter."""
     made = import_module("medtune.llm.load").Crew
-    gpus = int(import_module("torch").cuda.is_available())
-    with team(job, workers, Asker, gpus=gpus) as asked:
+    with team(job, workers, Asker, on_gpus=True) as asked:
         yield lambda adapter: made(
             partial(_spread, asked, "score", adapter), partial(_spread, asked, "write", adapter)
         )

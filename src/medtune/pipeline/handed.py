@@ -51,7 +51,7 @@ def tune_small(
         what=folder.name.replace("_", " "),
         identity={},
     )
-    return job.load(folder / "adapter"), done.seconds
+    return job.load(folder / "adapter", base=base), done.seconds
 
 
 def learnt_hashes(run: Run) -> dict[str, str]:
@@ -141,7 +141,7 @@ def evaluation_setup(job: Job, chosen: Chosen) -> "Setup":
     stage = import_module("medtune.evaluate")
     lm, adapter = job.load(), adapter_of(job, chosen)
     base = stage.subject_of(lm, "base", settings)
-    answering = lm if adapter is None else job.load(adapter)
+    answering = lm if adapter is None else job.load(adapter, base=lm)
 
     def tune_on(name: str, few: Sequence[Example]) -> "Subject":
         folder = run.out / "evaluate" / "left_out" / name
@@ -181,12 +181,13 @@ def same_model(job: Job, chosen: Chosen) -> Parity | None:
         return None
     run = job.run
     settled = run.tune.model_copy(update=TuneRecord.load(run.out).chosen)
+    base = job.load()
     return import_module("medtune.tune").parity(
         run.model_copy(update={"tune": settled}),
         chosen.app,
-        job.load(),
+        base,
         job.adapter,
-        job.load(job.adapter),
+        job.load(job.adapter, base=base),
     )
 
 

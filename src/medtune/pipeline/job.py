@@ -108,12 +108,28 @@ class Job:
         """Where `tune` leaves the adapter."""
         return self.run.out / "adapter"
 
-    def load(self, adapter: Path | None = None) -> "LanguageModel":
-        """The model, with an adapter or without."""
+    def load(
+        self, adapter: Path | None = None, *, base: "LanguageModel | None" = None
+    ) -> "LanguageModel":
+        """The model, with an adapter or without.
+
+        Args:
+            adapter: Its folder; None is the base model.
+            base: The base model of this run where it is loaded already: its weights are shared
+                where they can be.
+        """
+        lm = None
+        if adapter is not None and base is not None:
+            lm = import_module("medtune.llm.beside").beside(base, adapter)
+        if lm is None:
+            lm = self._loaded(adapter)
+        return lm if self.crew_of is None else replace(lm, crew=self.crew_of(adapter))
+
+    def _loaded(self, adapter: Path | None) -> "LanguageModel":
         numerics = self.numerics  # before torch is imported
         asked = self.run.model
         alone = 1 if self.crew_of is not None else None
-        lm: LanguageModel = import_module("medtune.llm.load").load_model(
+        return import_module("medtune.llm.load").load_model(
             self.folder,
             numerics,
             context_tokens=asked.context_tokens,
@@ -123,7 +139,6 @@ class Job:
             gallery=self.gallery,
             quantize=asked.quantize,
         )
-        return lm if self.crew_of is None else replace(lm, crew=self.crew_of(adapter))
 
 
 @contextmanager

@@ -6,27 +6,31 @@ from importlib import import_module
 from typing import Any
 
 from medtune.errors import MachineError
-from medtune.pipeline.cluster import RESTARTS, environment, start_ray, told_of
+from medtune.pipeline.cluster import RESTARTS, environment, has_gpus, start_ray, told_of
 from medtune.pipeline.job import Job
 
 
 @contextmanager
-def team(job: Job, workers: int, kind: type, *, gpus: int = 0) -> Generator[list[Any]]:
+def team(job: Job, workers: int, kind: type, *, on_gpus: bool = False) -> Generator[list[Any]]:
     """Start the workers, here or on the cluster that RAY_ADDRESS names; they end with the block.
 
     Args:
         job: What each is told.
         workers: How many.
         kind: The class of one: it is made of what it is told.
-        gpus: Of each.
+        on_gpus: Whether each has a GPU where the machines of Ray have any.
+
+    Raises:
+        MachineError: They have some, but not one for each worker.
     """
     variables = environment(job.numerics)
     ray = import_module("ray")
     start_ray(workers)
     try:
+        n_gpus = int(on_gpus and has_gpus(workers))
         actor = ray.remote(
             num_cpus=1,
-            num_gpus=gpus,
+            num_gpus=n_gpus,
             max_restarts=RESTARTS,
             max_task_retries=RESTARTS,
             runtime_env={"env_vars": variables},

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import psutil
-
 from medtune import __version__
 from medtune.artifacts import (
     PLAIN_TUNE,
@@ -38,6 +36,7 @@ from medtune.features import (
     summarise_features,
 )
 from medtune.guards import GUARDS, Evidence, Facts
+from medtune.llm.memory import there_is
 from medtune.records import Application, Finding
 from medtune.release.audit import AUDIT, append_audit, verify_audit
 from medtune.release.bundle import build_bundle, content_id, evidence_of, remove_bundle
@@ -219,7 +218,7 @@ def _evidence(run: Run, app: Application, base: "ModelFolder | None", way: Way) 
             intended_use=app.intended_use,
             not_for=app.not_for,
             model_licence="" if base is None else base.licence,
-            machine_memory_gb=psutil.virtual_memory().total / 1e9,
+            machine_memory_gb=there_is() / 1e9,
             lower_is_better=app.lower_is_better,
         ),
     )

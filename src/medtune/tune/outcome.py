@@ -1,9 +1,7 @@
 """What a finished fit was: fit.json, by which a fit that is asked for again returns at once."""
 
 import json
-import resource
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,9 +81,3 @@ def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of the adapter's files and the journal, by path relative to `folder`."""
     files = [*sorted((folder / ADAPTER).iterdir()), folder / JOURNAL]
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
-
-
-def peak_memory() -> int:
-    """Most main memory that this process has held at once, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

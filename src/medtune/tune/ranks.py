@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from medtune.llm.memory import most_held
 from medtune.llm.workers import workers
 from medtune.tune.batch import Batch
 from medtune.tune.loop import Share
 from medtune.tune.objective import Objective
-from medtune.tune.outcome import peak_memory
 
 STEPS_PER_SEED = 1_000_003
 """More steps than a run has, so that two runs never share the seed of a step."""
@@ -86,7 +86,8 @@ class Ranks(NamedTuple):
     look: Callable[[], dict[str, Seen]]
     """The losses of what a look goes through, by the name of the set."""
     peak: Callable[[], int]
-    """Most bytes that all processes have held; what they have in common counts once."""
+    """Most bytes that all processes have held, what they have in common once; on GPUs, of the
+    fullest one."""
 
 
 @contextmanager
@@ -165,7 +166,7 @@ def ranks(  # noqa: PLR0913
 
         def peak() -> int:
             # This process holds the optimizer, and what it saves; the others only their share.
-            return peak_memory() if n == 1 else max(held[0], _memory()) + sum(own.values())
+            return most_held() if n == 1 else max(held[0], _memory()) + sum(own.values())
 
         yield Ranks(gradient, look, peak)
 
@@ -184,7 +185,7 @@ def _part(objective: Objective, mine: Sequence[Batch], losses: Sequence[float]) 
         sum(batch.n_supervised for batch in mine if batch.is_replay),
         sum(batch.n_tokens for batch in mine),
         sum(batch.n_supervised for batch in mine if not batch.is_replay),
-        peak_memory(),
+        most_held(),
     )
 
 
@@ -197,7 +198,7 @@ def _look(
         sums = [one for batch in batches for one in objective.each(model, batch).tolist()]
         sizes = [one for batch in batches for one in objective.sizes(batch).tolist()]
         seen[name] = Seen(sums, sizes)
-    return _Looked(seen, peak_memory())
+    return _Looked(seen, most_held())
 
 
 def _accumulate(loss: Tensor, factor: float) -> float:

@@ -35,7 +35,7 @@ class Rehearsal(NamedTuple):
     weights_gb: float
     """Of the base model."""
     peak_memory_gb: float
-    """Of all processes, what they have in common once."""
+    """Of all processes, what they have in common once; on GPUs of the fullest one."""
     adapter_bytes: int
 
 

@@ -6,6 +6,7 @@ Objects travel between processes pickled, over gloo, also where the weights are 
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -16,6 +17,9 @@ from medtune.errors import MedtuneError
 T = TypeVar("T")
 
 CPU = torch.device("cpu")
+WAIT_H = 12
+"""Hours that a process waits for the others. torch's own half hour is too short where the first
+process alone lets a large model write what is replayed, on its CPU."""
 
 
 def size() -> int:
@@ -41,18 +45,19 @@ def leads() -> bool:
 @contextmanager
 def process_group() -> Generator[None]:
     """Join the processes that torchrun started, while the block runs: one for each GPU, if any."""
-    if torch.cuda.is_available():
+    on_gpus = torch.cuda.is_available()
+    if on_gpus:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group(backend())
+    dist.init_process_group(backend(on_gpus=on_gpus), timeout=timedelta(hours=WAIT_H))
     try:
         yield
     finally:
         dist.destroy_process_group()
 
 
-def backend() -> str:
+def backend(*, on_gpus: bool) -> str:
     """Messages between CPUs go by gloo, between GPUs by NCCL."""
-    return "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    return "cpu:gloo,cuda:nccl" if on_gpus else "gloo"
 
 
 def agreed(value: T) -> T:
@@ -93,4 +98,11 @@ def added(values: torch.Tensor) -> torch.Tensor:
     """The sum over the processes, in place, in each of them."""
     if size() > 1:
         dist.all_reduce(values)
+    return values
+
+
+def largest(values: torch.Tensor) -> torch.Tensor:
+    """The largest over the processes, in place, in each of them."""
+    if size() > 1:
+        dist.all_reduce(values, dist.ReduceOp.MAX)
     return values

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
+from medtune.llm.memory import most_held, on_gpu
 from medtune.tune.batch import Batch
 from medtune.tune.distributed import control
 from medtune.tune.loop import Share
 from medtune.tune.objective import Objective
-from medtune.tune.outcome import peak_memory
 from medtune.tune.ranks import STEPS_PER_SEED, Ranks, Seen
 
 
@@ -55,7 +55,9 @@ def shared(
         return {name: _seen(model, objective, batches) for name, batches in looks.items()}
 
     def peak() -> int:
-        return int(control.added(torch.tensor(peak_memory())).item())
+        # Each GPU has a memory of its own; processes without share the machine's.
+        together = control.largest if on_gpu() else control.added
+        return int(together(torch.tensor(most_held())).item())
 
     return Ranks(gradient, look, peak)
 
