@@ -19,7 +19,7 @@ from medtune.clinical.pgx import (
     genes_of,
     parse_outside_calls,
 )
-from medtune.clinical.pgx.advice import ACTIONS
+from medtune.clinical.pgx.advice import ACTIONS, populations_of
 from medtune.clinical.pgx.tables import FOLDER, parse_table, read_table
 from medtune.errors import DataError
 from medtune.fetch import cache_dir
@@ -120,6 +120,16 @@ def test_groups_of_patients_stay_apart():
         "neurovascular": "alternative",
     }
     assert found.action == "avoid"  # the most careful of them
+
+
+def test_the_docs_page_lists_the_groups_of_every_drug():
+    page = (BENCHMARKS.parent / "docs/personalized_medicine.md").read_text("utf-8")
+    table = page.partition("| drug | `population` |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
+    listed = {
+        drug: tuple(groups.split("; ")) for names, groups in rows for drug in names.split(", ")
+    }
+    assert listed == {drug: found for drug in drugs() if (found := populations_of(drug))}
 
 
 def test_several_outcomes_give_every_recommendation_and_no_certainty():

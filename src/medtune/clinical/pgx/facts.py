@@ -6,7 +6,14 @@ Everything that a reply may say must be in here; `said.py` holds a reply against
 from collections.abc import Mapping, Sequence, Set
 from typing import cast
 
-from medtune.clinical.pgx.advice import Advice, Recommendation, advise, hla_alleles_of, most_careful
+from medtune.clinical.pgx.advice import (
+    Advice,
+    Recommendation,
+    advise,
+    hla_alleles_of,
+    most_careful,
+    populations_of,
+)
 from medtune.clinical.pgx.phenoconversion import convert
 from medtune.clinical.pgx.results import GeneResult
 from medtune.clinical.pgx.tables import version
@@ -28,7 +35,16 @@ def pgx_facts(
         results: The gene results, before phenoconversion.
         medications: What the person takes.
         population: The group of patients, where the recommendations differ by group; empty for all.
+
+    Raises:
+        DataError: The recommendations for the drug differ by group, and this is none of the groups.
     """
+    groups = populations_of(drug)
+    if population and groups and population not in groups:
+        raise DataError(
+            f"population: {population!r} is no group that the recommendations for {drug} "
+            f"distinguish; write one of {'; '.join(groups)}, or leave it out for all of them"
+        )
     genetic = {result.gene: result for result in results}
     actual = {gene: convert(result, medications) for gene, result in genetic.items()}
     advice, unknown = _advice(drug, list(actual.values()))
