@@ -25,6 +25,9 @@ ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
 
+SIX_TIMES = ["06:00:00", "09:00:00", "12:00:00", "15:00:00", "18:00:00", "21:00:00"]
+
+
 def concept(text: str = "", code: str = "", system: str = SNOMED) -> dict:
     coded = {"coding": [{"system": system, "code": code}]} if code else {}
     return coded | ({"text": text} if text else {})
@@ -297,6 +300,13 @@ class TestWhatIsReadOfARequest:
             ([dosage(1, 1, "g")[0] | {"timing": {"code": concept("QID")}}], False),
             ([dosage(1, 1)[0] | {"doseAndRate": [{"doseRange": {"high": {"value": 2,
               "code": "g"}}}]}], True),
+            ([dosage(1, 1, "g")[0] | {"timing": {"repeat": {"timeOfDay": SIX_TIMES}}}], True),
+            ([dosage(1, 1, "g")[0] | {"timing": {"repeat": {"timeOfDay": SIX_TIMES, "period": 1,
+              "periodUnit": "d"}}}], True),
+            ([dosage(1, 1, "g")[0] | {"timing": {"repeat": {"timeOfDay": SIX_TIMES,
+              "dayOfWeek": ["mon", "thu"]}}}], False),
+            ([dosage(1, 1, "g")[0] | {"timing": {"repeat": {"frequency": 1, "period": 1,
+              "periodUnit": "d", "when": ["WAKE", "MORN", "NOON", "EVE", "HS"]}}}], True),
         ],
     )  # fmt: skip
     def test_doses_add_up_over_units_and_timings(self, line, above):
@@ -306,7 +316,12 @@ class TestWhatIsReadOfARequest:
 
     @pytest.mark.parametrize(
         "line",
-        [dosage(2, 4, "{tablet}"), dosage(10, 4, "mg/kg"), dosage(1, 1) * 2, [], [{"timing": 1}]],
+        [
+            *(dosage(2, 4, "{tablet}"), dosage(10, 4, "mg/kg"), dosage(1, 1) * 2, []),
+            [{"timing": 1}],
+            [dosage(1, 1)[0] | {"timing": {"repeat": {"period": 1, "periodUnit": "d"}}}],
+            [dosage(1, 1)[0] | {"timing": {"repeat": {"when": ["AC"]}}}],
+        ],
     )
     def test_a_dose_that_cannot_be_read_is_said_to_be_unknown(self, line):
         (card,) = told(order("acetaminophen", dosageInstruction=line))
