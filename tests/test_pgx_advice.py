@@ -205,6 +205,18 @@ def test_the_converted_phenotype_decides_on_the_drug():
     assert (normal.action, blocked.action) == ("standard", "avoid")
 
 
+@pytest.mark.parametrize(
+    "entry", ["Paxil 20 mg", "Prozac", "paroxetine, aspirin", "Tab. paroxetine 20 mg", "PAROXETINE"]
+)
+def test_an_inhibitor_counts_however_it_is_written(entry: str):
+    assert asked("codeine", ("CYP2D6", "*1/*1"), medications=[entry]).action == "avoid"
+
+
+def test_a_drug_with_two_names_in_the_table_counts_once():
+    for name in ("rifampin", "Rifampicin 600 mg"):
+        assert len(convert(gene_result("CYP2C19", "*1/*1"), [name]).warnings) == 1
+
+
 def test_where_no_rule_says_how_much_a_drug_only_warns():
     found = convert(gene_result("CYP2C19", "*1/*1"), ["rifampicin"])
     assert found.phenotype == "Normal Metabolizer"
@@ -264,7 +276,7 @@ def test_phenotypes_are_known_by_their_usual_spellings(text: str, phenotype: str
         ("CYP2D6\t\tPM\t2.0", "activity score 2.0 is Normal"),
         ("CYP2D6\t\tRapid Metabolizer", "no phenotype of CPIC"),  # CYP2D6 has none
         ("CYP2D6\t\t\t0.1", "no activity score"),
-        ("CYP2D6\t*1/*1\nCYP2D6\t*4/*4", "do not go together"),
+        ("CYP2D6\t*1/*1\nCYP2D6\t*4/*4", r"\*1/\*1 .* and \*4/\*4 .* do not go together"),
         ("HLA-B\t\t*57:01 positive\nHLA-B\t\t*57:01 negative", "do not go together"),
         ("HLA-B\t\t*44:02 positive", "not a status"),
         ("NEWGENE\t\tPoor Metabolizer", "not a gene of the tables"),

@@ -81,6 +81,20 @@ def test_a_group_changes_nothing_for_a_drug_without_groups():
     assert facts("codeine", "CYP2D6 *4/*4", population="adults")["action"] == "avoid"
 
 
+@pytest.mark.parametrize(
+    ("entry", "strange"),
+    [
+        ("Blorbinol 5 mg", ["Blorbinol 5 mg"]),
+        ("paroxetine, blorbinol", ["blorbinol"]),
+        ("Paxil 20 mg tablet", []),
+        ("cinacalcet 30 mg", []),
+    ],
+)
+def test_a_drug_taken_that_is_not_known_is_told(entry: str, strange: list[str]):
+    warnings = facts("codeine", "CYP2D6 *1/*1", [entry])["warnings"]
+    assert [one.partition(":")[0] for one in warnings] == strange
+
+
 DOWNGRADES = [
     "You can take {drug} as usual.",
     "Give the standard dose of {drug}.",

@@ -14,7 +14,7 @@ from medtune.clinical.pgx.advice import (
     most_careful,
     populations_of,
 )
-from medtune.clinical.pgx.phenoconversion import convert
+from medtune.clinical.pgx.phenoconversion import convert, unrecognised
 from medtune.clinical.pgx.results import GeneResult
 from medtune.clinical.pgx.tables import version
 from medtune.errors import DataError
@@ -63,7 +63,7 @@ def pgx_facts(
         "action": most_careful(fit),
         "critical": any(one.critical for one in fit),
         "certain": advice.certain,
-        "warnings": [*advice.warnings, *unknown],
+        "warnings": [*advice.warnings, *unknown, *_strange(medications)],
         "table_version": version(),
     }
 
@@ -89,6 +89,14 @@ def _advice(drug: str, results: Sequence[GeneResult]) -> tuple[Advice, list[str]
     except DataError as error:
         nothing = Advice(drug, (), certain=False, genes=(), missing=())
         return nothing, [str(error)]
+
+
+def _strange(medications: Sequence[str]) -> list[str]:
+    return [
+        f"{one}: no drug that is known here; what it does to the enzymes is not counted"
+        for entry in medications
+        for one in unrecognised(entry)
+    ]
 
 
 def _gene(genetic: GeneResult, actual: GeneResult, asked: Set[str]) -> dict[str, Json]:
