@@ -272,6 +272,11 @@ class TestWhatIsReadOfARequest:
         (card,) = told(order("Blorbinol 5 mg"))
         assert (card["indicator"], "Blorbinol" in card["detail"]) == ("warning", True)
 
+    def test_a_part_of_a_combination_that_is_not_in_the_tables_is_named(self):
+        (card,) = told(order("metformin / vildagliptin"))
+        assert card["indicator"] == "warning"
+        assert "metformin / vildagliptin: vildagliptin is not in the tables" in card["detail"]
+
     def test_a_drug_counts_by_code_by_reference_and_contained(self):
         inside = {"resourceType": "Medication", "id": "m", "code": concept("clarithromycin")}
         by_code = order("", medicationCodeableConcept=concept(code="1191", system=RXNORM))

@@ -9,8 +9,8 @@ are taken.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from medtune.clinical.drugs import Order
-from medtune.clinical.fhir import Resource, items, name, part, text
+from medtune.clinical.drugs import Order, drug_names
+from medtune.clinical.fhir import Resource, items, name, part, text, words
 from medtune.clinical.medication import (
     KINDS,
     concept,
@@ -56,6 +56,8 @@ def read_orders(resources: Sequence[Resource]) -> tuple[list[Ordered], list[str]
             continue
         if coded and spoken and not set(coded) <= set(spoken):
             unread.append(f"{name(drug)}: code and words name different drugs; both are checked")
+        parts = [p for said in words(drug) for p in drug_names().unknown_parts(said)]
+        unread += [f"{name(drug)}: {p} is not in the tables" for p in dict.fromkeys(parts)]
         order = Order("; ".join(both), *_dose(one, both))
         found.append(Ordered(reference(one), name(drug), both, order))
     return found, unread
