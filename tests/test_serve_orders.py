@@ -262,9 +262,19 @@ class TestWhatIsReadOfARequest:
         assert card["indicator"] == "warning"
         assert "allergies are not known" in card["detail"]
 
-    def test_a_resolved_allergy_does_not_count_and_an_unknown_one_is_told(self):
-        over = allergy("penicillin", clinicalStatus={"coding": [{"code": "resolved"}]})
-        assert told(order("amoxicillin"), allergies=bundle(over)) == []
+    @pytest.mark.parametrize("clinical", ["resolved", "inactive"])
+    def test_an_allergy_that_is_over_is_told_and_is_no_list(self, clinical):
+        status = {"clinicalStatus": {"coding": [{"code": clinical}]}}
+        over = allergy("penicillin", **status)
+        (card,) = told(order("amoxicillin"), allergies=bundle(over))
+        assert "allergies are not known" in card["detail"]
+        assert f"allergy to penicillin: {clinical}, not counted" in card["detail"]
+        (card,) = told(order("amoxicillin"), allergies=bundle(over, NONE_KNOWN))
+        assert "allergies are not known" not in card["detail"]
+        (card,) = told(order("amoxicillin"), allergies=bundle(NONE_KNOWN | status))
+        assert "allergies are not known" in card["detail"]
+
+    def test_an_allergy_that_is_not_in_the_tables_is_told(self):
         (card,) = told(order("amoxicillin"), allergies=bundle(allergy("latex")))
         assert "allergy to latex: not in the tables" in card["detail"]
 
@@ -405,6 +415,13 @@ class TestWhatIsReadOfARequest:
             seen = bundle(stated | {"effectiveDateTime": day})
             cards = told(order("lisinopril"), patient=WOMAN, observations=seen)
             assert ("pregnancy is not known" in json.dumps(cards)) is not is_known
+
+    @pytest.mark.parametrize("status", ["entered-in-error", "preliminary", "cancelled"])
+    def test_a_statement_on_pregnancy_that_does_not_hold_is_not_taken(self, status):
+        stated = result("82810-3", 0, "", valueCodeableConcept=concept(code="60001007"))
+        seen = bundle(stated | {"status": status})
+        cards = told(order("isotretinoin"), patient=WOMAN, observations=seen)
+        assert "pregnancy is not known (isotretinoin)" in json.dumps(cards)
 
     def test_liver_disease_without_results_counts_as_the_mildest_class(self):
         cards = told(order("duloxetine"), conditions=bundle(condition("x", "K74.60")))

@@ -22,6 +22,7 @@ from medtune.clinical.drugs.check import allergens_of
 from medtune.clinical.drugs.rules import Measure
 from medtune.clinical.fhir import (
     CURRENT,
+    FINAL,
     LOINC,
     Measured,
     Resource,
@@ -38,6 +39,7 @@ from medtune.clinical.fhir import (
 )
 from medtune.clinical.labs import convert_lab
 from medtune.errors import DataError
+from medtune.records import Json
 
 SNOMED, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
 NONE_KNOWN = frozenset({"716186003", "409137002"})
@@ -124,7 +126,10 @@ def read_patient(person: Resource, held: Mapping[str, Sequence[Resource]], today
 
 
 def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[str]]:
-    """The allergies that the tables know, None where nobody has asked, and the unknown ones."""
+    """The allergies that the tables know, None where nobody has asked, and the others.
+
+    An entry that is over says nothing on what is known now, so it is told and not counted.
+    """
     found: list[str] = []
     unread: list[str] = []
     asked = False
@@ -135,10 +140,13 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
             "entered-in-error",
         ):
             continue
-        asked, code = True, one.get("code")
-        if NONE_KNOWN & set(codes(code, SNOMED)) or any(map(NONE_SAID.fullmatch, words(code))):
+        code, clinical = one.get("code"), status(one, "clinicalStatus")
+        none_known = _says_none(code)
+        if clinical in OVER:
+            unread += [] if none_known else [f"allergy to {name(code)}: {clinical}, not counted"]
             continue
-        if status(one, "clinicalStatus") in OVER:
+        asked = True
+        if none_known:
             continue
         substances = [part(each, "substance") for each in items(one.get("reaction"))]
         said = [each for concept in (code, *substances) for each in words(concept)]
@@ -147,6 +155,11 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
         if not known:
             unread.append(f"allergy to {name(code)}: not in the tables")
     return (found if asked else None), unread
+
+
+def _says_none(code: Json) -> bool:
+    """Whether an entry states that no allergy is known."""
+    return bool(NONE_KNOWN & set(codes(code, SNOMED))) or any(map(NONE_SAID.fullmatch, words(code)))
 
 
 def _is_present(one: Resource) -> bool:
@@ -178,6 +191,7 @@ def _pregnant(
         (taken, codes(one.get("valueCodeableConcept"), SNOMED))
         for one in observations
         if STATUS in codes(one.get("code"), LOINC)
+        and text(one.get("status")) in FINAL
         and (taken := day(one.get("effectiveDateTime"))) is not None
         and 0 <= (today - taken).days <= PREGNANCY_DAYS
     ]
