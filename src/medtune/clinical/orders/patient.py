@@ -24,6 +24,8 @@ from medtune.clinical.fhir import (
     CURRENT,
     FINAL,
     LOINC,
+    OVER,
+    SNOMED,
     Measured,
     Resource,
     codes,
@@ -32,6 +34,7 @@ from medtune.clinical.fhir import (
     measured,
     name,
     part,
+    says_no_allergy,
     status,
     text,
     words,
@@ -39,13 +42,8 @@ from medtune.clinical.fhir import (
 )
 from medtune.clinical.labs import convert_lab
 from medtune.errors import DataError
-from medtune.records import Json
 
-SNOMED, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
-NONE_KNOWN = frozenset({"716186003", "409137002"})
-"""No known allergy; no known drug allergy."""
-NONE_SAID = re.compile(r"(?:no known|no)(?: drug)? allerg(?:y|ies)|nkd?a", re.IGNORECASE)
-OVER = frozenset({"inactive", "resolved"})
+ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 HORIZON_DAYS = 180
 """Older results are not used: our choice."""
 PREGNANCY_DAYS = 30
@@ -141,7 +139,7 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
         ):
             continue
         code, clinical = one.get("code"), status(one, "clinicalStatus")
-        none_known = _says_none(code)
+        none_known = says_no_allergy(code)
         if clinical in OVER:
             unread += [] if none_known else [f"allergy to {name(code)}: {clinical}, not counted"]
             continue
@@ -155,11 +153,6 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
         if not known:
             unread.append(f"allergy to {name(code)}: not in the tables")
     return (found if asked else None), unread
-
-
-def _says_none(code: Json) -> bool:
-    """Whether an entry states that no allergy is known."""
-    return bool(NONE_KNOWN & set(codes(code, SNOMED))) or any(map(NONE_SAID.fullmatch, words(code)))
 
 
 def _is_present(one: Resource) -> bool:
