@@ -67,6 +67,11 @@ def test_an_opioid_with_a_benzodiazepine_carries_the_boxed_warning():
         ("codeine", "fentanyl", None),
         ("codeine", "morphine", "warn"),
         ("penicillin", "azithromycin", None),
+        ("codeine, NSAIDs", "ibuprofen", "block"),
+        ("NSAIDs, codeine", "ibuprofen", "block"),
+        ("aspirin, ACE inhibitors", "lisinopril", "block"),
+        ("amoxicillin, cephalosporins", "ceftriaxone", "warn"),
+        ("beta-lactams", "amoxicillin", "block"),
     ],
 )
 def test_allergies_cross_by_class_and_side_chain(allergy: str, drug: str, severity: str | None):
@@ -141,6 +146,32 @@ def test_a_man_is_not_asked_whether_he_is_pregnant():
 def test_what_is_not_known_is_said_and_never_taken_as_fine(change, drug: str, measure: str):
     found = check_orders(replace(WELL, **change), [Order(drug)])
     assert measure in {a.rule for a in found if a.kind == "not_judged"}
+
+
+@pytest.mark.parametrize(
+    ("drug", "is_told"),
+    [
+        ("butalbital / acetaminophen / caffeine", True),
+        ("metformin / vildagliptin", True),
+        ("aspirin 81 mg + Blorbinol", True),
+        ("Augmentin 875/125", False),
+        ("amoxicillin 250 mg/5 mL", False),
+        ("hydrocodone/APAP 5/325 tablet", False),
+        ("Acetaminophen 325 MG / Hydrocodone Bitartrate 7.5 MG Oral Tablet", False),
+        ("Fluticasone propionate 0.044 MG/ACTUAT Metered Dose Inhaler", False),
+    ],
+)
+def test_a_part_of_a_combination_that_is_not_known_is_told(drug: str, is_told: bool):
+    assert (rules_of(WELL, drug).get("part-1") == "warn") is is_told
+
+
+@pytest.mark.parametrize(
+    ("allergy", "is_told"),
+    [("aspirin, peanuts", True), ("codeine, NSAIDs", False), ("penicillin and sulfa", False)],
+)
+def test_a_part_of_an_allergy_that_is_no_drug_is_told(allergy: str, is_told: bool):
+    found = check_orders(replace(WELL, allergies=[allergy]), [Order("metformin")])
+    assert ("allergy-1" in {a.rule for a in found}) is is_told
 
 
 def test_an_unknown_drug_is_said_to_be_unknown_without_its_name():

@@ -184,6 +184,126 @@ def test_facts_come_out_of_a_bundle_and_errors_are_left_out():
     assert facts_from_bundle({}, on=date(2026, 1, 1)).allergies is None
 
 
+def read(*resources: dict) -> Facts:
+    return facts_from_bundle(
+        {"entry": [{"resource": {"id": str(n), **r}} for n, r in enumerate(resources)]},
+        on=date(2026, 11, 23),
+    )
+
+
+def allergy(code: dict | None = None, **more) -> dict:
+    return {"resourceType": "AllergyIntolerance", "code": code or {}, **more}
+
+
+def state(key: str, code: str) -> dict:
+    return {key: {"coding": [{"code": code}]}}
+
+
+SNOMED = "http://snomed.info/sct"
+NONE_KNOWN = {"coding": [{"system": SNOMED, "code": "716186003"}]}
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (allergy({"coding": [{"system": SNOMED, "code": "91936005"}]}), "without a name"),
+        (allergy(reaction=[{"substance": {"text": "amoxicillin"}}]), "amoxicillin"),
+        (allergy({"text": "nuts"}, **state("verificationStatus", "refuted")), "Not recorded."),
+        (allergy({"text": "nuts"}, **state("clinicalStatus", "resolved")), "Not recorded."),
+        (allergy(NONE_KNOWN, **state("clinicalStatus", "inactive")), "Not recorded."),
+        (allergy(NONE_KNOWN), "No known allergies."),
+    ],
+)
+def test_no_allergy_is_only_said_where_a_current_statement_says_so(one: dict, said: str):
+    facts = read(one)
+    assert said in discharge_summary(facts)["allergies"]
+    assert ("no record of your allergies" in patient_letter(facts)) is (said == "Not recorded.")
+
+
+def test_allergies_without_an_id_are_all_told():
+    entries = [{"resource": allergy({"text": name})} for name in ("nuts", "latex")]
+    facts = facts_from_bundle({"entry": entries}, on=date(2026, 11, 23))
+    told = discharge_summary(facts)["allergies"]
+    assert told == "Allergic to nuts. Allergic to latex."
+
+
+def request(drug: str = "", **more) -> dict:
+    named = {"medicationCodeableConcept": {"text": drug}} if drug else {}
+    return {"resourceType": "MedicationRequest", "status": "active", **named, **more}
+
+
+def test_a_drug_that_is_not_to_be_given_or_on_hold_is_not_told_as_taken():
+    facts = read(request("warfarin", doNotPerform=True), request("apixaban", status="on-hold"))
+    assert [(one.drug, one.status) for one in facts.medicines] == [("apixaban", "on hold")]
+    texts = discharge_summary(facts)
+    assert texts["discharge medications"] == "On hold, not taken for now: apixaban."
+    assert "Do not take apixaban for now" in patient_letter(facts)
+    assert "Your medicines" not in patient_letter(facts)
+    found = assemble("discharge", texts, read_facts(sentences_of(facts)))
+    assert [one for one in found.faults if one.severity == "block"] == []
+
+
+def test_a_drug_that_is_referred_to_is_told_and_one_without_a_name_too():
+    inside = {"resourceType": "Medication", "id": "m", "code": {"text": "insulin glargine"}}
+    referred = request(contained=[inside], medicationReference={"reference": "#m"})
+    facts = read(referred, request(medicationReference={"reference": "Medication/9"}))
+    letter = patient_letter(facts)
+    assert "- insulin glargine" in letter
+    assert "- a medicine without a name (look in the record)" in letter
+
+
+def line(value: float, unit: str, text: str = "", **repeat) -> dict:
+    quantity = {"doseQuantity": {"value": value, "unit": unit}}
+    return {"doseAndRate": [quantity], "timing": {"repeat": repeat}, "text": text}
+
+
+DAILY = {"frequency": 1, "period": 1, "periodUnit": "d"}
+
+
+@pytest.mark.parametrize(
+    ("dosage", "said"),
+    [
+        ([line(500, "mg", **DAILY | {"frequency": 2})], "metformin 500 mg twice daily"),
+        ([line(500, "mg", period=6, periodUnit="h", frequency=1)], "500 mg four times daily"),
+        ([line(500, "mg", **DAILY | {"periodUnit": "wk"})], "metformin 500 mg once weekly"),
+        ([line(500, "mg", **DAILY, dayOfWeek=["mon"])], "metformin 500 mg"),
+        ([line(500, "mg", **DAILY, frequencyMax=3)], "metformin 500 mg"),
+        ([line(500, "mg", **DAILY) | {"asNeededBoolean": True}], "metformin 500 mg"),
+        ([line(500, "mg", period=10, periodUnit="d", frequency=1)], "metformin 500 mg"),
+        ([{"text": "500 mg at breakfast"}], "metformin, 500 mg at breakfast"),
+        ([line(500, "mg"), line(850, "mg")], "metformin"),
+    ],
+)
+def test_the_dose_and_the_frequency_are_told_only_as_they_are_written(dosage, said: str):
+    letter = patient_letter(read(request("metformin", dosageInstruction=dosage)))
+    (told,) = [one for one in letter.splitlines() if one.startswith("- ")]
+    assert told.endswith(said) if "four" in said else told == f"- {said}"
+
+
+def test_a_strength_in_the_name_is_kept_apart_from_the_dose():
+    taken = request("Lisinopril 5 mg tablet", dosageInstruction=[line(10, "mg", **DAILY)])
+    assert "- Lisinopril 5 mg tablet, 10 mg once daily" in patient_letter(read(taken))
+
+
+def test_what_is_only_suspected_or_over_is_not_told_as_an_illness():
+    def ill(name: str, verified: str = "confirmed", clinical: str = "active") -> dict:
+        both = state("verificationStatus", verified) | state("clinicalStatus", clinical)
+        return {"resourceType": "Condition", "code": {"text": name}, **both}
+
+    facts = read(
+        ill("lung cancer", "differential"),
+        ill("HIV", "unconfirmed"),
+        ill("gonorrhea", clinical="resolved"),
+        ill("asthma"),
+        ill("gout", "refuted"),
+    )
+    assert [(one.name, one.present) for one in facts.conditions] == [
+        ("asthma", True),
+        ("gout", False),
+    ]
+    assert "You were treated for asthma." in patient_letter(facts)
+
+
 def test_synthetic_patients_become_summaries_without_a_fault():
     path = SHARED / "synthea-fhir-r4/synthea_r4_120_patients.zip"
     if not path.is_file():

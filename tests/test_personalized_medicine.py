@@ -220,6 +220,49 @@ def test_a_record_in_fhir_leads_to_phenoconversion(tmp_path: Path):
     assert example.target["action"] == "avoid"
 
 
+def test_a_drug_that_is_referred_to_counts_and_one_without_a_name_is_told(tmp_path: Path):
+    inside = {"resourceType": "Medication", "id": "m", "code": {"text": "paroxetine 20 mg"}}
+    referred = {"resourceType": "MedicationRequest", "status": "active"}
+    named = referred | {"contained": [inside], "medicationReference": {"reference": "#m"}}
+    lost = referred | {"medicationReference": {"reference": "Medication/9"}}
+    calls = genotype("CYP2D6", "*1/*1")
+    rows = [
+        {"id": str(n), "drug": "codeine", "fhir": bundle(calls, one)}
+        for n, one in enumerate((named, lost, named | {"doNotPerform": True}))
+    ]
+    known, unknown, forbidden = own(tmp_path, *rows)
+    assert known.target["action"] == "avoid"
+    assert any("without a name" in one for one in pm.facts(unknown)["warnings"])
+    assert pm.facts(forbidden)["medications"] == []
+
+
+@pytest.mark.parametrize(
+    ("record", "told", "action"),
+    [("*4/*4", "*1/*1", "none"), ("*1/*1", "*4/*4", "none"), ("*4/*4", "*4/*4", "avoid")],
+)
+def test_calls_of_the_record_and_of_the_row_that_contradict_are_refused_with_both(
+    tmp_path: Path, record: str, told: str, action: str
+):
+    text = bundle(genotype("CYP2D6", record))
+    row = {"id": "1", "drug": "codeine", "fhir": text, "genotypes": f"CYP2D6\t{told}"}
+    (example,) = own(tmp_path, row)
+    assert example.target["action"] == action
+    (gene,) = pm.facts(example)["genes"]
+    assert (record in str(gene["refused"]) and told in str(gene["refused"])) is (record != told)
+
+
+def test_hla_alleles_of_the_record_and_of_the_row_go_together(tmp_path: Path):
+    text = bundle(genotype("HLA-B", "*15:02/*08:01"))
+    row = {
+        "id": "1",
+        "drug": "carbamazepine",
+        "fhir": text,
+        "genotypes": "HLA-B\t\t*57:01 negative",
+    }
+    (example,) = own(tmp_path, row)
+    assert example.target["action"] == "avoid"
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

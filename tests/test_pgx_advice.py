@@ -19,7 +19,7 @@ from medtune.clinical.pgx import (
     genes_of,
     parse_outside_calls,
 )
-from medtune.clinical.pgx.advice import ACTIONS
+from medtune.clinical.pgx.advice import ACTIONS, populations_of
 from medtune.clinical.pgx.tables import FOLDER, parse_table, read_table
 from medtune.errors import DataError
 from medtune.fetch import cache_dir
@@ -122,6 +122,16 @@ def test_groups_of_patients_stay_apart():
     assert found.action == "avoid"  # the most careful of them
 
 
+def test_the_docs_page_lists_the_groups_of_every_drug():
+    page = (BENCHMARKS.parent / "docs/personalized_medicine.md").read_text("utf-8")
+    table = page.partition("| drug | `population` |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
+    listed = {
+        drug: tuple(groups.split("; ")) for names, groups in rows for drug in names.split(", ")
+    }
+    assert listed == {drug: found for drug in drugs() if (found := populations_of(drug))}
+
+
 def test_several_outcomes_give_every_recommendation_and_no_certainty():
     fit = {"*1/*3A": "Intermediate Metabolizer", "*3B/*3C": "Poor Metabolizer"}
     both = GeneResult("TPMT", "vcf", tuple(Outcome(d, (), p) for d, p in fit.items()))
@@ -195,6 +205,18 @@ def test_the_converted_phenotype_decides_on_the_drug():
     assert (normal.action, blocked.action) == ("standard", "avoid")
 
 
+@pytest.mark.parametrize(
+    "entry", ["Paxil 20 mg", "Prozac", "paroxetine, aspirin", "Tab. paroxetine 20 mg", "PAROXETINE"]
+)
+def test_an_inhibitor_counts_however_it_is_written(entry: str):
+    assert asked("codeine", ("CYP2D6", "*1/*1"), medications=[entry]).action == "avoid"
+
+
+def test_a_drug_with_two_names_in_the_table_counts_once():
+    for name in ("rifampin", "Rifampicin 600 mg"):
+        assert len(convert(gene_result("CYP2C19", "*1/*1"), [name]).warnings) == 1
+
+
 def test_where_no_rule_says_how_much_a_drug_only_warns():
     found = convert(gene_result("CYP2C19", "*1/*1"), ["rifampicin"])
     assert found.phenotype == "Normal Metabolizer"
@@ -254,7 +276,7 @@ def test_phenotypes_are_known_by_their_usual_spellings(text: str, phenotype: str
         ("CYP2D6\t\tPM\t2.0", "activity score 2.0 is Normal"),
         ("CYP2D6\t\tRapid Metabolizer", "no phenotype of CPIC"),  # CYP2D6 has none
         ("CYP2D6\t\t\t0.1", "no activity score"),
-        ("CYP2D6\t*1/*1\nCYP2D6\t*4/*4", "do not go together"),
+        ("CYP2D6\t*1/*1\nCYP2D6\t*4/*4", r"\*1/\*1 .* and \*4/\*4 .* do not go together"),
         ("HLA-B\t\t*57:01 positive\nHLA-B\t\t*57:01 negative", "do not go together"),
         ("HLA-B\t\t*44:02 positive", "not a status"),
         ("NEWGENE\t\tPoor Metabolizer", "not a gene of the tables"),

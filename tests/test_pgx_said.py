@@ -23,6 +23,7 @@ from medtune.clinical.pgx.said import (
     contradictions,
 )
 from medtune.clinical.pgx.tables import read_table
+from medtune.errors import DataError
 
 
 def facts(drug, calls="", medications=(), population=""):
@@ -46,6 +47,54 @@ RULES = {
     "no result": facts("abacavir"),
     "uncertain": facts("codeine", "CYP2D6 *1/*22"),
 }
+
+
+@pytest.mark.parametrize(
+    ("drug", "calls", "population", "known"),
+    [
+        (
+            "carbamazepine",
+            "HLA-B  *15:02_positive\nHLA-A  *31:01_negative",
+            "Asian",
+            "taken before",
+        ),
+        (
+            "carbamazepine",
+            "HLA-B  *15:02_positive\nHLA-A  *31:01_negative",
+            "adults",
+            "taken before",
+        ),
+        ("clopidogrel", "CYP2C19 *2/*2", "CVI ACS PCI", "acute coronary syndrome or PCI"),
+        ("clopidogrel", "CYP2C19 *2/*2", "stroke", "neurovascular"),
+    ],
+)
+def test_an_unknown_group_of_patients_is_refused_and_never_erases_a_warning(
+    drug, calls, population, known
+):
+    results = parse_outside_calls(calls.replace(" ", "\t").replace("_", " "))
+    assert pgx_facts(drug, results)["action"] == "avoid"
+    with pytest.raises(DataError, match=known):
+        pgx_facts(drug, results, population=population)
+
+
+def test_a_group_changes_nothing_for_a_drug_without_groups():
+    assert facts("codeine", "CYP2D6 *4/*4", population="adults")["action"] == "avoid"
+
+
+@pytest.mark.parametrize(
+    ("entry", "strange"),
+    [
+        ("Blorbinol 5 mg", ["Blorbinol 5 mg"]),
+        ("paroxetine, blorbinol", ["blorbinol"]),
+        ("Paxil 20 mg tablet", []),
+        ("cinacalcet 30 mg", []),
+    ],
+)
+def test_a_drug_taken_that_is_not_known_is_told(entry: str, strange: list[str]):
+    warnings = facts("codeine", "CYP2D6 *1/*1", [entry])["warnings"]
+    assert [one.partition(":")[0] for one in warnings] == strange
+
+
 DOWNGRADES = [
     "You can take {drug} as usual.",
     "Give the standard dose of {drug}.",

@@ -127,6 +127,19 @@ class TestWhatIsReadOfARequest:
         facts = request_facts(known, {"conditions": both}, today=TODAY)
         assert facts["not_used"] == ["Seizure: both stated and refuted"]
 
+    def test_a_stated_finding_that_a_result_excludes_is_told_and_the_card_still_comes(
+        self, known: Knowledge
+    ):
+        conditions = bundle(*FINDINGS, condition("Hyperkalemia"))
+        asked = {**PREFETCH, "conditions": conditions, "labs": bundle(potassium(4.2))}
+        facts = request_facts(known, asked, today=TODAY)
+        assert facts["not_used"] == [
+            "Hyperkalemia: stated, but excluded by potassium of 2026-11-01"
+        ]
+        assert "Hyperkalemia" in facts["findings"]
+        assert facts["excluded"] == ["Hypokalemia"]
+        assert facts["status"] == "success"
+
     @pytest.mark.parametrize(
         ("one", "why"),
         [

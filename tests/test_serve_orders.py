@@ -25,6 +25,9 @@ ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
 
+SIX_TIMES = ["06:00:00", "09:00:00", "12:00:00", "15:00:00", "18:00:00", "21:00:00"]
+
+
 def concept(text: str = "", code: str = "", system: str = SNOMED) -> dict:
     coded = {"coding": [{"system": system, "code": code}]} if code else {}
     return coded | ({"text": text} if text else {})
@@ -259,15 +262,30 @@ class TestWhatIsReadOfARequest:
         assert card["indicator"] == "warning"
         assert "allergies are not known" in card["detail"]
 
-    def test_a_resolved_allergy_does_not_count_and_an_unknown_one_is_told(self):
-        over = allergy("penicillin", clinicalStatus={"coding": [{"code": "resolved"}]})
-        assert told(order("amoxicillin"), allergies=bundle(over)) == []
+    @pytest.mark.parametrize("clinical", ["resolved", "inactive"])
+    def test_an_allergy_that_is_over_is_told_and_is_no_list(self, clinical):
+        status = {"clinicalStatus": {"coding": [{"code": clinical}]}}
+        over = allergy("penicillin", **status)
+        (card,) = told(order("amoxicillin"), allergies=bundle(over))
+        assert "allergies are not known" in card["detail"]
+        assert f"allergy to penicillin: {clinical}, not counted" in card["detail"]
+        (card,) = told(order("amoxicillin"), allergies=bundle(over, NONE_KNOWN))
+        assert "allergies are not known" not in card["detail"]
+        (card,) = told(order("amoxicillin"), allergies=bundle(NONE_KNOWN | status))
+        assert "allergies are not known" in card["detail"]
+
+    def test_an_allergy_that_is_not_in_the_tables_is_told(self):
         (card,) = told(order("amoxicillin"), allergies=bundle(allergy("latex")))
         assert "allergy to latex: not in the tables" in card["detail"]
 
     def test_a_drug_that_is_not_in_the_tables_is_said_so(self):
         (card,) = told(order("Blorbinol 5 mg"))
         assert (card["indicator"], "Blorbinol" in card["detail"]) == ("warning", True)
+
+    def test_a_part_of_a_combination_that_is_not_in_the_tables_is_named(self):
+        (card,) = told(order("metformin / vildagliptin"))
+        assert card["indicator"] == "warning"
+        assert "metformin / vildagliptin: vildagliptin is not in the tables" in card["detail"]
 
     def test_a_drug_counts_by_code_by_reference_and_contained(self):
         inside = {"resourceType": "Medication", "id": "m", "code": concept("clarithromycin")}
@@ -297,6 +315,13 @@ class TestWhatIsReadOfARequest:
             ([dosage(1, 1, "g")[0] | {"timing": {"code": concept("QID")}}], False),
             ([dosage(1, 1)[0] | {"doseAndRate": [{"doseRange": {"high": {"value": 2,
               "code": "g"}}}]}], True),
+            ([dosage(1, 1, "g")[0] | {"timing": {"repeat": {"timeOfDay": SIX_TIMES}}}], True),
+            ([dosage(1, 1, "g")[0] | {"timing": {"repeat": {"timeOfDay": SIX_TIMES, "period": 1,
+              "periodUnit": "d"}}}], True),
+            ([dosage(1, 1, "g")[0] | {"timing": {"repeat": {"timeOfDay": SIX_TIMES,
+              "dayOfWeek": ["mon", "thu"]}}}], False),
+            ([dosage(1, 1, "g")[0] | {"timing": {"repeat": {"frequency": 1, "period": 1,
+              "periodUnit": "d", "when": ["WAKE", "MORN", "NOON", "EVE", "HS"]}}}], True),
         ],
     )  # fmt: skip
     def test_doses_add_up_over_units_and_timings(self, line, above):
@@ -306,7 +331,12 @@ class TestWhatIsReadOfARequest:
 
     @pytest.mark.parametrize(
         "line",
-        [dosage(2, 4, "{tablet}"), dosage(10, 4, "mg/kg"), dosage(1, 1) * 2, [], [{"timing": 1}]],
+        [
+            *(dosage(2, 4, "{tablet}"), dosage(10, 4, "mg/kg"), dosage(1, 1) * 2, []),
+            [{"timing": 1}],
+            [dosage(1, 1)[0] | {"timing": {"repeat": {"period": 1, "periodUnit": "d"}}}],
+            [dosage(1, 1)[0] | {"timing": {"repeat": {"when": ["AC"]}}}],
+        ],
     )
     def test_a_dose_that_cannot_be_read_is_said_to_be_unknown(self, line):
         (card,) = told(order("acetaminophen", dosageInstruction=line))
@@ -385,6 +415,13 @@ class TestWhatIsReadOfARequest:
             seen = bundle(stated | {"effectiveDateTime": day})
             cards = told(order("lisinopril"), patient=WOMAN, observations=seen)
             assert ("pregnancy is not known" in json.dumps(cards)) is not is_known
+
+    @pytest.mark.parametrize("status", ["entered-in-error", "preliminary", "cancelled"])
+    def test_a_statement_on_pregnancy_that_does_not_hold_is_not_taken(self, status):
+        stated = result("82810-3", 0, "", valueCodeableConcept=concept(code="60001007"))
+        seen = bundle(stated | {"status": status})
+        cards = told(order("isotretinoin"), patient=WOMAN, observations=seen)
+        assert "pregnancy is not known (isotretinoin)" in json.dumps(cards)
 
     def test_liver_disease_without_results_counts_as_the_mildest_class(self):
         cards = told(order("duloxetine"), conditions=bundle(condition("x", "K74.60")))

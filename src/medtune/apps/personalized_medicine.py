@@ -36,7 +36,7 @@ from medtune.clinical.pgx.alleles import HLA
 from medtune.clinical.pgx.cohort import Person, persons
 from medtune.clinical.pgx.explain import CLINICIAN, PATIENT, explanation
 from medtune.clinical.pgx.facts import objects, pgx_facts, strings, texts
-from medtune.clinical.pgx.outside import phenotypes
+from medtune.clinical.pgx.outside import joined, phenotypes
 from medtune.clinical.pgx.picture import gene_drug_table
 from medtune.clinical.pgx.record import read_record
 from medtune.clinical.pgx.said import contradictions
@@ -152,11 +152,17 @@ def facts(example: Example) -> dict[str, Json]:
 
 
 def _known(fields: Mapping[str, str]) -> tuple[list[GeneResult], list[str]]:
-    """Gene results and drugs taken. A laboratory's call goes before one from the VCF."""
+    """Gene results and drugs taken. A laboratory's call goes before one from the VCF.
+
+    Calls of the record and of `genotypes` that contradict each other are refused.
+    """
     record = read_record(fields["fhir"]) if fields.get("fhir") else None
     found = {r.gene: r for r in call_vcf(Path(fields["vcf"]))} if fields.get("vcf") else {}
-    for calls in (record.outside_calls if record else "", fields.get("genotypes", "")):
-        found |= {result.gene: result for result in parse_outside_calls(calls)}
+    calls = [record.outside_calls if record else "", fields.get("genotypes", "")]
+    by_gene: dict[str, list[GeneResult]] = {}
+    for result in (one for text in calls for one in parse_outside_calls(text)):
+        by_gene.setdefault(result.gene, []).append(result)
+    found |= {gene: joined(results) for gene, results in by_gene.items()}
     taken = re.split(r"\s*;\s*", fields.get("medications", ""))
     medications = [*(name for name in taken if name), *(record.medications if record else ())]
     return list(found.values()), medications

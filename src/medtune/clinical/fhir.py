@@ -5,6 +5,7 @@ record never hides the others; the callers say what they could not read.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
@@ -16,6 +17,12 @@ FINAL = frozenset({"final", "amended", "corrected"})
 """Observations that count."""
 CURRENT = frozenset({"", "active", "recurrence", "relapse"})
 """Conditions that are still there."""
+OVER = frozenset({"inactive", "resolved"})
+"""Allergies that are no longer there."""
+SNOMED = "http://snomed.info/sct"
+NONE_KNOWN = frozenset({"716186003", "409137002"})
+"""No known allergy; no known drug allergy."""
+NONE_SAID = re.compile(r"(?:no known|no)(?: drug)? allerg(?:y|ies)|nkd?a", re.IGNORECASE)
 LONGEST_NAME = 80
 Resource = Mapping[str, Json]
 
@@ -62,6 +69,11 @@ def codes(concept: Json, system: str) -> list[str]:
     """The codes of a concept in a code system."""
     codings = [one for one in items(part(concept, "coding")) if part(one, "system") == system]
     return [text(part(one, "code")) for one in codings]
+
+
+def says_no_allergy(code: Json) -> bool:
+    """Whether an entry of an allergy list states that none is known."""
+    return bool(NONE_KNOWN & set(codes(code, SNOMED))) or any(map(NONE_SAID.fullmatch, words(code)))
 
 
 def words(concept: Json) -> list[str]:

@@ -5,13 +5,14 @@ measure is not known, is an alert of its own ("not_judged"): silence means that 
 and does not apply. No text of a model enters here, so none can take an alert away.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal
 
-from medtune.clinical.drugs.names import DrugNames, drug_names
+from medtune.clinical.drugs.names import LISTED, DrugNames, drug_names, parts_of
 from medtune.clinical.drugs.rules import Kind, Measure, Rule, drug_rules
 from medtune.errors import DataError
 from medtune.records import Severity
@@ -29,6 +30,9 @@ ALLERGY_WORDS: Mapping[str, str] = {
     "tetracyclines": "tetracycline", "carbapenems": "carbapenem", "beta-lactams": "beta-lactam",
 }  # fmt: skip
 """How an allergy list names a class."""
+CLASS_WORD = re.compile(
+    rf"(?<![\w-])(?:{'|'.join(sorted(ALLERGY_WORDS, key=len, reverse=True))})(?![\w-])"
+)
 RANK: Mapping[Severity, int] = {"block": 0, "warn": 1, "note": 2}
 
 
@@ -92,7 +96,7 @@ def check_orders(
     taken = [names.ingredients_of(order.drug) for order in orders]
     _check_doses(orders, taken)
     alerts = [
-        *_unknown(orders, taken),
+        *_unknown(orders, taken, names),
         *_allergies(patient, taken, rules, names),
         *_pairs(taken, rules, names),
         *_measured(patient, orders, taken, rules, names),
@@ -112,12 +116,19 @@ def _check_doses(orders: Sequence[Order], taken: Sequence[tuple[str, ...]]) -> N
             )
 
 
-def _unknown(orders: Sequence[Order], taken: Sequence[tuple[str, ...]]) -> Iterator[Alert]:
-    for number, (_, ingredients) in enumerate(zip(orders, taken, strict=True), start=1):
+def _unknown(
+    orders: Sequence[Order], taken: Sequence[tuple[str, ...]], names: DrugNames
+) -> Iterator[Alert]:
+    for number, (order, ingredients) in enumerate(zip(orders, taken, strict=True), start=1):
         if not ingredients:
             yield _not_judged(
                 f"drug-{number}", (), f"the drug of order {number} is not in the tables", "warn"
             )
+        elif names.unknown_parts(order.drug):
+            yield _not_judged(
+                f"part-{number}", ingredients, f"a part of order {number} is not in the tables",
+                "warn",
+            )  # fmt: skip
 
 
 def _not_judged(rule: str, drugs: tuple[str, ...], what: str, severity: Severity = "note") -> Alert:
@@ -144,16 +155,20 @@ def _allergies(
         allergens = allergens_of(allergy, names)
         if not allergens:
             yield _not_judged(f"allergy-{number}", (), f"allergy {number} is no drug in the tables")
+        elif any(not allergens_of(one, names) for one in parts_of(allergy, LISTED)):
+            yield _not_judged(
+                f"allergy-{number}", (), f"a part of allergy {number} is no drug in the tables"
+            )
         for drug in ordered:
-            if drug in allergens:
+            crossed = [rule for rule in rules if _crosses(rule, drug, allergens, names)]
+            is_named = bool(allergens & names.ingredients[drug].classes) and not crossed
+            if drug in allergens or is_named:
                 yield Alert(
                     f"same-{number}", "allergy", "block", (drug,),
                     "the patient is allergic to this drug", "choose another class",
                     "the patient's allergy list", "",
                 )  # fmt: skip
-            yield from (
-                _alert(rule, (drug,)) for rule in rules if _crosses(rule, drug, allergens, names)
-            )
+            yield from (_alert(rule, (drug,)) for rule in crossed)
 
 
 def _crosses(rule: Rule, drug: str, allergens: frozenset[str], names: DrugNames) -> bool:
@@ -164,13 +179,12 @@ def _crosses(rule: Rule, drug: str, allergens: frozenset[str], names: DrugNames)
 
 
 def allergens_of(allergy: str, names: DrugNames) -> frozenset[str]:
-    """Ingredients that an entry of an allergy list names, or the class."""
+    """Ingredients and classes that an entry of an allergy list names."""
     folded = " ".join(allergy.lower().split()).strip(" .,;")
     if folded in ALLERGY_WORDS:
         return frozenset({ALLERGY_WORDS[folded]})
-    found = frozenset(names.ingredients_of(allergy))
-    words = {word for word in ALLERGY_WORDS if f" {word} " in f" {folded} "}
-    return found or frozenset(ALLERGY_WORDS[word] for word in words)
+    classes = (ALLERGY_WORDS[match[0]] for match in CLASS_WORD.finditer(folded))
+    return frozenset((*names.ingredients_of(allergy), *classes))
 
 
 def _pairs(

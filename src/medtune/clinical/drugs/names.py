@@ -4,6 +4,7 @@ The tables hold some 400 ingredients that are common in the United States. A nam
 them is not known, and whoever asks is told so: nothing is inferred from how a name sounds.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,21 @@ from medtune.errors import DataError
 TABLES = Path(__file__).parent / "tables"
 INGREDIENTS = ("name", "rxcui", "classes", "also_called")
 COMBINATIONS = ("name", "ingredients")
+JOINED = re.compile(r"[/+]")
+"""What stands between the parts of a combination."""
+LISTED = re.compile(r"[/+,;&]|\band\b", re.IGNORECASE)
+"""What stands between the entries of a list that is written as one."""
+UNIT = (
+    r"(?:[mkd]?l|[mµu]?c?g|kg|units?|unt|iu|meq|mmol|hr?s?|hours?|d|days?|wk|week|min|dose|m2|%|"
+    r"tab(?:let)?s?|cap(?:sule)?s?|puffs?|sprays?|patch|act(?:uat(?:ion)?)?|inh(?:alation)?|vial)"
+)
+STRENGTH = re.compile(rf"\d[\d.,]*\s*{UNIT}?(?:\s*/\s*[\d.,]*\s*{UNIT}\b)?(?![a-z])", re.IGNORECASE)
+"""Such as "20 mg", "250 mg/5 mL" and "0.5"."""
+FORM = re.compile(
+    r"\b(?:oral|tab(?:let)?s?|cap(?:sule)?s?|pack|daily|once|twice|day|the|with|for|pain|or)\b",
+    re.IGNORECASE,
+)
+"""Words that name no drug though they stand in a part of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,16 @@ class DrugNames:
         Strengths, salts and forms around the name are ignored ("metoprolol succinate 50 mg").
         """
         return tuple(dict.fromkeys(one for found in self.find(text) for one in found.ingredients))
+
+    def unknown_parts(self, text: str, between: re.Pattern[str] = JOINED) -> list[str]:
+        """The parts of an order or a list entry that name no ingredient, beside those that do."""
+        return [one for one in parts_of(text, between) if not self.find(one)]
+
+
+def parts_of(text: str, between: re.Pattern[str]) -> list[str]:
+    """The parts that may name a drug: without strengths, and with a word of three letters."""
+    bare = (FORM.sub(" ", one) for one in between.split(STRENGTH.sub(" ", text)))
+    return [" ".join(one.split()) for one in bare if re.search(r"[^\W\d_]{3}", one)]
 
 
 @cache

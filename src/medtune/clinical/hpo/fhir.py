@@ -59,22 +59,30 @@ def request_facts(
     person = _person(prefetch.get("patient") or {}, today)
     present, excluded, unknown = _conditions(known.ontology, entries(prefetch.get("conditions")))
     results, unread = _results(entries(prefetch.get("labs")), today)
-    labs = "; ".join(one.written for one in results)
+    read = {one: read_labs(one.written, person) for one in results}
     above = {
         up
-        for one in {*present, *read_labs(labs, person).present}
+        for one in present.union(*(said.present for said in read.values()))
         for up in known.ontology.ancestors[one]
     }
+    # a result cannot be ranked with beside a finding that it excludes: what else it says counts
+    clashing = [one for one in results if above & set(read[one].excluded)]
     torn = sorted(excluded & above)
+    present = present.union(*(read[one].present for one in clashing))
+    excluded = excluded.union(*(read[one].excluded for one in clashing))
     fields = {
         "findings": "; ".join(sorted(present)),
         "excluded": "; ".join(sorted(excluded - above)),
-        "labs": labs,
+        "labs": "; ".join(one.written for one in results if one not in clashing),
         "age": "" if person.age_years is None else str(person.age_years),
         "sex": person.sex or "",
     }
     computed = case_facts(known, {name: value for name, value in fields.items() if value})
-    names = [f"{known.ontology.terms[one].name}: both stated and refuted" for one in torn]
+    names = [f"{known.ontology.terms[one].name}: both stated and refuted" for one in torn] + [
+        f"{known.ontology.terms[term].name}: stated, but excluded by {one.analyte} of {one.day}"
+        for one in clashing
+        for term in sorted(above & set(read[one].excluded))
+    ]
     return {**computed, "not_used": [*unknown, *unread, *names]}
 
 

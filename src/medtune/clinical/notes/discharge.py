@@ -46,7 +46,9 @@ def discharge_summary(facts: Facts) -> dict[str, str]:
         "hospital course": course,
         "results": measured,
         "discharge medications": [
-            f"{medicine_text(m)[0].upper()}{medicine_text(m)[1:]}."
+            said[m.id]
+            if m.status == "on hold"
+            else f"{medicine_text(m)[0].upper()}{medicine_text(m)[1:]}."
             for m in facts.medicines
             if m.status != "stopped"
         ],
@@ -68,17 +70,23 @@ def patient_letter(facts: Facts) -> str:
         lines.append(f"You are allergic to {named}. Tell everybody who treats you.")
     elif facts.allergies is None:
         lines.append("We have no record of your allergies. Please tell us if you have any.")
-    taken = [one for one in facts.medicines if one.status != "stopped"]
+    taken = [one for one in facts.medicines if one.status in ("taken", "planned")]
     if taken:
         lines += ["", "Your medicines:"] + [f"- {medicine_text(one)}" for one in taken]
-    for one in facts.medicines:
-        if one.status == "stopped":
-            lines.append(f"Stop taking {one.drug}.")
+    lines += _not_taken(facts)
     planned = [said for id, said in sentences_of(facts) if id in _planned(facts)]
     if planned:
         lines += ["", "What comes next:"] + [f"- {said}" for said in planned]
     lines += ["", "Call your doctor if you feel worse. In an emergency call your emergency number."]
     return "\n".join(lines)
+
+
+def _not_taken(facts: Facts) -> list[str]:
+    said = {
+        "stopped": "Stop taking {drug}.",
+        "on hold": "Do not take {drug} for now: it is on hold. Ask us when to go on.",
+    }
+    return [said[one.status].format(drug=one.drug) for one in facts.medicines if one.status in said]
 
 
 def _planned(facts: Facts) -> set[str]:

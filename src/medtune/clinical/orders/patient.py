@@ -22,7 +22,10 @@ from medtune.clinical.drugs.check import allergens_of
 from medtune.clinical.drugs.rules import Measure
 from medtune.clinical.fhir import (
     CURRENT,
+    FINAL,
     LOINC,
+    OVER,
+    SNOMED,
     Measured,
     Resource,
     codes,
@@ -31,6 +34,7 @@ from medtune.clinical.fhir import (
     measured,
     name,
     part,
+    says_no_allergy,
     status,
     text,
     words,
@@ -39,11 +43,7 @@ from medtune.clinical.fhir import (
 from medtune.clinical.labs import convert_lab
 from medtune.errors import DataError
 
-SNOMED, ICD = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
-NONE_KNOWN = frozenset({"716186003", "409137002"})
-"""No known allergy; no known drug allergy."""
-NONE_SAID = re.compile(r"(?:no known|no)(?: drug)? allerg(?:y|ies)|nkd?a", re.IGNORECASE)
-OVER = frozenset({"inactive", "resolved"})
+ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 HORIZON_DAYS = 180
 """Older results are not used: our choice."""
 PREGNANCY_DAYS = 30
@@ -124,7 +124,10 @@ def read_patient(person: Resource, held: Mapping[str, Sequence[Resource]], today
 
 
 def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[str]]:
-    """The allergies that the tables know, None where nobody has asked, and the unknown ones."""
+    """The allergies that the tables know, None where nobody has asked, and the others.
+
+    An entry that is over says nothing on what is known now, so it is told and not counted.
+    """
     found: list[str] = []
     unread: list[str] = []
     asked = False
@@ -135,10 +138,13 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
             "entered-in-error",
         ):
             continue
-        asked, code = True, one.get("code")
-        if NONE_KNOWN & set(codes(code, SNOMED)) or any(map(NONE_SAID.fullmatch, words(code))):
+        code, clinical = one.get("code"), status(one, "clinicalStatus")
+        none_known = says_no_allergy(code)
+        if clinical in OVER:
+            unread += [] if none_known else [f"allergy to {name(code)}: {clinical}, not counted"]
             continue
-        if status(one, "clinicalStatus") in OVER:
+        asked = True
+        if none_known:
             continue
         substances = [part(each, "substance") for each in items(one.get("reaction"))]
         said = [each for concept in (code, *substances) for each in words(concept)]
@@ -178,6 +184,7 @@ def _pregnant(
         (taken, codes(one.get("valueCodeableConcept"), SNOMED))
         for one in observations
         if STATUS in codes(one.get("code"), LOINC)
+        and text(one.get("status")) in FINAL
         and (taken := day(one.get("effectiveDateTime"))) is not None
         and 0 <= (today - taken).days <= PREGNANCY_DAYS
     ]

@@ -9,7 +9,8 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from medtune.clinical.fhir import Resource, entries, items, part, text
-from medtune.clinical.orders.drug import Ordered, read_orders, reference
+from medtune.clinical.medication import reference
+from medtune.clinical.orders.drug import Ordered, read_orders
 from medtune.clinical.orders.patient import Known, read_patient
 from medtune.clinical.pgx.record import genotypes
 from medtune.errors import DataError

@@ -145,6 +145,12 @@ def genes_of(drug: str) -> Sequence[str]:
     return list(dict.fromkeys(g for row in _rows() if row.drug == drug for g in row.when))
 
 
+def populations_of(drug: str) -> tuple[str, ...]:
+    """The groups of patients that the recommendations for a drug distinguish; none for most."""
+    rows = (row.recommendation for row in _rows() if row.drug == drug.casefold())
+    return tuple(sorted({one.population for one in rows} - {""}))
+
+
 def hla_alleles_of(drug: str) -> frozenset[str]:
     """The HLA alleles that the recommendations for a drug ask about."""
     asked = (when for row in _rows() if row.drug == drug for when in row.when.values())

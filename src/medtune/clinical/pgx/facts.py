@@ -6,8 +6,15 @@ Everything that a reply may say must be in here; `said.py` holds a reply against
 from collections.abc import Mapping, Sequence, Set
 from typing import cast
 
-from medtune.clinical.pgx.advice import Advice, Recommendation, advise, hla_alleles_of, most_careful
-from medtune.clinical.pgx.phenoconversion import convert
+from medtune.clinical.pgx.advice import (
+    Advice,
+    Recommendation,
+    advise,
+    hla_alleles_of,
+    most_careful,
+    populations_of,
+)
+from medtune.clinical.pgx.phenoconversion import convert, unrecognised
 from medtune.clinical.pgx.results import GeneResult
 from medtune.clinical.pgx.tables import version
 from medtune.errors import DataError
@@ -28,7 +35,16 @@ def pgx_facts(
         results: The gene results, before phenoconversion.
         medications: What the person takes.
         population: The group of patients, where the recommendations differ by group; empty for all.
+
+    Raises:
+        DataError: The recommendations for the drug differ by group, and this is none of the groups.
     """
+    groups = populations_of(drug)
+    if population and groups and population not in groups:
+        raise DataError(
+            f"population: {population!r} is no group that the recommendations for {drug} "
+            f"distinguish; write one of {'; '.join(groups)}, or leave it out for all of them"
+        )
     genetic = {result.gene: result for result in results}
     actual = {gene: convert(result, medications) for gene, result in genetic.items()}
     advice, unknown = _advice(drug, list(actual.values()))
@@ -47,7 +63,7 @@ def pgx_facts(
         "action": most_careful(fit),
         "critical": any(one.critical for one in fit),
         "certain": advice.certain,
-        "warnings": [*advice.warnings, *unknown],
+        "warnings": [*advice.warnings, *unknown, *_strange(medications)],
         "table_version": version(),
     }
 
@@ -73,6 +89,14 @@ def _advice(drug: str, results: Sequence[GeneResult]) -> tuple[Advice, list[str]
     except DataError as error:
         nothing = Advice(drug, (), certain=False, genes=(), missing=())
         return nothing, [str(error)]
+
+
+def _strange(medications: Sequence[str]) -> list[str]:
+    return [
+        f"{one}: no drug that is known here; what it does to the enzymes is not counted"
+        for entry in medications
+        for one in unrecognised(entry)
+    ]
 
 
 def _gene(genetic: GeneResult, actual: GeneResult, asked: Set[str]) -> dict[str, Json]:

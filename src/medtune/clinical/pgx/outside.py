@@ -47,7 +47,7 @@ def parse_outside_calls(text: str) -> list[GeneResult]:
     results = list(_lines(text))
     order = {gene: n for n, gene in reversed(list(enumerate(r.gene for r in results)))}
     results.sort(key=lambda result: order[result.gene])
-    return [_joined(list(group)) for _, group in groupby(results, key=lambda r: r.gene)]
+    return [joined(list(group)) for _, group in groupby(results, key=lambda r: r.gene)]
 
 
 def _lines(text: str) -> Iterator[GeneResult]:
@@ -160,16 +160,26 @@ def _read_score(gene: str, text: str) -> Score:
     return Score(float(match[2]), match[1] is not None)
 
 
-def _joined(results: list[GeneResult]) -> GeneResult:
-    """One result of several lines of a gene: only HLA statuses may be on several."""
+def joined(results: Sequence[GeneResult]) -> GeneResult:
+    """One result of several calls of a gene: they must say the same, or be of other HLA alleles."""
     first = results[0]
-    if len(results) == 1:
+    if len({_said(one) for one in results}) == 1 and not first.statuses:
         return first
     statuses: dict[str, bool] = {}
     for result in results:
         clash = any(statuses.get(name, here) != here for name, here in result.statuses.items())
         if not result.statuses or clash:
-            why = f"{first.gene}: {len(results)} lines that do not go together; keep one"
+            said = " and ".join(dict.fromkeys(_said(one) for one in results))
+            why = f"{first.gene}: {said} do not go together; keep the call that holds"
             return GeneResult(first.gene, "outside call", refused=why)
         statuses |= result.statuses
     return replace(first, statuses=statuses)
+
+
+def _said(result: GeneResult) -> str:
+    """What a call comes to, in words."""
+    tested = (
+        f"{name} {'positive' if here else 'negative'}" for name, here in result.statuses.items()
+    )
+    found = (f"{o.diplotype} {o.phenotype} {o.score or ''}".strip() for o in result.outcomes)
+    return result.refused or ", ".join((*tested, *found))

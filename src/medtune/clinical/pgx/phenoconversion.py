@@ -10,10 +10,14 @@ For the other genes there is no such rule. The phenotype is left as it is, with 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
+from medtune.clinical.drugs import drug_names
+from medtune.clinical.drugs.names import LISTED, parts_of
 from medtune.clinical.pgx.phenotype import Outcome, Score, phenotype_of_score
 from medtune.clinical.pgx.results import GeneResult
 from medtune.clinical.pgx.tables import read_table
+from medtune.clinical.phrases import Phrases, phrases
 
 FACTORS = {"strong": 0.0, "moderate": 0.5}
 GENE = "CYP2D6"
@@ -23,13 +27,13 @@ def convert(result: GeneResult, medications: Sequence[str]) -> GeneResult:
     """The result with the effect of the drugs taken.
 
     Several inhibitors count as the strongest of them. A drug of disputed strength changes nothing
-    but warns. Names are compared without case; a salt or a dose after the name is allowed.
+    but warns. Brands, other names, and a salt, form or dose beside a name are understood.
     """
-    taken = [
-        row
-        for row in read_table("inhibitors.tsv").rows
-        if row["gene"] == result.gene and any(_is(name, row["drug"]) for name in medications)
-    ]
+    named = frozenset(one for entry in medications for one in drugs_in(entry))
+    rows = [row for row in read_table("inhibitors.tsv").rows if row["gene"] == result.gene]
+    # a drug that the table has by two names counts once
+    by_drug = {one: row for row in reversed(rows) for one in _ingredients(row["drug"])}
+    taken = [row for row in rows if any(by_drug.get(one) is row for one in named)]
     if not taken:
         return result
     strong = [row for row in taken if row["effect"] == "inhibitor" and row["strength"] in FACTORS]
@@ -64,5 +68,23 @@ def _converted(found: Outcome, factor: float) -> Outcome:
     return found._replace(score=score, phenotype=phenotype_of_score(GENE, score))
 
 
-def _is(name: str, drug: str) -> bool:
-    return name.casefold() == drug or name.casefold().startswith(f"{drug} ")
+def drugs_in(entry: str) -> frozenset[str]:
+    """The drugs that an entry of a list names: ingredients, and drugs that only this table has."""
+    ours = (one for match in _listed().find(entry) for one in _ingredients(match[0].casefold()))
+    return frozenset((*drug_names().ingredients_of(entry), *ours))
+
+
+def unrecognised(entry: str) -> list[str]:
+    """What of an entry names no drug that is known here: nobody knows what it does."""
+    if not drugs_in(entry):
+        return [entry]
+    return [one for one in parts_of(entry, LISTED) if not drugs_in(one)]
+
+
+def _ingredients(name: str) -> tuple[str, ...]:
+    return drug_names().ingredients_of(name) or (name,)
+
+
+@cache
+def _listed() -> Phrases:
+    return phrases({row["drug"] for row in read_table("inhibitors.tsv").rows})

@@ -1,8 +1,9 @@
 """What pharmacogenomics needs of a patient's FHIR R4 record: age, sex, drugs taken, genotypes.
 
 Only what is in force counts: a medication that is stopped, completed or entered in error is not
-taken, and a genotype must be a final result. Genotypes are Observations with LOINC 84413-4
-(genotype display name) whose component 48018-6 names the gene (HL7 Genomics Reporting).
+taken, nor is one that is not to be given; a genotype must be a final result. Genotypes are
+Observations with LOINC 84413-4 (genotype display name) whose component 48018-6 names the gene (HL7
+Genomics Reporting).
 """
 
 import json
@@ -10,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, cast
 
+from medtune.clinical.medication import KINDS, concept, ingredients, shelf_of
 from medtune.errors import DataError
 from medtune.records import Json
 
 GENOTYPE, GENE_STUDIED = "84413-4", "48018-6"
 TAKEN = frozenset({"active", "intended", "on-hold"})
 FINAL = frozenset({"final", "amended", "corrected"})
-MEDICATIONS = ("MedicationStatement", "MedicationRequest")
+NAMELESS = "a medication without a name"
 
 
 class Record(NamedTuple):
@@ -55,11 +57,14 @@ def read_record(bundle: str) -> Record:
 
 
 def _medications(resources: list[Mapping[str, Json]]) -> Iterator[str]:
+    """The drugs taken, by words or else by code; one that says neither is told as such."""
+    shelf = shelf_of(resources)
     for one in resources:
-        if str(one.get("resourceType")) in MEDICATIONS and str(one.get("status")) in TAKEN:
-            name = _words(one.get("medicationCodeableConcept"))
-            if name:
-                yield name
+        is_taken = str(one.get("status")) in TAKEN and one.get("doNotPerform") is not True
+        if str(one.get("resourceType")) in KINDS and is_taken:
+            drug = concept(one, shelf)
+            coded, _ = ingredients(drug)
+            yield _words(drug) or ", ".join(coded) or NAMELESS
 
 
 def genotypes(resources: Sequence[Mapping[str, Json]]) -> Iterator[str]:
