@@ -135,13 +135,13 @@ def is_age(element: Mapping[str, Json]) -> bool:
 def kept_age(
     value: Json, name: str, parent: Mapping[str, Json], path: str, of: Of, found: list[Located]
 ) -> Json:
-    """A number, where it is an age over 89 that one category of all such ages."""
+    """A number; where it is an age over 89, the one that stands for all such ages."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= OLDEST_KEPT:
         return value
     units = (parent.get("code"), parent.get("unit"))
     unit = next((one.lower() for one in units if isinstance(one, str) and one), "")
     is_years = bool(YEARS.fullmatch(unit))
-    is_of_type = name == "value" and path.split(".")[-2].lower().endswith("age")
+    is_of_type = name == "value" and path.lower().endswith("age.value")
     is_told = of.is_age and name in ("value", "valueInteger", "valueDecimal") and not unit
     if not (is_of_type or is_years or is_told):
         return value
