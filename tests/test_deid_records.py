@@ -3,13 +3,16 @@
 import csv
 import io
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from test_deid_files import KEY, METHOD, WORK, left, run
 
-from medtune.deid import deidentify
-from medtune.deid.files import deidentify_path
+from medtune.deid import Method, deidentify
+from medtune.deid.files import Work, deidentify_path
+
+TODAY = date(2024, 6, 1)
 
 
 @pytest.mark.parametrize(
@@ -22,10 +25,23 @@ def test_the_column_that_tells_the_patient_becomes_a_pseudonym(column: str, tmp_
     rows = list(csv.DictReader(io.StringIO(run(source))))
     assert rows[0][column] == rows[1][column] != "8812345"
     assert [row["age"] for row in rows] == ["90+", "64"]
+    assert rows[0]["admitted"] != "20240531"
+    assert (rows[0]["admitted"].isdigit(), rows[1]["admitted"]) == (True, "")
     source = source.with_suffix(".jsonl")
     source.write_text(json.dumps({column: 8812345, "id": 77120, "in": {"pid": 8812345}}))
     clean = run(source)
     assert left(clean, ["8812345", "77120"]) == []
+
+
+@pytest.mark.parametrize("shift", [True, False])
+def test_a_date_without_marks_is_moved_like_any_other(shift: bool, tmp_path: Path):
+    source = tmp_path / "a.jsonl"
+    row = {"on": "20240531", "at": 20240531, "iso": "2024-05-31", "dob": "19310211", "n": 20249931}
+    source.write_text(json.dumps(row), encoding="utf-8")
+    clean = json.loads(run(source, Work(Method("en", shift_dates=shift, today=TODAY), KEY)))
+    assert clean["on"] == str(clean["at"]) == clean["iso"].replace("-", "") != "20240531"
+    assert "1931" not in clean["dob"]
+    assert (isinstance(clean["at"], int), clean["n"]) == (True, 20249931)
 
 
 @pytest.mark.parametrize("age", ["95", "95.0", "95 years", "F/95", "ninety-five", "95Y"])

@@ -15,7 +15,6 @@ from medtune.deid.document import flatten
 from medtune.deid.find import find
 from medtune.deid.kinds import NAMES, OLDEST_KEPT, Kind
 from medtune.deid.replace import Change, replace_spans
-from medtune.deid.span import Span
 from medtune.deid.surrogate.choose import Method, surrogate
 from medtune.deid.surrogate.key import Key
 from medtune.records import Json
@@ -63,6 +62,9 @@ AGE = re.compile(
     r"\D{0,3}\d{1,3}(?:[.,]\d+)?\D{0,15}|[a-z -]{0,8}(?:ninety|hundred|noventa|cien)[a-z -]{0,20}"
 )
 """What a field named for an age may hold without being prose: `95`, `F/95`, `ninety-five`."""
+
+DAY = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+"""A date without marks, alone in a field: `20240531`, as text or number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ def _clean(value: Json, path: str, of: _Record, found: list[Located]) -> Json:
         new = [_clean(part, f"{path}.{i}", of, found) for i, part in enumerate(value)]
     elif isinstance(value, str):
         new = _text(value, kind, path, of, found)
-    elif isinstance(value, bool) or value is None or kind is None:
+    elif isinstance(value, bool) or value is None or not (kind or DAY.fullmatch(str(value))):
         new = value
     elif kind == "age":
         new = min(value, OLDEST_KEPT + 1)
@@ -224,8 +226,8 @@ def _clean(value: Json, path: str, of: _Record, found: list[Located]) -> Json:
     return new
 
 
-def _number(value: float, kind: Kind, path: str, of: _Record, found: list[Located]) -> Json:
-    """A number in a field that is named for an identifier; it stays a number where it can."""
+def _number(value: float, kind: Kind | None, path: str, of: _Record, found: list[Located]) -> Json:
+    """A number that is a date, or whose field is named for an identifier; a number if it can."""
     clean = _text(str(value), kind, path, of, found)
     return int(clean) if isinstance(value, int) and clean.isdigit() else clean
 
@@ -233,11 +235,10 @@ def _number(value: float, kind: Kind, path: str, of: _Record, found: list[Locate
 def _text(value: str, kind: Kind | None, path: str, of: _Record, found: list[Located]) -> str:
     if not value.strip():
         return value
-    is_prose = kind == "age" and not AGE.fullmatch(flatten(value))
-    if kind in (None, "date") or is_prose:
+    if kind == "date" or (kind is None and DAY.fullmatch(value)):
+        return _date(value, kind, path, of, found)
+    if kind is None or (kind == "age" and not AGE.fullmatch(flatten(value))):
         spans = find(value, of.method.language, of.known, tagger=of.method.tagger)
-        if kind == "date":
-            return _birth(value, path, of, found)
         clean = replace_spans(value, spans, of.patient, of.method, of.key)
         found += located(path, value, clean.changes)
         return clean.text
@@ -248,10 +249,11 @@ def _text(value: str, kind: Kind | None, path: str, of: _Record, found: list[Loc
     return new
 
 
-def _birth(value: str, path: str, of: _Record, found: list[Located]) -> str:
-    """A date of birth: moved, cut to its year, or left out where it says that age is over 89."""
-    span = Span(0, len(value), "date", "field")
-    own = of.key.patient(of.patient)
-    new = surrogate(value, span.kind, of.method, own, before="date of birth: ")
+def _date(value: str, kind: Kind | None, path: str, of: _Record, found: list[Located]) -> str:
+    """A date, moved or cut to its year; a birth more than 89 years ago loses that, too."""
+    before = "date of birth: " if kind else ""
+    marked = DAY.sub(r"\1-\2-\3", value) if DAY.fullmatch(value) else value
+    new = surrogate(marked, "date", of.method, of.key.patient(of.patient), before=before)
+    new = new if marked == value else new.replace("-", "")
     found.append(Located(path, Change(0, len(value), "date", "field", 0, len(new)), value))
     return new
