@@ -6,7 +6,7 @@ from medtune.apps.custom import build
 BAD = [
     ("label", None, "no answer"),
     ("label", "  ", "no answer"),
-    ("label", "yess", "unknown label: 'yess'; did you mean 'yes'?"),
+    ("label", "yess", "unknown label: did you mean 'yes'?"),
     ("label", f"{SECRET} was seen again in the clinic today", "unknown label"),
     ("choice", f"{SECRET}", "answer not among the options"),
     ("choice", 3, "answer not among the options"),

@@ -114,9 +114,10 @@ def test_a_fixed_test_keeps_its_records_and_leaks_are_reported(tmp_path, out):
     assert not {f"r{n}" for n in range(5)} & {e.id for e in load_split(out, "train")}
 
 
-def test_the_first_example_of_public_data_is_shown_token_by_token(tmp_path, out):
+@pytest.mark.parametrize("source", ["path:notes.jsonl", "pypi:notes==1", "hf:a/b@1:notes.jsonl"])
+def test_the_first_example_of_public_data_alone_is_shown_token_by_token(source, tmp_path, out):
     path = saved(tmp_path, "notes.jsonl", rows())
-    run = make_run(out, [path])
+    run = make_run(out, [path], [{"source": source}])
     custom = build(run)
     public = Application(
         name="public",
@@ -131,6 +132,9 @@ def test_the_first_example_of_public_data_is_shown_token_by_token(tmp_path, out)
     )
     card = prepared(run, [path], public)
     shown = card.first_example
+    if source.startswith("path:"):
+        assert shown == []
+        return
     assert len(shown) == 11
     assert [t["supervised"] for t in shown] == [False] * 9 + [True] * 2
     assert shown[-1] == {"token": "<0>", "id": 0, "supervised": True}

@@ -221,3 +221,13 @@ def test_dates_that_decide_the_split_are_not_moved(tmp_path: Path):
                 },
             }
         )
+
+
+def test_a_folder_goes_by_pseudonyms_in_its_report(tmp_path: Path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "SMITH_JOHN_MRN8812345.txt").write_text("Mr. Smith came.")
+    (tmp_path / "in" / "SMITH.pdf").write_text("")
+    medtune("deid", str(tmp_path / "in"), str(tmp_path / "out"), monkeypatch=monkeypatch)
+    report = DeidReport.model_validate_json((tmp_path / "out.deid.json").read_text())
+    assert [*report.source_sha256] == [path.name for path in (tmp_path / "out").iterdir()]
+    assert "SMITH" not in str(report)

@@ -40,9 +40,6 @@ from medtune.metrics import (
 )
 from medtune.records import Example, Json, Metric
 
-SHOWN_LABEL = 40
-"""A label value as long as this may be a patient's text, and is not shown."""
-
 
 class RowError(Exception):
     """A row cannot be used. Its caller knows the row's place and makes it a DataError."""
@@ -212,8 +209,7 @@ def _parsed(value: Json) -> Json:
 
 def _label(label: str, labels: Sequence[str]) -> str:
     if label not in labels:
-        shown = repr(label) + did_you_mean(label, labels) if len(label) < SHOWN_LABEL else ""
-        raise RowError("unknown label", shown)
+        raise RowError("unknown label", did_you_mean(label, labels).removeprefix("; "))
     return label
 
 

@@ -39,6 +39,11 @@ class SourceSection(Section):
     licence: str = ""
     """The licence of the records, for the card."""
 
+    @property
+    def is_public(self) -> bool:
+        """Whether it is a package or of the hub, not one's own file."""
+        return self.source.startswith(("pypi:", "hf:"))
+
 
 class DataSection(Section):
     """Where the examples come from and how they are split."""

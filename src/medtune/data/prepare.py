@@ -95,7 +95,9 @@ def prepare(  # noqa: PLR0913  what to prepare, for whom, and who shares the wor
         near_duplicate_pairs=kept.division.joined,
         conflicts=find_conflicts(kept.entries),
         leaks=kept.division.leaks,
-        first_example=[] if app.name == "custom" else show_tokens(seen.first, app, renderer),
+        first_example=show_tokens(seen.first, app, renderer)
+        if _is_public(run, app, paths, seen.first)
+        else [],
         cuts=dict(kept.division.cuts),
         remedies=train.remedies,
         checks=[*([cleaner.check()] if cleaner else []), *quality.checks],
@@ -124,6 +126,12 @@ def _file(out: Path, split: Split) -> Path:
 def _write(out: Path, split: Split, gathered: Gathered, kept: Kept) -> Path:
     examples = (one.example for one in placed(gathered, {split: kept.splits[split]}))
     return write_examples(_file(out, split), examples)
+
+
+def _is_public(run: Run, app: Application, paths: Sequence[Path], example: Example) -> bool:
+    """Whether a record may be shown: it is of a package or the hub, and no task of one's own."""
+    source = dict(zip(source_names(paths), run.data.sources, strict=True)).get(example.source)
+    return app.name != "custom" and source is not None and source.is_public
 
 
 def _sources(run: Run, paths: Sequence[Path], seen: Survey) -> list[dict[str, str]]:

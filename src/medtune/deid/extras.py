@@ -12,15 +12,33 @@ from medtune.deid.vocabulary import VOCABULARIES
 AGE = 68
 WORDS = 35
 
+UNITS = r"(?:one|two|three|four|five|six|seven|eight|nine)"
+OVER_89 = (
+    rf"(?:ninety(?:[ -]{UNITS})?|(?:(?:a|one)[ -])?hundred(?:[ -](?:and[ -])?(?:{UNITS}|ten))?)"
+)
+DIGITS_OVER_89 = r"(?:9\d|1[012]\d)"
+"""Short forms are read as ages where they are over 89 only: the others may stay."""
 ENGLISH_AGE = (
     r"(?<![\w.,/-])(?P<one>\d{1,3}(?:\.\d)?[ -]?(?:years?[ -]?olds?|y/?o\b|yo\b|y\.o\.?"
     r"|yr?s?[ -]old|-?years? of age|months?[ -]old|m\.?o\.?\b|weeks?[ -]old|days?[ -]old))"
     r"|\b(?:aged|age|age of|turned) (?P<two>\d{1,3})\b"
+    r"|\b(?:age ?/ ?(?:sex|gender)|(?:sex|gender) ?/ ?age) ?:? ?(?:(?:fe)?male|[fm])?[ /,]{0,3}"
+    r"(?P<three>\d{1,3})\b"
+    rf"|\b(?P<four>{OVER_89}[ -]?(?:years?[ -]?olds?|y/?o\b|years? of age))"
+    rf"|\b(?:aged|age|age of|turned) (?P<five>{OVER_89})\b"
+    r"|\b(?P<six>nonagenarian|centenarian)\b"
+    rf"|(?<![\w.,/-])(?P<seven>{DIGITS_OVER_89} ?(?:/ ?|y(?:rs?|ears?)?[ /]?)(?:f|m|female|male)\b)"
+    rf"|(?<![\w.,/-])(?P<bare>{DIGITS_OVER_89} ?(?:[fm]\b|(?<= )(?:fe)?male\b))"
 )
+HEAT = re.compile(
+    r"\b(?:t|tm|tmax|temp|temps|temperatures?|fevers?|febrile|afebrile|vs|vitals|degrees)\b[^.\n]*$"
+)
+"""What stands before degrees Fahrenheit: `Temp 98F` is nobody's age."""
 NUMBER_WORDS = (
     r"(?:un|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|trece|catorce|quince"
-    r"|dieciseis|diecisiete|dieciocho|diecinueve|veinte|treinta|cuarenta|cincuenta|sesenta|setenta"
-    r"|ochenta|noventa)"
+    r"|dieciseis|diecisiete|dieciocho|diecinueve|veinte"
+    r"|(?:treinta|cuarenta|cincuenta|sesenta|setenta|ochenta|noventa)(?: y \w+)?"
+    r"|cien|ciento \w+)"
 )
 PERSON = (
     r"(?:paciente|varon|mujer|hombre|nin[oa]|lactante|enferm[oa]|senora?|joven|adolescente|neonat[oa]"
@@ -42,6 +60,8 @@ def find_extras(document: Document) -> Iterator[Span]:
     """Yield ages, words for sex and words for relatives."""
     for match in _age(document.language).finditer(document.flat):
         name = match.lastgroup or 0
+        if name == "bare" and not _is_person(document, match):
+            continue
         yield Span(*match.span(name), "age", "age", AGE)
     words = VOCABULARIES[document.language]
     for i, low in enumerate(document.low):
@@ -51,6 +71,13 @@ def find_extras(document: Document) -> Iterator[Span]:
         kind = "sex" if low in words.sex and len(low) > 1 else kind
         if kind:
             yield Span(document.starts[i], document.ends[i], kind, "word", WORDS)
+
+
+def _is_person(document: Document, match: re.Match[str]) -> bool:
+    """Whether `94F` or `94 M` is somebody, not degrees or metres."""
+    written = document.text[match.start() : match.end()]
+    line = document.flat[max(0, match.start() - 40) : match.start()]
+    return not written.endswith(("f", "m")) and not HEAT.search(line)
 
 
 @cache

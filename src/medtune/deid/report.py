@@ -17,7 +17,7 @@ class DeidReport(BaseModel):
     created: str
     """UTC time, ISO 8601."""
     source_sha256: dict[str, str]
-    """Of every file read, by its name."""
+    """Of every file read, by the name of what was made of it: its own may be a patient's."""
     language: str
     policy: str
     style: str

@@ -65,11 +65,10 @@ def deidentify_files(source: Path, target: Path, ask: Ask) -> DeidReport:
         base.with_name(f"{target.name}.spans.jsonl"),
         ask.originals,
     )
-    files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
     report = DeidReport(
         medtune_version=__version__,
         created=_now(),
-        source_sha256={file.name: sha256_file(file) for file in files},
+        source_sha256={name: sha256_file(file) for name, file in tally.sources.items()},
         language=ask.language,
         policy=ask.policy,
         style=ask.style,

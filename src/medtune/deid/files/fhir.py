@@ -1,18 +1,22 @@
 """FHIR R4 resources, element by element: names, contacts, addresses, identifiers, dates, text.
 
 Source: HL7 FHIR R4 (4.0.1), data types and resources; elements are known by name and shape. Ids and
-references get new ids that still lead to each other. Codes, systems and quantities stay.
+references get new ids that still lead to each other. Codes, systems and quantities stay; every
+other string is searched.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 
+from medtune.deid.files.fhir_names import CODED, IDENTIFIERS, REMOVED
 from medtune.deid.files.fhir_values import (
     REFERENCE,
     Of,
     attachment,
     free_text,
     id_in,
+    is_age,
+    kept_age,
     moved_date,
     narrative,
     new_reference,
@@ -20,7 +24,7 @@ from medtune.deid.files.fhir_values import (
     replaced,
 )
 from medtune.deid.files.record import Located
-from medtune.deid.kinds import OLDEST_KEPT, Kind
+from medtune.deid.kinds import Kind
 from medtune.deid.replace import Change
 from medtune.deid.surrogate.choose import Method
 from medtune.deid.surrogate.key import Key
@@ -28,21 +32,8 @@ from medtune.records import Json
 
 HUMAN_NAME = re.compile(r"(?:^|\.)(?:name|valueHumanName)(?:\.\d+)?\.text$")
 ISO_DATE = re.compile(r"\d{4}-\d\d(?:-\d\d(?:T\d\d:\d\d.*)?)?")
-REMOVED: dict[str, Kind] = {
-    "photo": "photo", "position": "street", "carrierHRF": "device", "carrierAIDC": "device",
-}  # fmt: skip
 GEOLOCATION = "http://hl7.org/fhir/StructureDefinition/geolocation"
-_FREE_TEXT = (
-    "text description display title comment note conclusion details valueString "
-    "patientInstruction summary answer alias purpose reasonString instruction preamble "
-    "valueMarkdown"
-)
-FREE_TEXT = frozenset(_FREE_TEXT.split())
 NO_DATES = frozenset({"version", "code", "system", "url", "value"})
-CODES: dict[str, Kind] = {
-    "serialNumber": "device", "lotNumber": "device", "distinctIdentifier": "device",
-    "subscriberId": "insurance", "policyNumber": "insurance",
-}  # fmt: skip
 PLACES: dict[str, Kind] = {
     "Organization": "organization", "Location": "hospital", "HealthcareService": "hospital",
     "InsurancePlan": "organization", "Endpoint": "organization",
@@ -137,11 +128,13 @@ def _object(value: Element, path: str, of: Of, found: list[Located]) -> dict[str
     """An element with children, each by its name."""
     if is_fhir(value) and path:
         of = of._replace(resource=str(value["resourceType"]), patient=owner(value, of.patient))
+    if isinstance(value.get("code"), dict) or "linkId" in value:
+        of = of._replace(is_age=is_age(value))
     clean: dict[str, Json] = {}
     for name, part in value.items():
         here = f"{path}.{name}".lstrip(".")
-        if name in REMOVED:
-            found.append(Located(here, Change(0, 0, REMOVED[name], "fhir", 0, 0), ""))
+        if name in REMOVED or (name == "data" and "sigFormat" in value):
+            found.append(Located(here, Change(0, 0, REMOVED.get(name, "photo"), "fhir", 0, 0), ""))
             continue
         kept = _element(part, name, value, here, of, found)
         if kept is not None:
@@ -163,8 +156,7 @@ def _element(
     elif isinstance(part, str):
         new = _string(part, name, parent, path, of, found)
     else:
-        is_age = name == "value" and path.split(".")[-2].lower().endswith("age")
-        new = OLDEST_KEPT + 1 if is_age and part is not None and part > OLDEST_KEPT else part
+        new = kept_age(part, name, parent, path, of, found)
     return new
 
 
@@ -173,9 +165,11 @@ def _string(
 ) -> str | None:
     """A text element: an id, a date, an attachment, or what its name says it is."""
     is_own_id = name == "id" and is_fhir(parent) and ".contained." not in f".{path}"
-    is_link = name in ("reference", "fullUrl") or (name == "url" and "method" in parent)
+    is_link = name in ("reference", "fullUrl") or (
+        (name == "url" and "method" in parent) or (name == "location" and "status" in parent)
+    )
     new: str | None
-    if is_own_id or (is_link and ("/" in text or ":" in text)):
+    if is_own_id or (is_link and re.search("[/:?]", text)):
         new = new_reference(text, of)
     elif name == "uid":
         new = new_uid(text, of.key)
@@ -195,8 +189,10 @@ def _named(text: str, name: str, parent: Element, path: str, of: Of, found: list
         return narrative(text, path, of, found)
     if kind is not None:
         return replaced(text, kind, path, of, found)
-    is_coded = "system" in parent and "code" in parent
-    return free_text(text, path, of, found) if name in FREE_TEXT and not is_coded else text
+    is_display = name == "display" and "system" in parent and "code" in parent
+    if of.is_age and name in ("valueString", "answerString"):
+        return replaced(text, "age", path, of, found)
+    return text if name in CODED or is_display else free_text(text, path, of, found)
 
 
 def _kind(name: str, parent: Element, of: Of) -> Kind | None:
@@ -204,15 +200,19 @@ def _kind(name: str, parent: Element, of: Of) -> Kind | None:
     is_name = name in ("family", "given") or (name == "text" and _is_name(parent))
     is_file = name == "url" and "contentType" in parent
     is_maiden = str(parent.get("url", "")).endswith("mothersMaidenName")
+    is_server = "relation" in parent or "versionId" in parent or "lastUpdated" in parent
     kinds: tuple[Kind | None, ...] = (
         PEOPLE.get(of.resource, "person") if is_name else None,
-        PLACES.get(of.resource) if name == "name" and is_fhir(parent) else None,
+        PLACES.get(of.resource) if name in ("name", "alias") and is_fhir(parent) else None,
         CONTACTS.get(str(parent.get("system")), "mrn") if name == "value" else None,
         ADDRESS.get(name) if {"city", "postalCode", "line"} & parent.keys() else None,
         _referred(parent) if name == "display" else None,
         "person" if name == "valueString" and is_maiden else None,
         "url" if is_file or (name == "address" and of.resource == "Endpoint") else None,
-        CODES.get(name),
+        "ip" if name == "address" and of.resource == "AuditEvent" else None,
+        "person" if name == "name" and {"requestor", "who"} & parent.keys() else None,
+        "url" if name in ("url", "source") and is_server else None,
+        IDENTIFIERS.get(name),
     )
     return next((kind for kind in kinds if kind is not None), None)
 

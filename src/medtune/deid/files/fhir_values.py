@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 import uuid
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from medtune.deid.files.record import Located, located
@@ -13,6 +14,7 @@ from medtune.deid.replace import Change, replace_spans
 from medtune.deid.span import Span
 from medtune.deid.surrogate.choose import Method, surrogate
 from medtune.deid.surrogate.key import Key
+from medtune.records import Json
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 REFERENCE = re.compile(
@@ -23,6 +25,11 @@ DIV = '<div xmlns="http://www.w3.org/1999/xhtml">'
 INSTANTS = frozenset({"issued", "lastUpdated", "recorded", "timestamp"})
 """Elements of the type instant, which cannot be a year alone."""
 UID_BITS = 96
+AGE_CODES = frozenset({"30525-0", "21612-7", "29553-5", "21611-9", "397669002", "424144002"})
+"""LOINC and SNOMED CT: age, as reported, calculated, estimated, at a time."""
+AGE_WORD = re.compile(r"\b(?:age|edad)\b", re.IGNORECASE)
+YEARS = re.compile(r"a|a_j|a_g|yr?s?|years?|años?|anos?")
+"""Units of a quantity that is longer than 89 of them in an age only."""
 
 
 class Of(NamedTuple):
@@ -33,6 +40,8 @@ class Of(NamedTuple):
     known: list[str]
     method: Method
     key: Key
+    is_age: bool = False
+    """Whether the element tells an age."""
 
 
 def id_in(reference: str) -> str:
@@ -47,6 +56,10 @@ def new_reference(text: str, of: Of) -> str:
         return text
     if text.startswith("urn:uuid:"):
         return f"urn:uuid:{new_id(id_in(text), of.key)}"
+    kind, mark, asked = text.partition("?")
+    if mark:  # a conditional reference: what is asked for is an identifier
+        bare = kind.rpartition("/")[2]
+        return f"{bare}?identifier={new_id(asked, of.key)}"
     match = REFERENCE.fullmatch(text)
     server = "https://example.org/fhir/" if text.startswith("http") else ""
     return (
@@ -103,6 +116,36 @@ def free_text(text: str, path: str, of: Of, found: list[Located]) -> str:
     clean = replace_spans(text, spans, of.patient, of.method, of.key)
     found += located(path, text, clean.changes)
     return clean.text
+
+
+def is_age(element: Mapping[str, Json]) -> bool:
+    """Whether the code or the question of an element says that its value is an age."""
+    code = element.get("code")
+    concept = code if isinstance(code, dict) else {}
+    codings = concept.get("coding")
+    told = [concept, *(codings if isinstance(codings, list) else []), element]
+    return any(
+        str(one.get("code")) in AGE_CODES
+        or AGE_WORD.search(f"{one.get('text')} {one.get('display')}")
+        for one in told
+        if isinstance(one, dict)
+    )
+
+
+def kept_age(
+    value: Json, name: str, parent: Mapping[str, Json], path: str, of: Of, found: list[Located]
+) -> Json:
+    """A number; where it is an age over 89, the one that stands for all such ages."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= OLDEST_KEPT:
+        return value
+    units = (parent.get("code"), parent.get("unit"))
+    unit = next((one.lower() for one in units if isinstance(one, str) and one), "")
+    is_years = bool(YEARS.fullmatch(unit))
+    is_of_type = name == "value" and path.lower().endswith("age.value")
+    is_told = of.is_age and name in ("value", "valueInteger", "valueDecimal") and not unit
+    if not (is_of_type or is_years or is_told):
+        return value
+    return int(_noted(str(value), str(OLDEST_KEPT + 1), "age", path, found))
 
 
 def narrative(text: str, path: str, of: Of, found: list[Located]) -> str:

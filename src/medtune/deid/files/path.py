@@ -18,6 +18,7 @@ from medtune.deid.files.record import (
     located,
     names_of,
     patient_of,
+    pseudonym,
 )
 from medtune.deid.replace import deidentify
 from medtune.deid.surrogate.choose import Method
@@ -33,7 +34,7 @@ FORMATS = {
 
 @dataclass
 class Tally:
-    """What was done, in numbers. It holds no text."""
+    """What was done, in numbers. It holds no text, but the names of the files read."""
 
     documents: int = 0
     """Texts, records or resources read."""
@@ -41,6 +42,8 @@ class Tally:
     """Of those, how many held something that was replaced."""
     kinds: Counter[str] = field(default_factory=Counter[str])
     rules: Counter[str] = field(default_factory=Counter[str])
+    sources: dict[str, Path] = field(default_factory=dict[str, Path])
+    """The file that each file was made of, by the new one's name."""
 
     def add(self, found: Sequence[Located]) -> None:
         """Count one document."""
@@ -68,6 +71,10 @@ def deidentify_path(
     source: Path, target: Path, work: Work, spans: Path, originals: Path | None = None
 ) -> Tally:
     """Write a file, or a folder of files, without its identifiers.
+
+    A file's name may be a patient's. In a folder all files and folders get pseudonyms, the same
+    under the same key; a file alone gets the name that the user gives it. Documents go by these
+    names; `originals` says which was which.
 
     Args:
         source: A file or a folder.
@@ -97,11 +104,21 @@ def deidentify_path(
                 if secrets:
                     secrets.write(json.dumps(row | {"old": one.old}, ensure_ascii=False) + "\n")
 
-        if source.is_dir():
-            _folder(source, target, work, note)
-        else:
-            _file(source, target, work, note)
+        for file, name in _files(source, target, work):
+            tally.sources[name] = file
+            if secrets:
+                old = file.relative_to(source).as_posix() if source.is_dir() else file.name
+                row = {"document": name, "field": "file name", "old": old}
+                secrets.write(json.dumps(row, ensure_ascii=False) + "\n")
+            _file(
+                file, target / name if source.is_dir() else target, work, _named(note, file, name)
+            )
     return tally
+
+
+def _named(note: Note, file: Path, name: str) -> Note:
+    """The same, told the new name of the file where a place begins with the old one."""
+    return lambda where, found: note(name + where.removeprefix(file.name), found)
 
 
 def _open(stack: ExitStack, path: Path) -> TextIO:
@@ -109,12 +126,20 @@ def _open(stack: ExitStack, path: Path) -> TextIO:
     return stack.enter_context(part.open("w", encoding="utf-8"))
 
 
-def _folder(source: Path, target: Path, work: Work, note: Note) -> None:
+def _files(source: Path, target: Path, work: Work) -> list[tuple[Path, str]]:
+    """The files to read, each with the name of what is made of it."""
+    if not source.is_dir():
+        return [(source, target.name)]
     files = [path for path in sorted(source.rglob("*")) if path.suffix.lower() in FORMATS]
     if not files:
         raise DataError(f"{source}: no file of a known format ({', '.join(FORMATS)})")
-    for file in files:
-        _file(file, target / file.relative_to(source), work, note)
+    return [(file, _new_name(file.relative_to(source), work.key)) for file in files]
+
+
+def _new_name(place: Path, key: Key) -> str:
+    """The path below the folder, every part of it a pseudonym; the suffix stays."""
+    parts = (*place.parts[:-1], place.stem)
+    return "/".join(pseudonym(key, part) for part in parts) + place.suffix.lower()
 
 
 def _file(source: Path, target: Path, work: Work, note: Note) -> None:
@@ -137,7 +162,7 @@ def _text(source: Path, out: TextIO, work: Work, note: Note) -> None:
     text = source.read_bytes().decode("utf-8")
     clean = deidentify(text, source.stem, work.method, work.key)
     out.write(clean.text)
-    note(source.stem, located("", text, clean.changes))
+    note(source.name, located("", text, clean.changes))
 
 
 def _json(source: Path, out: TextIO, work: Work, note: Note) -> None:

@@ -25,7 +25,7 @@ BY_WORDS = (
     | {"street": street, "hospital": institution, "organization": institution}
 )
 AGE_BAND = 5
-NINETY = re.compile(r"ninety|noventa|hundred|cien")
+NINETY = re.compile(r"\b(?:ninety|noventa|hundred|cien|nonagen|centen)")
 YOUNG = re.compile(r"mes|dia|seman|month|day|week|m\.?o\b")
 """An age in months, weeks or days."""
 
@@ -71,13 +71,13 @@ def surrogate(old: str, kind: Kind, method: Method, own: Key, before: str = "") 
 
 def _age(old: str, method: Method) -> str:
     """Ages over 89 become one category; under `all` the others become bands of five years."""
-    number = re.search(r"\d+", old)
+    number = re.search(r"(\d+)(?:[.,]\d+)?\+?", old)
     flat = flatten(old)
     if number is None:
-        return "[age]" if NINETY.match(flat) or method.policy == "all" else old
+        return "[age]" if NINETY.search(flat) or method.policy == "all" else old
     if YOUNG.search(flat):
         return old
-    age = int(number[0])
+    age = int(number[1])
     low = age - age % AGE_BAND
     band = f"{low}-{low + AGE_BAND - 1}" if method.policy == "all" else number[0]
     return old.replace(number[0], f"{OLDEST_KEPT + 1}+" if age > OLDEST_KEPT else band, 1)
