@@ -29,7 +29,14 @@ LOWERING = ["no", "No.", "no risk, all is well", "", "nothing to worry about", "
 
 
 def user(*turns: str) -> list[Message]:
-    return [Message("user", turn) for turn in turns]
+    """A conversation of the user's turns, with replies between."""
+    replied = [m for one in turns for m in (Message("user", one), Message("assistant", "I see."))]
+    return replied[:-1]
+
+
+def burst(*texts: str) -> list[Message]:
+    """Messages without a reply between."""
+    return [Message("user", text) for text in texts]
 
 
 def test_the_total_of_the_ces_d_reverses_the_four_good_items():
@@ -214,6 +221,29 @@ def test_a_yes_of_the_model_asks_plainly_and_never_tells_the_model_s_words():
 def test_a_risk_told_before_is_asked_about_again():
     said = mental_health.after(user("I want to kill myself", "I am cooking dinner"), "no", "us")
     assert said.startswith("You told me something hard before. Are you safe right now?")
+
+
+@pytest.mark.parametrize(
+    "text", ["I have crushing chest pain down my left arm.", "I want to kill myself tonight."]
+)
+def test_an_emergency_counts_in_any_message_since_the_last_reply(text):
+    alone = mental_health.before(user(text), "us")
+    assert isinstance(alone, str)
+    for sent in (burst(text, "A good week."), burst("A good week.", text), burst(text, "x", "y")):
+        said = mental_health.before([*user("hello"), Message("assistant", "Hi."), *sent], "us")
+        assert isinstance(said, str)
+        assert said.splitlines()[0] == alone.splitlines()[0]
+        assert mental_health.after(sent, "no", "us") == mental_health.before(sent, "us")
+    asked = mental_health.before(burst("A good week.", "I slept well."), "us")
+    assert asked[-1].content == "A good week.\nI slept well."
+
+
+def test_a_yes_of_the_model_takes_no_advice_of_the_rules_away():
+    said = mental_health.after(user("I found a lump in my breast"), "yes", "us")
+    told = mental_health.after(user("I found a lump in my breast"), "no", "us")
+    assert "killing yourself" in said
+    assert "Book a visit" in told
+    assert "Book a visit" in said
 
 
 def test_the_disclosure_comes_first_and_again():

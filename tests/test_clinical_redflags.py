@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.clinical.helplines import actions
-from medtune.clinical.redflags import rule_book, triage, triage_turns
+from medtune.clinical.redflags import rule_book, triage, triage_talk, triage_turns
 from medtune.clinical.redflags.lexicon import Node, add_phrase, find, graph_of
 from medtune.clinical.redflags.rules import TABLES, parse
 from medtune.clinical.redflags.text import is_one_slip, plain, read, speller
@@ -176,6 +176,25 @@ def test_an_emergency_of_an_earlier_turn_is_not_raised_again_by_thanks():
     assert triage_turns(["My chest hurts and I am sweating", "Thank you"]).level is None
 
 
+def test_each_message_since_the_last_reply_counts_and_none_silences_another():
+    two = triage_talk([["I have crushing chest pain down my left arm.", "A good week."]])
+    assert two.level is Urgency.EMERGENCY
+    story = ["I am writing a novel about a nurse.", "Crushing chest pain down the left arm."]
+    assert triage_talk([story]).level is Urgency.EMERGENCY
+    assert triage_talk([[story[1]], ["Thank you"]]).level is None
+    assert triage_talk([["hello"], [story[1], *["and more"] * 9]]).level is Urgency.EMERGENCY
+
+
+@pytest.mark.parametrize("n_words", [4_000, 12_000])
+def test_a_red_flag_counts_however_late_it_stands_in_a_message(n_words):
+    said = "and then I slept well again and " * (n_words // 8)
+    for filler in (said, said.replace("again and", "again.")):
+        late = f"{filler} I have crushing chest pain down my left arm"
+        assert triage(late).level is Urgency.EMERGENCY
+        assert triage(filler).level is None
+        assert triage(f"{late}. {filler}").level is Urgency.EMERGENCY
+
+
 def test_thousands_of_turns_a_second():
     turns = [f"Number {i}: I slept well and I wonder what to cook for dinner." for i in range(400)]
     triage(turns[0])
@@ -197,6 +216,40 @@ def test_a_user_s_table_adds_rules_and_takes_none_away(tmp_path):
     assert triage("I have zorbing sickness", own).rule_ids == ("own-1",)
     assert triage("I have zorbing sickness").level is None
     assert triage("I want to kill myself", own).level is Urgency.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "lists: {pain: [foo], heart: [foo]}\nconcepts: {}\n",
+        "lists: {}\nconcepts: {joke: [tonight], fiction: [kill, chest], neg: [i have]}\n",
+        "lists: {}\nconcepts: {not_chest+pain: [chest pain], not_self: [i]}\n",
+    ],
+)
+def test_no_word_of_a_user_s_table_silences_a_rule_of_the_package(tmp_path, words):
+    own = tmp_path / "words_own.yaml"
+    own.write_text(words)
+    for text in ("I have crushing chest pain", "I want to kill myself tonight"):
+        plain = triage(text)
+        assert plain.level is Urgency.EMERGENCY
+        assert set(triage(text, (own,)).rule_ids) >= set(plain.rule_ids)
+
+
+def test_a_user_s_list_adds_to_the_one_of_the_package(tmp_path):
+    own = tmp_path / "words_own.yaml"
+    own.write_text("lists: {pain: [zorbing]}\nconcepts: {}\n")
+    assert triage("I have chest zorbing", (own,)).rule_ids == triage("I have chest pain").rule_ids
+
+
+def test_a_user_s_file_replaces_none_of_the_package_or_of_another_folder(tmp_path):
+    own = tmp_path / "rules_mind.yaml"
+    own.write_text("version: 1\nsources: {}\nrules: []\n")
+    (tmp_path / "b").mkdir()
+    other = tmp_path / "b" / own.name
+    other.write_text(own.read_text())
+    book = rule_book((own, other))
+    assert book.rules == rule_book().rules
+    assert {str(own), str(other), own.name} <= book.versions.keys()
 
 
 def test_a_table_with_a_fault_is_refused_by_name(tmp_path):

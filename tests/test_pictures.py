@@ -121,7 +121,7 @@ class TestATalk:
         told = talk(("user", "What does syncope mean?"), ("assistant", "You have a tumour."))
         source = Example("x", "x", TERM, ["Fainting"])
         page = chatbot.picture(View(told, [told, source], {}, sources=list))
-        assert "<b>Withheld</b> (diagnosis): You have a tumour." in page
+        assert "<b>Withheld</b> (diagnosis, reader): You have a tumour." in page
         assert "A short loss of consciousness." in page
 
     def test_the_ledger_marks_what_contradicts_itself(self):

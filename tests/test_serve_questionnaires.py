@@ -125,6 +125,21 @@ def test_a_yes_of_the_model_still_counts_beside_a_benign_questionnaire(served):
     assert "PHQ-9: 0 (minimal)" in said
 
 
+def test_what_is_written_in_a_questionnaire_is_read_for_red_flags_and_not_by_the_model(served):
+    note = {"linkId": "comments", "answer": [{"valueString": "I am going to hang myself tonight"}]}
+    two = response(*(item(code, coded(0)) for code in PHQ_2.items))
+    deep = {"linkId": "more", "item": [{"linkId": "g", "answer": [{"item": [note]}]}]}
+    for one in (note, deep):
+        sent = two | {"item": [*two["item"], one]}
+        for contents in ((sent,), (sent, "A good week."), ("A good week.", sent)):
+            assert "call 911" in served(*contents).split("\n")[0]
+    assert served.asked == []
+    mild = two | {"item": [*two["item"], {"answer": [{"valueString": "all went well"}]}]}
+    served("A good week.", mild)
+    ((*_, heard),) = served.asked
+    assert heard.content == "A good week."
+
+
 def test_a_questionnaire_alone_is_answered_by_rule(served):
     gad = response(*(item(code, {"valueInteger": 2}) for code in GAD_7.items))
     assert "GAD-7: 14 (moderate)" in served(gad)
@@ -213,7 +228,7 @@ def test_nested_groups_bundles_and_two_answers_are_read():
     inner = item(ITEM_9, coded(0), coded(3))
     group = {"linkId": "/44249-1", "item": [{"linkId": "g", "item": [inner]}]}
     whole = {"resourceType": "Bundle", "entry": [{"resource": response(group)}]}
-    rest, found = take_forms(f"before {json.dumps(whole)} after")
+    rest, found, _ = take_forms(f"before {json.dumps(whole)} after")
     assert rest == "before  after"
     assert read_forms(found).screenings[0].self_harm == 3
 
@@ -227,7 +242,7 @@ def test_a_phq_2_is_one_only_if_no_more_was_asked():
 
 @given(st.text(max_size=40))
 def test_words_without_a_questionnaire_are_left_as_they_are(text):
-    assert take_forms(text) == (text.strip(), [])
+    assert take_forms(text) == (text.strip(), [], [])
 
 
 @given(

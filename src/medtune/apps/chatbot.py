@@ -179,11 +179,11 @@ def after(
     return talk.after(_sources(out) if out else {}, place(code), messages, text)
 
 
-def picture(view: View) -> str:
+def picture(view: View, code: str = UNKNOWN, out: Path | None = None) -> str:
     """A talk turn by turn: what was told and why, with the triage and the ledger of facts."""
     from medtune.apps.chatbot_picture import draw_talk  # only a picture needs it
 
-    return draw_talk(view)
+    return draw_talk(view, _sources(out) if out else None, code)
 
 
 def at(run: Run) -> Application:
@@ -197,6 +197,7 @@ def at(run: Run) -> Application:
         APP,
         before=partial(before, code=code, out=run.out),
         after=partial(after, code=code, out=run.out),
+        picture=partial(picture, code=code, out=run.out),
     )
 
 

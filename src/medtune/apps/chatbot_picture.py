@@ -10,10 +10,10 @@ from html import escape
 from typing import NamedTuple
 
 from medtune.apps import chatbot_talk as talk
-from medtune.apps.chatbot_rules import broken_rules
-from medtune.clinical.helplines import UNKNOWN, place
+from medtune.apps.turns import user_turns
+from medtune.clinical.helplines import UNKNOWN, Place, place
 from medtune.clinical.ledger import Ledger, read_ledger
-from medtune.clinical.redflags import Triage, triage_turns
+from medtune.clinical.redflags import Triage
 from medtune.errors import DataError
 from medtune.records import Example, Message, View
 
@@ -59,17 +59,23 @@ class Step(NamedTuple):
     found: Triage
 
 
-def draw_talk(view: View) -> str:
+def draw_talk(view: View, library: talk.Library | None = None, code: str = UNKNOWN) -> str:
     """The page of a record, or of a talk of one's own in the field `messages`.
+
+    Args:
+        view: The record, and others whose passages are sources as well.
+        library: The passages that the served chat answers from.
+        code: The place whose numbers are told.
 
     Raises:
         DataError: `messages` is no list of role and content, or has no turn of the user.
     """
     messages = _messages(view)
-    sources = talk.library([one for one in view.records if "passage" in one.fields])
+    beside = talk.library([one for one in view.records if "passage" in one.fields])
+    sources, where = {**beside, **(library or {})}, place(code)
     turns = [one.content for one in messages if one.role == "user"]
     steps = [
-        _step(messages[: number + 1], _reply_after(messages, number), sources)
+        _step(messages[: number + 1], _reply_after(messages, number), sources, where)
         for number, one in enumerate(messages)
         if one.role == "user"
     ]
@@ -110,21 +116,21 @@ def _reply_after(messages: Sequence[Message], number: int) -> str | None:
     return following[0].content if following and following[0].role == "assistant" else None
 
 
-def _step(heard: Sequence[Message], reply: str | None, sources: talk.Library) -> Step:
-    where = place(UNKNOWN)
-    turns = [one.content for one in heard if one.role == "user"]
-    found = triage_turns(turns)
+def _step(
+    heard: Sequence[Message], reply: str | None, sources: talk.Library, where: Place
+) -> Step:
+    turns = ["\n".join(turn) for turn in user_turns(heard)]
+    said, found = heard[-1].content, talk.red_flags(heard)
     judged = talk.before(sources, where, heard)
     if isinstance(judged, str):
-        return Step(turns[-1], judged, "by rule; the model was not asked", "", (), found)
+        return Step(said, judged, "by rule; the model was not asked", "", (), found)
     if reply is None:
-        return Step(turns[-1], "", "the model was to answer; no reply is at hand", "", (), found)
+        return Step(said, "", "the model was to answer; no reply is at hand", "", (), found)
     source = talk.find_source(turns, sources)
-    allowed = " ".join([source.fields["passage"] if source else "", *turns])
-    broken = broken_rules(reply, allowed)
+    broken = talk.reply_faults(reply, source, turns)
     told = talk.after(sources, where, heard, reply)
     by = "by rule, for the model's reply was withheld" if broken else "the model's, as judged"
-    return Step(turns[-1], told, by, reply if broken else "", broken, found)
+    return Step(said, told, by, reply if broken else "", broken, found)
 
 
 def _turn(step: Step) -> str:

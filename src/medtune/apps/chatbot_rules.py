@@ -8,6 +8,7 @@ whole, never mended.
 import re
 from collections.abc import Mapping, Sequence
 
+from medtune.clinical.drugs import drug_names
 from medtune.clinical.ledger import Ledger, Name, Person
 from medtune.clinical.readability import grade
 from medtune.clinical.redflags import triage
@@ -18,6 +19,15 @@ HARDEST_GRADE = 8.0
 GRADED_WORDS = 15
 """A shorter text has no meaningful grade: one long word decides it."""
 NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+START = r"(?:^|[.!?;:]\s+|\n\s*|\b(?:please|just) )"
+ORDERED = (
+    r"take|stop|try|avoid|swallow|inject|skip|call|ask|see|quit|tell|talk to|speak to|seek|consult"
+    r"|do not|don't"
+)
+"""Verbs of an order, also after a comma or an "and"."""
+OBJECT = (
+    r"(?:the|your|a|an|it|this|that|these|those|any|all|more|less|some|plenty|\d+|one|two|three)\b"
+)
 FORBIDDEN: Mapping[str, re.Pattern[str]] = {
     "diagnosis": re.compile(
         r"\byou (?:(?:probably|definitely|clearly|likely|most likely|certainly) )?(?:have|suffer "
@@ -31,7 +41,20 @@ FORBIDDEN: Mapping[str, re.Pattern[str]] = {
         r"not|no reason to) (?:worry|need to (?:see|call|go)|call|go to|see a)\b|\bnot (?:an? )?"
         r"(?:emergency|serious|urgent|dangerous)\b|\b(?:is|are|'re|'s|be) (?:perfectly |completely "
         r"|totally )?(?:harmless|fine|safe)\b|\bwait and see\b|\bcan (?:safely )?wait\b|\bignore "
-        r"(?:it|this|that|the)\b|\bsleep it off\b|\bwill (?:pass|go away)\b",
+        r"(?:it|this|that|the)\b|\bsleep it off\b|\bwill (?:pass|go away)\b|\bno (?:real |great )?"
+        r"(?:cause|reason|need|grounds?|danger|risk|threat|harm|concern|worr(?:y|ies))\b|\bnothing "
+        r"(?:bad|serious|dangerous|harmful|wrong)\b|\bnot (?:harmful|a (?:problem|concern|worry))\b"
+        r"|(?:is|are|'s|be) (?:perfectly |completely |totally )?normal\b",
+        re.IGNORECASE,
+    ),
+    "reader": re.compile(r"(?<!when )(?<!while )\byou(?:rs?|rself)?\b", re.IGNORECASE),
+    "order": re.compile(
+        rf"{START}(?:{ORDERED}|eat|go|give|get|keep|continue|apply|put|let|wait|ignore|remember|"
+        rf"consider|follow|buy|chew|switch|come|never)\b|(?:,|\b(?:and|or|then)) (?:{ORDERED})\b|"
+        rf"{START}(?:use|start|drink|smoke|cut|leave|visit|contact|check|double|halve|increase|"
+        rf"reduce|lower|raise|make|hang|jump|end|hurt|kill|drop) {OBJECT}|\b(?:should|must|ought "
+        r"to|had better|recommend\w*|advis(?:e|es|ed|able)|(?:best|safe|okay|important) to|(?:make|"
+        r"be) sure|(?:can|may|could) (?:safely )?(?:stop|take|skip))\b",
         re.IGNORECASE,
     ),
     "dose": re.compile(
@@ -49,13 +72,15 @@ FORBIDDEN: Mapping[str, re.Pattern[str]] = {
     ),
     "human": re.compile(
         r"\b(?:i am|i'm|as) (?:a |an |your |also a |really a )?(?:real |human |licensed |"
-        r"qualified )*(?:doctor|nurse|human|person|physician|therapist|clinician|pharmacist)\b",
+        r"qualified )*(?:doctor|nurse|human|person|physician|therapist|clinician|pharmacist)\b|"
+        r"\bi'(?:m|ve|ll|d)\b|\bi (?:am|was|have|can|will|would|think|believe|know|do|say|see)\b|"
+        r"\b(?:my|me|we|our|us|dr)\b",
         re.IGNORECASE,
     ),
     "method": re.compile(
         r"\b(?:lethal|fatal|deadly) (?:dose|amount)|\bpainless (?:way|method)|\b(?:tie|make) a "
         r"noose|\bhow to (?:kill|overdose|cut|hang)|\bto (?:kill|hang|poison) (?:yourself|someone|"
-        r"them|him|her)\b",
+        r"them|him|her)\b|\bto (?:die|overdose)\b|\bend (?:\w+ )?(?:own )?li(?:fe|ves)\b",
         re.IGNORECASE,
     ),
     "no_crisis_contract": re.compile(r"\bpromise (?:me|us) (?:that )?you (?:won't|will not)", re.I),
@@ -65,6 +90,12 @@ FORBIDDEN: Mapping[str, re.Pattern[str]] = {
     ),
 }
 """What no reply of the chat says, by the failure it would be."""
+DOSED = re.compile(
+    r"\b(?:mg|mcg|milligrams?|micrograms?|ml|millilit(?:re|er)s?|tablets?|pills?|capsules?|puffs?|"
+    r"doses?|dosages?|(?:tea|table)spoons?|spoonfuls?|grams?|iu)\b",
+    re.IGNORECASE,
+)
+"""Words of a dose, which only a source may say."""
 MEDICINE_QUESTION = re.compile(
     r"\b(?:how (?:much|many|often)|what (?:dose|dosage|amount)|dosage|dose of|can (?:i|he|she|we|"
     r"my \w+) (?:take|have|use|give|mix)|can i give|is it (?:ok|okay|safe|alright) (?:to|for \w+ "
@@ -79,6 +110,16 @@ SYMPTOM = re.compile(
     re.IGNORECASE,
 )
 PERSONAL = re.compile(r"\b(?:i|i'm|i've|im|ive|my|me|he|she|his|her|our)\b", re.IGNORECASE)
+QUOTED = re.compile(
+    r"\b(?:report|letter|notes?|results?|scan|chart|record)\b", re.IGNORECASE
+)
+"""Where a term that names a symptom may have been read."""
+FELT = re.compile(
+    r"\b(?:i|he|she|we|they|who)(?:'ve|'m|'s| have| has| had| am| is| was| feel| feels| felt| get| gets"
+    r"| got)\b|\b(?:ive|im)\b",
+    re.IGNORECASE,
+)
+"""Words with which somebody tells what a person has."""
 SAID_LENGTH = re.compile(
     r"\b(?:since|for|ago|yesterday|today|last|days?|weeks?|months?|hours?|years?|morning|night)\b",
     re.IGNORECASE,
@@ -105,21 +146,34 @@ QUESTIONS: Mapping[Name, str] = {
 }
 
 
-def broken_rules(text: str, allowed: str) -> list[str]:
+def broken_rules(text: str, source: str, said: str = "") -> list[str]:
     """The names of the rules that a reply breaks; an empty list if it may be told.
 
     Args:
         text: The reply.
-        allowed: What the reply was made from (the source and the user's words): a number that is
-            not in it is made up.
+        source: The term and its passage. A drug or a dose that is not in it is made up.
+        said: The user's words: a number may be from these, too.
     """
+    text = text.replace("\u2019", "'")
     broken = [name for name, pattern in FORBIDDEN.items() if pattern.search(text)]
-    known = set(NUMBER.findall(allowed))
+    known = {*NUMBER.findall(source), *NUMBER.findall(said)}
     if any(number not in known for number in NUMBER.findall(text)):
         broken.append("number")
+    if _drugs(text) - _drugs(source):
+        broken.append("drug")
+    if "dose" not in broken and _doses(text) - _doses(source):
+        broken.append("dose")
     if triage(text).kinds() & {"suicide", "violence"}:
         broken.append("crisis_text")
     return broken
+
+
+def _drugs(text: str) -> set[str]:
+    return {one for mention in drug_names().find(text) for one in mention.ingredients}
+
+
+def _doses(text: str) -> set[str]:
+    return {one.casefold() for one in DOSED.findall(text)}
 
 
 def is_hard_to_read(text: str) -> bool:
@@ -132,12 +186,12 @@ def findings(facts: Mapping[str, Json], text: str) -> list[Finding]:
 
     A level of urgent or emergency in the facts must lead the reply, word for word.
     """
-    allowed = " ".join(str(facts.get(name) or "") for name in ("passage", "term", "lead"))
+    source = " ".join(str(facts.get(name) or "") for name in ("passage", "term"))
+    lead, level = facts.get("lead"), facts.get("level")
     found = [
         _finding("block", f"the reply breaks the rule {name!r}", "withhold the reply")
-        for name in broken_rules(text, allowed)
+        for name in broken_rules(text.removeprefix(str(lead)).strip(), source, str(lead or ""))
     ]
-    lead, level = facts.get("lead"), facts.get("level")
     if isinstance(level, int) and level >= Urgency.URGENT and not text.startswith(str(lead)):
         found.append(_finding("block", "the reply does not begin with the action", "lead with it"))
     if is_hard_to_read(text):

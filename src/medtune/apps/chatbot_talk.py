@@ -12,7 +12,9 @@ from medtune.apps.chatbot_rules import (
     ASKS_MEANING,
     INJECTION,
     MEDICINE_QUESTION,
+    FELT,
     PERSONAL,
+    QUOTED,
     SAID_LENGTH,
     SAYS_AI,
     SYMPTOM,
@@ -21,14 +23,15 @@ from medtune.apps.chatbot_rules import (
     contradiction_note,
     is_hard_to_read,
 )
+from medtune.apps.turns import user_turns
 from medtune.clinical.helplines import Place, is_spanish, lead
 from medtune.clinical.ledger import Ledger, person_asked_about, read_ledger
-from medtune.clinical.redflags import Triage, triage_turns
+from medtune.clinical.redflags import Triage, triage_talk
 from medtune.clinical.urgency import Urgency
 from medtune.records import Example, Message
 
 INSTRUCTION = "Say what the medical term means in a few plain words that anyone can read."
-TRAINED = re.compile(r"Term: .+\nSource: .+", re.DOTALL)
+TRAINED = re.compile(r"Term: (.+)\nSource: .+", re.DOTALL)
 DISCLOSURE = "I am an AI, not a clinician, and I can be wrong."
 DISCLOSE_EVERY = 10
 """Turns of the user after which the disclosure is told again: the server has no clock."""
@@ -87,19 +90,32 @@ def before(sources: Library, where: Place, messages: Sequence[Message]) -> str |
     Order: red flags; then what must be refused; then what is missing; then a source, without which
     the model is not asked.
     """
-    turns = _turns(messages)
-    if TRAINED.fullmatch(turns[-1]) and not triage_turns(turns).hits:
-        return [Message("system", INSTRUCTION), Message("user", turns[-1])]
-    found, ledger = triage_turns(turns), read_ledger(turns)
+    turns, found = _turns(messages), red_flags(messages)
+    if (trained := _trained(turns[-1], sources)) is not None and not found.hits:
+        return trained
+    ledger = read_ledger(turns)
     if found.level is not None and found.level >= Urgency.URGENT:
         spanish = is_spanish(turns[-1])
-        return _framed(str(lead(found, where, spanish=spanish)), turns, where)
+        return _framed(str(lead(found, where, spanish=spanish)), messages, where)
     source = find_source(turns, sources)
     fixed = _fixed(turns, ledger, found, source)
     if fixed is not None:
-        return _framed("\n\n".join([*_lead_of(found, where), fixed]), turns, where)
+        return _framed("\n\n".join([*_lead_of(found, where), fixed]), messages, where)
     assert source is not None, "without a source there is a fixed reply"
     return model_prompt(source.fields)
+
+
+def red_flags(messages: Sequence[Message]) -> Triage:
+    """The red flags of all that the user sent since the last reply."""
+    return triage_talk(user_turns(messages))
+
+
+def _trained(turn: str, sources: Library) -> list[Message] | None:
+    """A turn in the form of the training data, if it holds what the library has on its term."""
+    match = TRAINED.fullmatch(turn)
+    source = sources.get(match[1].casefold()) if match else None
+    asked = model_prompt(source.fields) if source else []
+    return asked if asked and asked[-1].content == turn else None
 
 
 def _fixed(
@@ -108,10 +124,11 @@ def _fixed(
     """The refusal, the question back, or the word that there is no source; None to go on."""
     last = turns[-1]
     asked = any(MEDICINE_QUESTION.search(turn) for turn in turns[-3:])
-    has_symptom = SYMPTOM.search(last) is not None and PERSONAL.search(last) is not None
+    has_symptom = _tells_symptom(last)
+    asks_meaning = ASKS_MEANING.search(last) and not MEDICINE_QUESTION.search(last)
     if INJECTION.search(last):
         told = "I cannot do that. " + NO_SOURCE
-    elif source is not None and (ASKS_MEANING.search(last) or not (asked or has_symptom)):
+    elif source is not None and not has_symptom and (asks_meaning or not asked):
         told = None
     elif asked:
         person = person_asked_about(turns, MEDICINE_QUESTION)
@@ -126,6 +143,12 @@ def _fixed(
     return told
 
 
+def _tells_symptom(turn: str) -> bool:
+    """Whether somebody tells of a symptom of a person, and does not just quote a report."""
+    is_quoted = QUOTED.search(turn) and not FELT.search(turn)
+    return bool(SYMPTOM.search(turn) and PERSONAL.search(turn) and not is_quoted)
+
+
 def after(sources: Library, where: Place, messages: Sequence[Message], text: str) -> str:
     """What is told instead of the model's reply: never a reply that breaks a rule.
 
@@ -135,9 +158,8 @@ def after(sources: Library, where: Place, messages: Sequence[Message], text: str
     turns = _turns(messages)
     source = find_source(turns, sources)
     passage = source.fields["passage"] if source is not None else ""
-    allowed = " ".join([passage, *turns])
     body = text.strip()
-    if not body or broken_rules(body, allowed):
+    if not body or reply_faults(body, source, turns):
         body = f"{WITHHELD}\n\n{passage}" if passage else NO_SOURCE
     elif source is not None and body.casefold() != source.fields["term"].casefold():
         body = f"{source.fields['term']}: {body[0].upper()}{body[1:]}"
@@ -145,10 +167,16 @@ def after(sources: Library, where: Place, messages: Sequence[Message], text: str
         body += "\n\nIf this is hard to read, ask me to put it another way."
     if source is not None:
         body += f"\n\nSource: {source.fields['source']}."
-    found = triage_turns(turns)
+    found = red_flags(messages)
     clash = contradiction_note(read_ledger(turns))
     parts = [*_lead_of(found, where), *([clash] if clash else []), body]
-    return _framed("\n\n".join(parts), turns, where)
+    return _framed("\n\n".join(parts), messages, where)
+
+
+def reply_faults(text: str, source: Example | None, turns: Sequence[str]) -> list[str]:
+    """The names of the rules that a reply of the model breaks."""
+    known = f"{source.fields['term']}. {source.fields['passage']}" if source else ""
+    return broken_rules(text, known, " ".join(turns))
 
 
 def _lead_of(found: Triage, where: Place) -> list[str]:
@@ -156,10 +184,10 @@ def _lead_of(found: Triage, where: Place) -> list[str]:
     return [told] if told is not None else []
 
 
-def _framed(text: str, turns: Sequence[str], where: Place) -> str:
+def _framed(text: str, messages: Sequence[Message], where: Place) -> str:
     """The text, with what an earlier crisis asks for and the disclosure."""
-    lines = [text]
-    if len(turns) > 1 and "suicide" in triage_turns(turns[:-1]).kinds() and "?" not in text:
+    lines, turns = [text], user_turns(messages)
+    if len(turns) > 1 and "suicide" in triage_talk(turns[:-1]).kinds() and "?" not in text:
         lines.insert(
             0,
             "You told me something hard before. Are you safe right now? You can reach "
@@ -171,4 +199,4 @@ def _framed(text: str, turns: Sequence[str], where: Place) -> str:
 
 
 def _turns(messages: Sequence[Message]) -> list[str]:
-    return [message.content for message in messages if message.role == "user"]
+    return ["\n".join(turn) for turn in user_turns(messages)]

@@ -10,12 +10,12 @@ only its yes or no counts, and only upwards.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import NamedTuple
 
 from medtune.clinical.coping import Strategy, choose, needs_of, safety_plan
 from medtune.clinical.helplines import Place, advice, is_spanish, lead
-from medtune.clinical.redflags import Triage, triage, triage_turns
+from medtune.clinical.redflags import Triage, triage, triage_talk
+from medtune.apps.turns import user_turns
 from medtune.clinical.screening import PHQ_9, Screening
 from medtune.clinical.screening_fhir import Forms, read_forms, take_forms
 from medtune.clinical.screening_suicide import SuicideRisk
@@ -61,6 +61,7 @@ def decide(
     screenings: Sequence[Screening] = (),
     suicide_risk: SuicideRisk | None = None,
     model_says_risk: bool = False,
+    found: Triage | None = None,
 ) -> Decision:
     """Join all that is known. No part can lower what another says.
 
@@ -70,8 +71,9 @@ def decide(
         screenings: Questionnaires of the check-in.
         suicide_risk: The C-SSRS screener, if it was asked.
         model_says_risk: Whether the model answered yes.
+        found: The red flags, where more is known than the text; None to look for them in it.
     """
-    found = triage(text)
+    found = triage(text) if found is None else found
     levels = [found.level, *(one.urgency for one in screenings)]
     levels.append(suicide_risk.urgency if suicide_risk else None)
     levels.append(Urgency.URGENT if model_says_risk else None)
@@ -127,25 +129,28 @@ class _Heard(NamedTuple):
     """What a person said and filled in."""
 
     turns: Sequence[str]
-    """Their words, message by message, without the questionnaires."""
+    """Their words, without the questionnaires; what was sent without a reply between is one."""
     found: Triage
+    """The red flags of the words, and of what was written in questionnaires, since the last
+    reply."""
     forms: Forms
     """Since the last reply."""
     was_at_risk: bool
-    """Whether questionnaires of an earlier turn were urgent."""
+    """Whether the words of the turn before, or questionnaires of an earlier one, were a risk."""
 
 
 def _hear(messages: Sequence[Message]) -> _Heard:
     turns: list[str] = []
+    read: list[list[str]] = []
     filled: list[Forms] = []
-    for is_user, some in groupby(messages, key=lambda one: one.role == "user"):
-        if not is_user:
-            continue
-        taken = [take_forms(one.content) for one in some]
-        turns += [text for text, _ in taken if text] or [""]
-        filled.append(read_forms([form for _, found in taken for form in found]))
-    was_at_risk = any(_is_urgent(_form_level(one)) for one in filled[:-1])
-    return _Heard(turns, triage_turns(turns), filled[-1], was_at_risk)
+    for sent in user_turns(messages):
+        taken = [take_forms(one) for one in sent]
+        turns.append("\n".join(one.words for one in taken if one.words))
+        read.append([text for one in taken for text in (one.words, *one.written)])
+        filled.append(read_forms([form for one in taken for form in one.forms]))
+    is_told = len(read) > 1 and bool(triage_talk(read[:-1]).kinds() & SAFETY_ITEMS)
+    was_at_risk = is_told or any(_is_urgent(_form_level(one)) for one in filled[:-1])
+    return _Heard(turns, triage_talk(read), filled[-1], was_at_risk)
 
 
 def before(where: Place, messages: Sequence[Message]) -> str | Sequence[Message]:
@@ -194,7 +199,8 @@ def _told(heard: _Heard, where: Place, label: str | None) -> str:
     scores = [_scores(heard.forms)] if heard.forms.screenings or heard.forms.suicide_risk else []
     if label == "yes":
         told = ASK.format(crisis=" or ".join(where.crisis), emergency=where.emergency)
-        return _framed("\n\n".join([told, *scores]), heard, where)
+        leads = [str(lead(found, where))] if found.hits else []
+        return _framed("\n\n".join([told, *scores, *leads]), heard, where)
     parts = [THANKS, *scores]
     if any(
         one.instrument == PHQ_9.name and one.self_harm is None for one in heard.forms.screenings
@@ -212,7 +218,8 @@ def _told(heard: _Heard, where: Place, label: str | None) -> str:
 
 def _decided(heard: _Heard, where: Place) -> Decision:
     screenings, risk = heard.forms.screenings, heard.forms.suicide_risk
-    return decide(heard.turns[-1], where, screenings=screenings, suicide_risk=risk)
+    words, found = heard.turns[-1], heard.found
+    return decide(words, where, screenings=screenings, suicide_risk=risk, found=found)
 
 
 def _is_urgent(level: Urgency | None) -> bool:
@@ -251,10 +258,8 @@ def _steps(strategy: Strategy) -> str:
 def _framed(text: str, heard: _Heard, where: Place) -> str:
     """The text, with the word after an earlier crisis, the disclosure, and an open door."""
     lines, turns = [text], heard.turns
-    earlier = triage_turns(turns[:-1]) if len(turns) > 1 else None
-    told_before = earlier is not None and bool(earlier.kinds() & SAFETY_ITEMS)
     is_new = bool(heard.found.kinds() & SAFETY_ITEMS) or _is_urgent(_form_level(heard.forms))
-    if (told_before or heard.was_at_risk) and not is_new:
+    if heard.was_at_risk and not is_new:
         lines.insert(
             0,
             "You told me something hard before. Are you safe right now? You can reach "

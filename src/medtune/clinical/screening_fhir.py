@@ -8,7 +8,7 @@ missing, which is told and never 0 or no; so one odd item hides no other.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from medtune.clinical.fhir import Resource, entries, items, number, part, text
@@ -45,6 +45,15 @@ KEYS: Mapping[str, Key] = {code: key for key, code in CODES.items()}
 ITEMS = frozenset({*PHQ_9.items, *GAD_7.items, *KEYS})
 
 
+class Taken(NamedTuple):
+    """A text, and the questionnaires that were taken out of it."""
+
+    words: str
+    forms: Sequence[Resource]
+    written: Sequence[str]
+    """What somebody wrote in what was taken out: every `valueString` of it."""
+
+
 class Forms(NamedTuple):
     """What the questionnaires of a person say."""
 
@@ -54,13 +63,14 @@ class Forms(NamedTuple):
     """Items, by LOINC code, whose answer could not be read."""
 
 
-def take_forms(said: str) -> tuple[str, list[Resource]]:
+def take_forms(said: str) -> Taken:
     """A text without the QuestionnaireResponses (or Bundles of them) in it, and these.
 
     Raises:
         DataError: One of them is not JSON.
     """
     found: list[Resource] = []
+    written: list[str] = []
     rest, at = said, 0
     while f'"{KIND}"' in rest and (at := rest.find("{", at)) >= 0:
         try:
@@ -70,10 +80,23 @@ def take_forms(said: str) -> tuple[str, list[Resource]]:
             continue
         forms = [one for one in entries(value) if one.get("resourceType") == KIND]
         found += forms
+        written += _strings(value) if forms else ()
         rest, at = (rest[:at] + rest[end:], at) if forms else (rest, end)
     if f'"{KIND}"' in rest:
         raise DataError(f"a {KIND} in the message is not JSON; send it whole, as FHIR R4 has it")
-    return rest.strip(), found
+    return Taken(rest.strip(), found, written)
+
+
+def _strings(value: Json) -> Iterator[str]:
+    """Every `valueString`, wherever it stands."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield from filter(None, [text(one.get("valueString"))])
+            waiting += list(one.values())[::-1]
+        elif isinstance(one, list):
+            waiting += one[::-1]
 
 
 def read_forms(resources: Sequence[Resource]) -> Forms:

@@ -15,7 +15,7 @@ from medtune.clinical.redflags.lexicon import Found, find
 from medtune.clinical.redflags.numbers import find_numbers
 from medtune.clinical.redflags.person import BEARING, bearers_of, is_of_another
 from medtune.clinical.redflags.rules import Alternative, Near, Rule, RuleBook, rule_book
-from medtune.clinical.redflags.text import read, speller
+from medtune.clinical.redflags.text import Text, pieces, read, speller
 from medtune.clinical.urgency import Urgency, most_urgent
 
 NEAR = 6
@@ -76,6 +76,8 @@ class Triage:
 
 
 class _Turn(NamedTuple):
+    """A message, or a piece of a long one."""
+
     number: int
     cues: Cues
 
@@ -102,22 +104,24 @@ def triage(text: str, own: tuple[Path, ...] = ()) -> Triage:
     return triage_turns([text], own)
 
 
-def triage_turns(texts: Sequence[str], own: tuple[Path, ...] = ()) -> Triage:
-    """The red flags of the last message, read together with up to six before it.
+def triage_turns(texts: Sequence[str], own: tuple[Path, ...] = (), *, new: int = 1) -> Triage:
+    """The red flags of the new messages, read together with up to six before them.
 
-    A rule counts if one of its concepts stands in the last message, so an emergency that was
-    answered before is not raised again by a word of thanks; but "she has a fever" after "my baby is
-    six weeks old" is.
+    A rule counts if one of its concepts stands in a new message, so an emergency that was answered
+    before is not raised again by a word of thanks; but "she has a fever" after "my baby is six
+    weeks old" is. The rules of the package count whatever the tables of the user say.
+
+    Args:
+        texts: What somebody wrote, oldest first.
+        own: Further tables of the user; see `rules.rule_book`.
+        new: The last messages, as many as were sent since the last reply.
+
+    Raises:
+        ConfigError: A table is not what it should be.
     """
-    book = rule_book(own)
-    turns = [
-        _Turn(number, _read(text, own))
-        for number, text in enumerate(texts)
-        if number >= len(texts) - TURNS_BACK - 1
-    ]
-    last = len(texts) - 1
+    found = [hit for tables in dict.fromkeys(((), own)) for hit in _triage(texts, tables, new)]
     hits: dict[tuple[str, bool], Hit] = {}
-    for hit in _hits(book, turns, last):
+    for hit in found:
         hits.setdefault((hit.rule_id, hit.is_active), hit)
     active = [hit for hit in hits.values() if hit.is_active]
     ids = {hit.rule_id for hit in active}
@@ -128,15 +132,36 @@ def triage_turns(texts: Sequence[str], own: tuple[Path, ...] = ()) -> Triage:
     return Triage(tuple(active), tuple(silenced))
 
 
+def triage_talk(turns: Sequence[Sequence[str]]) -> Triage:
+    """The red flags of the last turn, which may be several messages sent without a reply between.
+
+    Each message is read by itself, so that none silences what stands in another.
+    """
+    return triage_turns([one for turn in turns for one in turn], new=len(turns[-1]))
+
+
+def _triage(texts: Sequence[str], own: tuple[Path, ...], new: int) -> Iterable[Hit]:
+    first_new = len(texts) - new
+    turns = [
+        _Turn(number, cues)
+        for number, text in enumerate(texts)
+        if number >= first_new - TURNS_BACK
+        for cues in _read(text, own)
+    ]
+    return _hits(rule_book(own), turns, first_new)
+
+
 def _rank(hit: Hit) -> tuple[int, bool, int, str]:
     """The most urgent first; of those, life in danger, then the body, then the rest."""
     is_life = "ambulance" in hit.rule.action
     return -hit.rule.urgency, not is_life, KINDS.index(hit.rule.kind), hit.rule_id
 
 
-def _read(text: str, own: tuple[Path, ...]) -> Cues:
-    book = rule_book(own)
-    words = read(text, _speller(own))
+def _read(text: str, own: tuple[Path, ...]) -> list[Cues]:
+    return [_cues(piece, rule_book(own)) for piece in pieces(read(text, _speller(own)))]
+
+
+def _cues(words: Text, book: RuleBook) -> Cues:
     by_concept: dict[str, list[Found]] = {}
     for found in [*find(words, book.graph), *find_numbers(words)]:
         by_concept.setdefault(found.concept, []).append(found)
@@ -149,18 +174,18 @@ def _speller(own: tuple[Path, ...]) -> Callable[[str], str]:
     return speller(book.vocabulary, book.ordinary)
 
 
-def _hits(book: RuleBook, turns: Sequence[_Turn], last: int) -> Iterable[Hit]:
+def _hits(book: RuleBook, turns: Sequence[_Turn], first_new: int) -> Iterable[Hit]:
     known = {concept for turn in turns for concept in turn.cues.by_concept}
     for concept in known & book.alternatives.keys():
         for rule, alternative in book.alternatives[concept]:
             if alternative.concepts <= known:
-                yield from _met(book, rule, alternative, turns, last)
+                yield from _met(book, rule, alternative, turns, first_new)
 
 
 def _met(
-    book: RuleBook, rule: Rule, alternative: Alternative, turns: Sequence[_Turn], last: int
+    book: RuleBook, rule: Rule, alternative: Alternative, turns: Sequence[_Turn], first_new: int
 ) -> Iterable[Hit]:
-    """The hit of an alternative, if all its parts are found and one of them in the last turn."""
+    """The hit of an alternative, if all its parts are found and one of them in a new message."""
     chosen: list[_Option] = []
     about_bearing = bool(alternative.concepts & BEARING)
     bearers = bearers_of(turn.cues for turn in turns) if about_bearing else frozenset[str]()
@@ -176,7 +201,7 @@ def _met(
             return
         # what is said plainly before what is silenced, and what is said last before what was said
         chosen.append(min(options, key=lambda one: (one.status != "present", -one.turn.number)))
-    if any(option.turn.number == last for option in chosen):
+    if any(option.turn.number >= first_new for option in chosen):
         first = chosen[0]
         who = who_of(first.place, first.turn.cues)
         yield Hit(rule, _joined(chosen), who, rule.id, first.turn.number)

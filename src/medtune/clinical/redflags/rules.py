@@ -113,7 +113,7 @@ class RuleBook(NamedTuple):
     cues: frozenset[str]
     """Concepts that are context and are not silenced by context."""
     versions: Mapping[str, str]
-    """The date of each table by its file's name."""
+    """The date of each table by its file's name; of the user's, by the whole path."""
 
 
 def parse(text: str) -> Alternative:
@@ -133,7 +133,8 @@ def parse(text: str) -> Alternative:
 def rule_book(own: tuple[Path, ...] = ()) -> RuleBook:
     """The rules of the package and of the user's tables.
 
-    A user's table adds concepts, phrases and rules; it can take none away.
+    A user's table adds concepts, phrases and rules. What its words hide or silence, the rules of
+    the package still find: `triage_turns` asks both books.
 
     Args:
         own: YAML files of the user, each with `lists` and `concepts`, or with `rules`.
@@ -176,7 +177,7 @@ def _tables(own: Sequence[Path]) -> tuple[list[_Words], dict[str, _Rules]]:
     rules = {path.name: _read(path, _Rules) for path in sorted(TABLES.glob("rules_*.yaml"))}
     for path in own:
         if "\nrules:" in f"\n{path.read_text(encoding='utf-8')}":
-            rules[path.name] = _read(path, _Rules)
+            rules[str(path.resolve())] = _read(path, _Rules)
         else:
             words.append(_read(path, _Words))
     return words, rules
@@ -186,7 +187,8 @@ def _graph(words: Sequence[_Words]) -> tuple[Node, frozenset[str]]:
     lists: dict[str, list[str]] = {}
     concepts: dict[str, list[str]] = {}
     for table in words:
-        lists |= table.lists
+        for name, phrases in table.lists.items():
+            lists.setdefault(name, []).extend(phrases)
         for concept, phrases in table.concepts.items():
             concepts.setdefault(concept, []).extend(phrases)
     return graph_of(concepts, lists), frozenset(concepts)

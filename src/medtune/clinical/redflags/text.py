@@ -13,8 +13,10 @@ WORD = re.compile(r"\+?[a-z0-9]+(?:[./][0-9]+)*|[,:.!?;\n()]")
 STOPS = frozenset(".!?;\n")
 SHORTEST_TYPO = 5
 """A shorter word with one wrong letter is too often another word."""
-MAX_WORDS = 4000
-"""Of one message; the rest of a longer one is read in further pieces by the caller."""
+PIECE = 4000
+"""Words that are read at once, so that the time grows with the length of a message only."""
+OVERLAP = 500
+"""Words that two pieces share, so that what stands together is read together."""
 CONTRACTIONS = re.compile(
     r"\b(do|does|did|is|are|was|were|has|have|had|wo|would|could|should|ca|can) ?n[o']t\b"
 )
@@ -42,7 +44,7 @@ def plain(text: str) -> str:
 
 
 def read(text: str, right: Callable[[str], str] | None = None) -> Text:
-    """Split a message into words and sentences. Of a very long one, the first 4,000 words.
+    """Split a message into words and sentences.
 
     Args:
         text: The message.
@@ -62,11 +64,24 @@ def read(text: str, right: Callable[[str], str] | None = None) -> Text:
             sentence.append(number)
             marks.append(mark)
             mark = ""
-            if len(words) == MAX_WORDS:
-                break
     if right is not None:
         words = [right(word) for word in words]
     return Text(tuple(words), tuple(sentence), tuple(marks))
+
+
+def pieces(text: Text) -> list[Text]:
+    """A long text in overlapping pieces, which begin with a sentence where one begins in reach."""
+    found: list[Text] = []
+    start, n_words = 0, len(text.words)
+    while True:
+        end = start + PIECE
+        found.append(
+            Text(text.words[start:end], text.sentence[start:end], text.after_mark[start:end])
+        )
+        if end >= n_words:
+            return found
+        shared = range(end - OVERLAP, end)
+        start = next((i for i in shared if text.sentence[i] != text.sentence[i - 1]), shared[0])
 
 
 def speller(vocabulary: Iterable[str], known: Iterable[str]) -> Callable[[str], str]:
