@@ -134,6 +134,10 @@ class Finding:
     """Whether the guard could not judge because nothing was measured or stated."""
 
 
+REJECTED = "rejected:"
+"""The field of a reply that is worse than the target: no part of the input. No column that an
+input names can have a colon."""
+
 Metric = Callable[[Sequence[Prediction]], float]
 """A number in [0, 1] from predictions that did not fail. Raises DataError if there are none."""
 
