@@ -5,6 +5,7 @@ import pytest
 
 from medtune.apps.custom import build, example_from_row, template_columns
 from medtune.config import Run
+from medtune.data.shingles import input_text
 from medtune.errors import ConfigError, DataError
 from medtune.records import Application, Example, Message, Prediction
 
@@ -106,6 +107,25 @@ def test_the_primary_metric_is_the_usual_one_of_the_kind_or_the_one_asked_for():
 def test_a_metric_of_another_kind_is_refused_with_those_there_are():
     with pytest.raises(ConfigError, match=r"task.metric: 'rouge_l' .*macro_f1, accuracy"):
         build(make_run("label", metric="rouge_l"))
+
+
+@pytest.mark.parametrize("metric", ["ppv", "npv", "auroc", "auprc"])
+def test_a_metric_that_some_arms_cannot_have_does_not_decide(metric):
+    with pytest.raises(ConfigError, match=r"cannot decide.*macro_f1, accuracy, sensitivity"):
+        build(make_run("label", metric=metric, positive="yes"))
+    assert metric in build(make_run("label", positive="yes")).metrics
+
+
+def test_a_rejected_answer_is_no_part_of_what_is_asked(tmp_path):
+    run = make_run("label", rejected="worse")
+    records = [record("yes") | {"worse": "no"}, record("yes") | {"worse": "no effect"}]
+    app, (one, other) = loaded(tmp_path, records, run)
+    assert app.question is not None
+    assert app.rejected is not None
+    assert app.question(one) == "text number 0"
+    assert app.rejected(one) == "no"
+    assert one.group == other.group
+    assert input_text(one.fields) == input_text(other.fields) == "text number 0"
 
 
 def test_all_the_columns_that_the_task_names_are_used_and_no_others(tmp_path):

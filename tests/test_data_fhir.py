@@ -203,3 +203,38 @@ def test_real_bundles_give_a_record_for_every_patient(tmp_path):
     records = [row.values for row in rows(tmp_path, "auto")]
     assert len(records) == 4
     assert all(r["sex"] and r["birth_date"] and r["labs"] and r["encounters"] for r in records)
+
+
+def test_a_fact_goes_to_the_patient_that_it_is_about_and_to_nobody_else(tmp_path):
+    def seen(reference: str, words: str) -> dict:
+        of = {"subject": {"reference": reference}}
+        return {"resourceType": "Condition", "code": coded("1", words), **of}
+
+    lines = [
+        {"resourceType": "Patient", "id": "1"},
+        {"resourceType": "Patient", "id": "2"},
+        seen("https://host/fhir/Patient/1/_history/2", "Asthma"),
+        seen("urn:uuid:2", "Gout"),
+        seen("Device/1", "Low battery"),
+        seen("Group/2", "Outbreak"),
+    ]
+    (tmp_path / "a.ndjson").write_text("".join(json.dumps(r) + "\n" for r in lines))
+    found = {row.values["patient"]: row.values["conditions"] for row in rows(tmp_path, "auto")}
+    assert found == {"1": "undated Asthma", "2": "undated Gout"}
+
+
+def test_a_medicine_that_must_not_be_given_says_so():
+    code = coded("11289", "Warfarin")
+    request = about("MedicationRequest", status="active", medicationCodeableConcept=code)
+    (fact,) = facts_of(request | {"doNotPerform": True})
+    assert fact.line == "undated Warfarin (active, do not perform)"
+
+
+@pytest.mark.parametrize(
+    ("reference", "named"), [("#m", "Aspirin"), ("#gone", "medication without a name")]
+)
+def test_a_medicine_within_the_resource_has_its_name(reference, named):
+    inside = {"resourceType": "Medication", "id": "m", "code": coded("1191", "Aspirin")}
+    request = about("MedicationRequest", medicationReference={"reference": reference})
+    (fact,) = facts_of(request | {"contained": [inside]})
+    assert fact.what == named

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.data import rows
-from medtune.data.overlap import COMMON, HOLDS, Item, find_overlaps, item_of
+from medtune.data.checks.overlaps import contamination
+from medtune.data.checks.people import representation
+from medtune.data.overlap import COMMON, HOLDS, Item, find_overlaps, is_long_enough, item_of
 from medtune.data.row import Row
+from medtune.records import Example
 
 SHARED = Path(os.environ.get("MEDTUNE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 
@@ -62,6 +65,20 @@ def test_the_share_is_that_of_the_runs_which_the_record_holds(start, length):
 def test_all_texts_of_a_row_are_the_item():
     row = Row({"q": words(9), "options": ["no", {"a": words(9, "v")}], "n": 3}, "a/set.jsonl:4")
     assert item_of("set", row) == Item("set", "set.jsonl:4", [words(9), "no", words(9, "v")])
+
+
+def test_a_check_that_compared_nothing_does_not_pass():
+    short = Item("exam", "1", ["chest pain", "a cough"])
+    assert not is_long_enough(short)
+    assert is_long_enough(Item("exam", "2", [words(8)]))
+    nothing = contamination([], {"exam": 0}, 0)
+    assert (nothing.outcome, nothing.found[:20]) == ("not_run", "no item of exam has ")
+    assert contamination([], {"exam": 3}, 0).outcome == "pass"
+    people = [Example("r1", "p1", {"t": "x"}, "y", subgroups={"sex": "f"})]
+    other = representation(people, {"gender": {"f": 0.5}}, "census")
+    assert other.outcome == "not_run"
+    assert "no record has gender" in other.found
+    assert "the records have (sex)" in other.found
 
 
 def holding(texts: list[tuple[str, str]], items: list[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Remedies for bias at the source: train drawn anew, and twins of the other gender."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -94,6 +95,40 @@ def test_train_is_drawn_anew_and_the_held_splits_are_not(tmp_path, out):
 )
 def test_every_gendered_word_is_exchanged_and_names_stay_consistent(text, other):
     assert swapped(text) == other
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Patient with MS on interferon; MR imaging",
+        "QRS 450 ms, PR 50ms, LAD stenosis, HE grade 2, AFP 1.5 MoM, HER2 and HER-2 positive",
+        "The bundle of His, the His bundle, His-Purkinje delay, ablation of His",
+        "Thomas test, Patrick's test, Paul-Bunnell test, Charles Bonnet syndrome",
+        "I miss nothing; Mr imaging",
+    ],
+)
+def test_medicine_that_looks_gendered_stays(text):
+    assert swapped(text) == text
+
+
+def test_words_beside_medicine_are_still_exchanged():
+    mixed = "Ms Smith with MS: his bundle branch block; HE SAID SO; told HER that"
+    other = "Mr Smith with MS: her bundle branch block; SHE SAID SO; told HIM that"
+    assert swapped(mixed) == other
+
+
+def test_a_label_stays_a_label_in_the_twin():
+    def labels(example: Example) -> list[str]:
+        return ["female", "male", "man"]
+
+    one = record("She has a cough.")
+    for target, kept in (("man", "man"), ("female", "male")):
+        found = twin(replace(one, target=target), labels)
+        assert found is not None
+        assert found.target == kept
+    free = twin(replace(one, target="a man"), labels)
+    assert free is not None
+    assert free.target == "a woman"
 
 
 @given(

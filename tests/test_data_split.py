@@ -175,6 +175,15 @@ def test_a_fixed_test_stays_as_published_and_its_twins_leave_train():
     assert division.leaks == ["rt3", "rt4"]
 
 
+def test_a_record_in_both_a_fixed_validation_and_a_fixed_test_is_reported():
+    same = text_of(1, 0)
+    fixed = [record("v", split="validation", text=same), record("t", split="test", text=same)]
+    division = divided([*many(), *fixed])
+    assert division.leaks == ["rv", "rt"]
+    assert not division.removed
+    assert [e.id for e in division.splits["test"]] == ["rt"]
+
+
 def test_no_free_record_joins_a_fixed_split_even_with_a_share_for_it():
     fixed = [record(f"v{n}", split="validation") for n in range(5)]
     division = divided([*many(), *fixed], validation=0.4, test=0.2)

@@ -10,9 +10,8 @@ from medtune.artifacts import CurvePoint
 from medtune.config import TuneSection
 from medtune.decide.compare import measured_pairs, sheet, useful
 from medtune.decide.curve import draws
-from medtune.decide.goal import Objective
 from medtune.decide.projection import Ladder, project
-from medtune.records import ArmResult
+from medtune.records import ArmResult, Objective
 
 SIZES = (6, 18, 18, 53, 53, 160, 480)
 

@@ -5,15 +5,18 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
-from tiny_study import APP, examples
+from tiny_study import APP, examples, study
 
+from medtune.artifacts import Recipe
 from medtune.config import DecideSection, EndpointSection, EvaluateSection
 from medtune.decide import outside as module
 from medtune.decide.outside import Outside
 from medtune.errors import ConfigError
+from medtune.pipeline import handed
 
 ASKED = examples(6, "v")
 
@@ -151,3 +154,18 @@ def test_facts_that_make_retrieval_mandatory_need_documents():
     assert not DecideSection(changes_per_year=2).must_retrieve
     with pytest.raises(ValidationError, match="ATTRIBUTE=VALUE"):
         DecideSection(focus="spanish")
+
+
+def test_the_sealed_test_is_never_sent_to_an_outside_model(out, monkeypatch):
+    recipe = {"wording": "as written", "shots": [], "passages": 0, "tried": {}, "n_search": 0}
+    recipes = {name: Recipe(**recipe) for name in ("zero_shot", "endpoint")}
+    decision = SimpleNamespace(recipes=recipes)
+    monkeypatch.setattr(handed.Decision, "load", lambda folder: decision)
+    run, model = study(out), SimpleNamespace(eyes=None)
+    job = SimpleNamespace(run=run, app=APP, documents=(), offline=False)
+    assert list(handed.baselines_of(job, model)) == ["majority", "classical", "zero_shot"]
+
+
+def test_leave_is_asked_for_every_split_that_is_sent():
+    with pytest.raises(ValidationError, match=r"validation record, and of up to .* training"):
+        EndpointSection(base_url="https://x/v1", model="big")

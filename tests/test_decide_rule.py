@@ -260,6 +260,26 @@ def test_the_margin_asked_for_is_the_gate_of_the_release():
     assert len(fixed_gates(decision(LEVELS), {})) == 2
 
 
+def test_a_goal_about_a_part_of_the_records_is_gated_on_that_part():
+    spanish = "macro_f1 where language=es"
+    arms = [
+        arm(name, value).model_copy(update={"estimates": {spanish: estimate(value, 0.05)}})
+        for name, value in LEVELS.items()
+    ]
+    found = decision(LEVELS, goal="language", objective=spanish, arms=arms)
+    assert fixed_gates(found, {}) == [
+        Gate(spanish, at_least=0.02, against="few_shot"),
+        Gate(spanish, at_least=0.0, against="majority"),
+        Gate("macro_f1", at_least=-0.02, against="few_shot"),
+        Gate("macro_f1", at_least=0.0, against="majority"),
+    ]
+
+
+def test_no_gate_of_the_release_compares_with_an_outside_model():
+    outside = decision(LEVELS | {"endpoint": 0.55})
+    assert [gate.against for gate in fixed_gates(outside, {})] == ["few_shot", "majority"]
+
+
 def test_every_arm_that_loses_is_told_why_in_one_sentence():
     found = decision({"classical": 0.5, **LEVELS})
     sentences = reasons_of(found, judge(found))

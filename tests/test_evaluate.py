@@ -12,7 +12,8 @@ from medtune.evaluate.seal import open_seal
 from medtune.evaluate.subgroups import measure_fairness
 from medtune.evaluate.tables import confusion, primary_by_subgroup, reliability
 from medtune.llm.predict import predict
-from medtune.records import ArmResult, Prediction
+from medtune.records import ArmResult, Gate, Objective, Prediction
+from medtune.release.gate import judge_gates
 
 TEST = examples(120, "test")
 
@@ -23,7 +24,7 @@ def tuned(tmp_path_factory):
         yield tiny_model(tmp_path_factory.mktemp("models"), seed=1)
 
 
-def _evaluate(run, tuned, baselines=None, *, key="key", adapter="a1"):
+def _evaluate(run, tuned, baselines=None, *, key="key", adapter="a1", objective=None):
     if baselines is None:
         baselines = {"zero_shot": answering("z", 0.5, 0.6), "majority": answering("m", 0.2)}
     inputs = {"adapter": adapter, "test": "t", "decision": "d"}
@@ -31,6 +32,7 @@ def _evaluate(run, tuned, baselines=None, *, key="key", adapter="a1"):
         tuned=subject_of(tuned, "tuned", run.evaluate),
         base=subject_of(tuned, "base", run.evaluate),
         baselines=baselines,
+        objective=objective,
     )
     return evaluate(run, APP, setup, key=key, inputs=inputs)
 
@@ -64,6 +66,25 @@ def test_the_whole_evaluation(out, tuned):
     assert set(found.not_measured) == {"swaps", "left_out", "dated", "judged", "likeness"}
     assert {"evaluate/validation-tuned.jsonl", "evaluate/memorisation.json"} <= set(found.outputs)
     assert Evaluation.current(out, "key") == found
+
+
+def test_what_the_decision_was_about_is_measured_on_the_sealed_test(out, tuned):
+    def in_site(name):
+        metric = APP.metrics["macro_f1"]
+        return Objective(f"macro_f1 where site={name}", metric, lambda p: is_of(p, name), 1.0)
+
+    def is_of(prediction, name):
+        return prediction.subgroups["site"] == name
+
+    found = _evaluate(study(out), tuned, objective=in_site("B"))
+    gates = [Gate("macro_f1 where site=B", at_least=-1.0, against="zero_shot")]
+    (judged,) = judge_gates(gates, found)
+    assert judged.met
+    assert judged.estimate.n == 40
+    assert all("macro_f1 where site=B" in arm.estimates for arm in found.arms)
+    nobody = _evaluate(study(out), tuned, key="none", objective=in_site("C"))
+    (judged,) = judge_gates([Gate("macro_f1 where site=C", at_least=-1.0)], nobody)
+    assert "not measured, so not met" in judged.why
 
 
 def test_the_same_adapter_again_gives_the_same_and_is_not_counted_again(out, tuned):

@@ -227,7 +227,7 @@ def test_leaked_records_are_shown_before_anything_else_of_the_data(out: Path) ->
     save_data(out)
     DataCard.load(out).model_copy(update={"leaks": ["r12", "r13"]}).save(out)
     text = page(out).text
-    assert "2 records of validation or test were also in train as published" in text
+    assert "2 records of validation or test were also in another split as published" in text
     assert "r12, r13" in text
 
 

@@ -91,9 +91,20 @@ def test_a_subgroup_that_is_always_wrong_is_found():
     inside, outside = predictions([0] * 30, prefix="a"), predictions([1] * 60)
     found = stats.gap(accuracy, inside, outside, resamples=400, seed=0)
     assert found.p_value == 1 / 401
-    assert found.difference.high < -0.9
+    assert found.difference.high < -0.88
     alike = stats.gap(accuracy, predictions([1] * 30, prefix="a"), outside, resamples=400, seed=0)
     assert alike.p_value == 1
+
+
+def test_few_right_answers_do_not_clear_a_subgroup():
+    five, many = predictions([1] * 5, prefix="a"), predictions([1] * 200)
+    found = stats.gap(accuracy, five, many, resamples=100, seed=0).difference
+    assert (found.low, found.high) == (pytest.approx(-0.522, abs=1e-3), pytest.approx(0.522, 1e-2))
+    assert stats.is_kept(found, 0.05) == "not_enough_data"
+    mixed = predictions([1] * 160 + [0] * 40)
+    better = stats.gap(accuracy, five, mixed, resamples=100, seed=0).difference
+    assert better.low < 0 < better.value
+    assert "one side all alike" in better.method
 
 
 def test_a_gap_that_is_not_there_is_seldom_found():

@@ -51,6 +51,24 @@ def test_wilson_covers():
     assert 0.93 <= covers(draw, lambda k, _: stats.wilson(k, 60), 0.9) <= 0.97
 
 
+def test_the_gap_of_a_small_subgroup_covers():
+    """Eight inside and forty outside, 90 % right: many draws of the eight have no error."""
+    chance, held, trials = np.random.default_rng(3), 0, 40
+
+    def made(n, name):
+        right = chance.random(n) < 0.9
+        return [
+            Prediction(f"{name}{i}", f"{name}{i}", "yes", "yes" if r else "no")
+            for i, r in enumerate(right)
+        ]
+
+    for trial in range(trials):
+        inside, outside = made(8, "a"), made(40, "b")
+        found = stats.gap(accuracy, inside, outside, resamples=100, seed=trial).difference
+        held += found.low <= 0 <= found.high
+    assert held / trials >= 0.95
+
+
 def test_the_paired_difference_covers():
     """One arm is right in 75 %, the other in 60 %, on the same 80 examples."""
     n, trials = 80, 100

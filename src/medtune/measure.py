@@ -13,7 +13,15 @@ from medtune import artifacts, stats
 from medtune.artifacts import Arm, Comparison
 from medtune.errors import DataError, UndefinedMetric
 from medtune.progress import progress, say
-from medtune.records import Application, ArmResult, Estimate, Example, Metric, Prediction
+from medtune.records import (
+    Application,
+    ArmResult,
+    Estimate,
+    Example,
+    Metric,
+    Objective,
+    Prediction,
+)
 
 
 class Measured(NamedTuple):
@@ -155,6 +163,34 @@ def compare_pairs(
         )
         for (one, other), result, p_adjusted in zip(pairs, measured, adjusted, strict=True)
     ]
+
+
+def app_of(app: Application, objective: Objective) -> Application:
+    """The application with the objective as its only metric."""
+    return replace(
+        app,
+        metrics={objective.name: objective.metric},
+        primary=objective.name,
+        lower_is_better=frozenset(),
+    )
+
+
+def with_objective(
+    objective: Objective,
+    arms: Sequence[Arm],
+    results: Sequence[ArmResult],
+    *,
+    resamples: int,
+    seed: int,
+) -> list[Arm]:
+    """The arms with the objective among their estimates."""
+    found: list[Arm] = []
+    for arm, result in zip(arms, results, strict=True):
+        some = answered(objective.part(result))
+        estimate = stats.bootstrap(objective.metric, some, resamples=resamples, seed=seed)
+        estimates = {objective.name: estimate, **arm.estimates}
+        found.append(arm.model_copy(update={"estimates": estimates}))
+    return found
 
 
 def more_is_better(app: Application) -> Metric:

@@ -1,7 +1,7 @@
 """The nouns that every stage shares: plain frozen values, no behaviour beyond their meaning."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -134,8 +134,29 @@ class Finding:
     """Whether the guard could not judge because nothing was measured or stated."""
 
 
+REJECTED = "rejected:"
+"""The field of a reply that is worse than the target: no part of the input. No column that an
+input names can have a colon."""
+
 Metric = Callable[[Sequence[Prediction]], float]
 """A number in [0, 1] from predictions that did not fail. Raises DataError if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The number that decides, or one that must be kept."""
+
+    name: str
+    metric: Metric
+    """More is better."""
+    counts: Callable[[Prediction], bool]
+    """Which predictions it is about."""
+    most: float
+    """What it cannot exceed."""
+
+    def part(self, result: ArmResult) -> ArmResult:
+        """The answers that it is about."""
+        return replace(result, predictions=[p for p in result.predictions if self.counts(p)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from medtune.apps.kinds import (
     check_kind,
     choices_of,
     metrics_of,
+    primary_of,
     read_options,
     read_reply,
     read_target,
@@ -33,7 +34,7 @@ from medtune.config import Run, SourceSection, TaskSection
 from medtune.data.readers import Row, rows, source_names
 from medtune.data.shingles import input_text
 from medtune.errors import ConfigError, DataError, did_you_mean
-from medtune.records import Application, Example, Json, Message
+from medtune.records import REJECTED, Application, Example, Json, Message
 
 BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 PLAIN_NAME = re.compile(r"[^{}.:!\[\]]+")
@@ -64,12 +65,6 @@ def build(run: Run) -> Application:
             raise ConfigError(f"task.input: it shows the answer, {{{answer}}}; take that out")
     check_kind(task)
     metrics = metrics_of(task)
-    primary = task.metric or next(iter(metrics))
-    if primary not in metrics:
-        raise ConfigError(
-            f"task.metric: {primary!r} does not measure answer: {task.answer}; "
-            f"choose one of {', '.join(metrics)}"
-        )
     return Application(
         name="custom",
         intended_use=task.intended_use,
@@ -79,10 +74,10 @@ def build(run: Run) -> Application:
         reply=partial(write_reply, task),
         parse=partial(read_reply, task),
         metrics=metrics,
-        primary=primary,
+        primary=primary_of(task, metrics),
         choices=partial(choices_of, task) if task.answer in ("label", "choice") else None,
         question=partial(_question, task),
-        rejected=None if task.rejected is None else partial(_rejected, task.rejected),
+        rejected=None if task.rejected is None else _rejected,
         left_out=partial(_left_out, run, task) if run.data.bad_rows == "drop" else None,
         data_note="The user's own data.",
     )
@@ -140,11 +135,12 @@ def _prompt(task: TaskSection, example: Example) -> list[Message]:
 def _question(task: TaskSection, example: Example) -> str:
     """The fields of the input, without the options."""
     options = task.options if task.answer == "choice" else None
-    return "\n".join(text for name, text in example.fields.items() if name != options)
+    asked = (name for name in template_columns(task.input) if name != options)
+    return "\n".join(example.fields[name] for name in asked)
 
 
-def _rejected(column: str, example: Example) -> str:
-    return example.fields[column]
+def _rejected(example: Example) -> str:
+    return example.fields[REJECTED]
 
 
 def _load(run: Run, task: TaskSection, paths: Sequence[Path]) -> Iterator[Example]:
@@ -198,7 +194,7 @@ def _example(task: TaskSection, row: Row, id: str, name: str, source: SourceSect
     options = json.loads(fields[task.options]) if task.options in fields else []
     values = row.values
     if task.rejected is not None:
-        fields[task.rejected] = _named(task.rejected, values, "rejected answer")
+        fields[REJECTED] = _named(task.rejected, values, "rejected answer")
     return Example(
         id=id,
         group=_named(task.group, values, "group") if task.group else _group_of_input(fields),

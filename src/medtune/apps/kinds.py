@@ -40,6 +40,9 @@ from medtune.metrics import (
 )
 from medtune.records import Example, Json, Metric
 
+UNDECIDED = ("ppv", "npv", "auroc", "auprc")
+"""Metrics without a value for some arms: those without probabilities, or with one answer."""
+
 
 class RowError(Exception):
     """A row cannot be used. Its caller knows the row's place and makes it a DataError."""
@@ -97,6 +100,25 @@ def metrics_of(task: TaskSection) -> dict[str, Metric]:
         "json": {"json_match": json_match},
     }
     return available[task.answer]
+
+
+def primary_of(task: TaskSection, metrics: Mapping[str, Metric]) -> str:
+    """The metric that decides.
+
+    Raises:
+        ConfigError: It does not measure this kind of answer, or has no value for some arms.
+    """
+    usable = [name for name in metrics if name not in UNDECIDED]
+    primary = task.metric or usable[0]
+    if primary in usable:
+        return primary
+    why = f"does not measure answer: {task.answer}"
+    if primary in metrics:
+        why = (
+            "is reported, but cannot decide: it has no value for an arm without probabilities, or "
+            "for one that gives every record the same answer"
+        )
+    raise ConfigError(f"task.metric: {primary!r} {why}; choose one of {', '.join(usable)}")
 
 
 def _detection(positive: str) -> dict[str, Metric]:

@@ -97,7 +97,8 @@ class DataCard(Artifact):
     """Ids of records whose input occurs with another target too."""
     leaks: list[str]
     """Ids of records in a validation or test that the sources fix, whose input, or nearly, was in
-    train too: their twins were removed from train. Nothing leaks in the splits as written."""
+    train too, or is in the other of the two. Twins in train were removed; those in a fixed
+    validation and test stay as published."""
     first_example: list[dict[str, str | int | bool]]
     """The first training example token by token, if its source's licence lets it be shown:
     token, id, supervised. Empty for the user's own data, which may be a patient's."""

@@ -34,7 +34,8 @@ class EndpointSection(Section):
     key_env: str | None = None
     """Name of the environment variable that holds the key. The key itself has no place here."""
     sends_text: bool = False
-    """Must be true: says that records may leave this machine for that server."""
+    """Must be true: says that records may leave this machine for that server: all of validation,
+    and up to `decide.search_examples` of train. The sealed test never does."""
     constrain: Literal["json_schema", "none"] = "json_schema"
     """How an answer that is one of few is asked for: by a JSON schema that lists them, or in
     words only, for a server that has no `response_format`."""
@@ -51,7 +52,8 @@ class EndpointSection(Section):
     def _leaving_is_agreed(self) -> Self:
         if not self.sends_text:
             raise ValueError(
-                "this arm sends the text of every validation record to "
+                "this arm sends the text of every validation record, and of up to "
+                "decide.search_examples training records, which its prompts are compared on, to "
                 f"{self.base_url}; if that is allowed, say sends_text: true, else take it out"
             )
         return self

@@ -2,7 +2,8 @@
 
 Read are a Bundle (JSON), several in a folder, and NDJSON of resources as Bulk Data Export writes
 them (one resource per line; a folder for an export of several files). The resources of a patient
-may lie anywhere in the source: they are brought together in a temporary database on disk.
+may lie anywhere in the source: they are brought together in a temporary database on disk. What is
+about anything but a patient, such as a device or a group, is left out.
 
 Columns: `patient` (the resource's id), `sex`, `birth_date`, `death_date`, `race`, `ethnicity` (US
 Core), `time` (the last date), `text` (all of the below under headings), one column of lines for
@@ -18,9 +19,20 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from medtune.data.fhir_facts import KINDS, Fact, Resource, facts_of, listed, part, text
+from medtune.data.fhir_facts import (
+    KINDS,
+    UNNAMED,
+    Fact,
+    Resource,
+    concept,
+    facts_of,
+    listed,
+    part,
+    text,
+)
 from medtune.data.json_files import json_lines, json_list
 from medtune.data.row import Row
+from medtune.deid.files.fhir_values import REFERENCE, id_in
 from medtune.errors import DataError
 from medtune.progress import progress
 from medtune.records import Json
@@ -91,21 +103,24 @@ def _store(database: sqlite3.Connection, resource: Resource) -> None:
         about = json.dumps(_person(resource))
         database.execute("INSERT OR REPLACE INTO person VALUES (?, ?)", (name, about))
     elif kind == "Medication":
-        words = text(part(resource.get("code"), "text")) or text(
-            part(resource.get("code"), "coding", "display")
-        )
+        words, _ = concept(resource.get("code"))
         database.execute("INSERT OR REPLACE INTO medication VALUES (?, ?)", (name, words))
     else:
         subject = resource.get("subject") or resource.get("patient")
-        patient = _key(text(part(subject, "reference")))
+        patient = _key(text(part(subject, "reference")), "Patient")
         for fact in facts_of(resource) if patient else ():
             row = (patient, *fact, None)
             database.execute("INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def _key(reference: str) -> str:
-    """The id that `Patient/1`, `urn:uuid:1` and `https://host/fhir/Patient/1` refer to."""
-    return reference.replace(":", "/").rsplit("/", 1)[-1]
+def _key(reference: str, kind: str) -> str:
+    """The id that `Patient/1`, `urn:uuid:1` and `https://host/fhir/Patient/1/_history/2` refer to.
+
+    It is empty for a resource of another type than `kind`, such as a device.
+    """
+    match = REFERENCE.fullmatch(reference)
+    fits = reference.startswith("urn:uuid:") if match is None else match["type"] == kind
+    return id_in(reference) if fits else ""
 
 
 def _person(resource: Resource) -> dict[str, Json]:
@@ -150,7 +165,7 @@ def _named(fact: Fact, drugs: Mapping[str, str]) -> Fact:
     """A medication that is only referred to gets the name of the resource it refers to."""
     if fact.kind != "medications" or fact.what != fact.code:
         return fact
-    return fact._replace(what=drugs.get(_key(fact.code), "medication without a name"), code="")
+    return fact._replace(what=drugs.get(_key(fact.code, "Medication")) or UNNAMED, code="")
 
 
 def _values(patient: str, person: Mapping[str, Json], facts: list[Fact]) -> dict[str, Json]:

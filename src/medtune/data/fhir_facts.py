@@ -2,7 +2,7 @@
 
 Read are the resources of the table below, by their R4 names (HL7 FHIR 4.0.1, 2019-10-30,
 https://hl7.org/fhir/R4/). A resource whose status is `entered-in-error` says nothing. A negated one
-(`refuted`, `not-done`) says so in its line.
+(`refuted`, `not-done`, `doNotPerform`) says so in its line.
 """
 
 import base64
@@ -32,6 +32,7 @@ WRONG = "entered-in-error"
 CATEGORIES = {"laboratory": "labs", "vital-signs": "vitals"}
 """Observation categories (http://terminology.hl7.org/CodeSystem/observation-category)."""
 PLAIN = "text/plain"
+UNNAMED = "medication without a name"
 
 
 class Fact(NamedTuple):
@@ -159,9 +160,20 @@ def _medication(resource: Resource) -> list[Fact]:
     if not what:
         what = text(part(resource.get("medicationReference"), "display"))
         code = text(part(resource.get("medicationReference"), "reference"))
+    if code.startswith("#"):
+        named, code = concept(part(_contained(resource, code), "code"))
+        what = what or named or UNNAMED
     dose = part(resource.get("dosageInstruction") or resource.get("dosage"), "text")
     day = _day(resource, "authoredOn", "effectiveDateTime", "effectivePeriod", "dateAsserted")
-    return [Fact("medications", day, what or code, code, text(dose), text(resource.get("status")))]
+    banned = "do not perform" if resource.get("doNotPerform") is True else ""
+    status = _status(text(resource.get("status")), banned)
+    return [Fact("medications", day, what or code, code, text(dose), status)]
+
+
+def _contained(resource: Resource, reference: str) -> Json:
+    """The resource within this one that `#id` refers to."""
+    inside = listed(resource.get("contained"))
+    return next((one for one in inside if f"#{text(part(one, 'id'))}" == reference), None)
 
 
 def _allergy(resource: Resource) -> list[Fact]:

@@ -8,7 +8,15 @@ from typing import NamedTuple
 from medtune.config import Run
 from medtune.data.duplicates import Inputs
 from medtune.data.gather import Entry, Gathered
-from medtune.data.overlap import HOLDS, Item, Overlap, find_overlaps, item_of, record_texts
+from medtune.data.overlap import (
+    HOLDS,
+    Item,
+    Overlap,
+    find_overlaps,
+    is_long_enough,
+    item_of,
+    record_texts,
+)
 from medtune.data.readers import rows, source_names
 from medtune.data.split import HELD, Division, divide, draw
 from medtune.data.survey import placed
@@ -86,7 +94,7 @@ def keep(
         division,
         inputs,
         [one for one in overlaps if one.id in train],
-        dict(Counter(item.reference for item in items)),
+        _lengths(items),
     )
 
 
@@ -96,6 +104,11 @@ def _items(run: Run, references: Sequence[Path]) -> Iterator[Item]:
     ):
         for row in rows(path, section.format):
             yield item_of(name, row)
+
+
+def _lengths(items: Sequence[Item]) -> dict[str, int]:
+    counts = dict.fromkeys((item.reference for item in items), 0)
+    return counts | Counter(item.reference for item in items if is_long_enough(item))
 
 
 def _train_texts(gathered: Gathered, division: Division) -> Iterator[tuple[str, list[str]]]:

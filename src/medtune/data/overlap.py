@@ -57,6 +57,11 @@ def record_texts(example: Example) -> list[str]:
     return [*example.fields.values(), *_texts(example.target)]
 
 
+def is_long_enough(item: Item) -> bool:
+    """Whether an item has a run of words to be found by."""
+    return any(len(words_of(normalised(text))) >= SHORTEST for text in item.texts)
+
+
 def find_overlaps(
     records: Iterable[tuple[str, Sequence[str]]], items: Iterable[Item]
 ) -> list[Overlap]:

@@ -25,11 +25,11 @@ from medtune.data.checks.shares import SHOWN, Look, by_share
 from medtune.data.checks.shortcut import source_tells_label
 from medtune.data.gather import Entry, Gathered
 from medtune.data.keep import CONTAMINATED, Kept
-from medtune.data.overlap import Item, Overlap, find_overlaps
+from medtune.data.overlap import Item, Overlap, find_overlaps, is_long_enough
 from medtune.data.split import HELD, find_conflicts
 from medtune.data.survey import Survey, placed
 from medtune.progress import progress
-from medtune.records import Application, Example
+from medtune.records import Application
 
 UNFIT = ("too long", "cannot be rendered")
 DROPPED = 0.10
@@ -104,12 +104,14 @@ def _plausibility(material: Material) -> list[Check]:
 def _independence(material: Material) -> list[Check]:
     kept, division = material.kept, material.kept.division
     held = [e for e in material.survey.sample if e.split in HELD]
+    items = [Item("held", e.id, list(e.fields.values())) for e in held]
+    items = [item for item in items if is_long_enough(item)]
     n_dropped = list(kept.removed.values()).count(CONTAMINATED)
     return [
         independence.repeats(kept.removed, division.joined, len(material.gathered.entries)),
         independence.copied_forward(_as_given(material), kept.inputs.shingles),
         independence.leaks(division.leaks, kept.held),
-        overlaps.partial_copies(_copies(material, held), len(held)),
+        overlaps.partial_copies(_copies(material, items), len(items)),
         overlaps.contamination(kept.overlaps, kept.references, n_dropped),
         overlaps.order_in_time(kept.splits, by_time=material.run.data.split_by == "time"),
         independence.independent(kept.splits, labelled=bool(material.survey.labels)),
@@ -122,9 +124,8 @@ def _as_given(material: Material) -> list[Entry]:
     return [entry for entry in material.gathered.entries if entry.id in kept]
 
 
-def _copies(material: Material, held: Sequence[Example]) -> list[Overlap]:
+def _copies(material: Material, items: Sequence[Item]) -> list[Overlap]:
     """What train holds of the inputs of validation and test."""
-    items = [Item("held", e.id, list(e.fields.values())) for e in held]
     train = placed(material.gathered, {"train": material.kept.splits["train"]})
     return find_overlaps(((p.entry.id, list(p.example.fields.values())) for p in train), items)
 

@@ -14,6 +14,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from medtune.records import REJECTED
+
 Hashes = NDArray[np.uint64]
 """Hashes of the shingles of a text, in ascending order, each once."""
 
@@ -27,8 +29,11 @@ MIXERS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
 def input_text(fields: Mapping[str, str]) -> str:
-    """The input of an example: its fields in the order of their names, normalised, one per line."""
-    return "\n".join(normalised(fields[name]) for name in sorted(fields))
+    """The input of an example: its fields in the order of their names, normalised, one per line.
+
+    A rejected answer is none of it, for it tells of the answer.
+    """
+    return "\n".join(normalised(fields[name]) for name in sorted(fields) if name != REJECTED)
 
 
 def normalised(text: str) -> str:

@@ -5,7 +5,8 @@ date, and not on the other records. (One exception: a new record that is near to
 joins them, and the joined group goes by its smallest id.)
 
 Where sources fix a split:
-- Records in a fixed validation or test stay there as published, repeats included.
+- Records in a fixed validation or test stay there as published, repeats included. One that equals
+  or is near to one in the other of the two is reported.
 - What is in train or free, and equals or is near to one of those, or shares its group, is removed.
 - No free record is added to a fixed validation or test; their share goes to train.
 - A free record that is near to a record fixed in train, or shares its group, goes to train.
@@ -154,6 +155,8 @@ def _leaks(entries: Sequence[Entry], inputs: Inputs) -> tuple[dict[str, str], li
     removed = {e.id: "group in a fixed split" for e in others if e.group in groups}
     removed |= {e.id: "leak" for e in others if e.input in out}
     concerned = near_to(held_inputs, other_inputs, inputs)
+    validation, test = (_numbers(e for e in held if e.split == split) for split in HELD)
+    concerned |= near_to(validation, test, inputs) | near_to(test, validation, inputs)
     return removed, [e.id for e in held if e.input in concerned]
 
 

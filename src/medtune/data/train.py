@@ -59,7 +59,7 @@ def write_train(
                     yield from _twin(seen, one, entry)
 
     def _twin(seen: _Seen, example: Example, entry: Entry) -> Iterator[Example]:
-        other = twin(example)
+        other = twin(example, app.choices)
         size = measured(other, app, renderer) if other else None
         if other and isinstance(size, Size) and size.tokens <= token_limit(run)[0]:
             seen.twins += 1

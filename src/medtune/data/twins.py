@@ -9,12 +9,15 @@ listed stay.
 
 "her" becomes "him" before a mark, a preposition, a conjunction or an adverb, else "his".
 
+Medicine stays as it is: abbreviations in capitals (MS, MR, LAD), what touches a digit (HER2, 50ms),
+a title that no name follows, the bundle of His, and names in eponyms (Thomas test).
+
 A text that speaks of organs or conditions of one sex has no twin: there the difference is medicine.
 That list is our own, and short of complete: an expert must read a sample of the twins.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from medtune.records import Example, Json
@@ -110,6 +113,17 @@ ONE_SEX = re.compile(
     re.IGNORECASE,
 )
 WORD = re.compile(r"[A-Za-z]+")
+ABBREVIATIONS = frozenset(["LAD", "LASS", "DAD", "MOM"])
+"""Such as left anterior descending, and milk of magnesia; see also `_is_medicine`."""
+NAME_FOLLOWS = re.compile(r"\.?\s+[A-Z]['.a-z]")
+HIS_BEFORE = re.compile(r"\bbundles?\s+of\s+$", re.IGNORECASE)
+HIS_AFTER = re.compile(r"-[A-Za-z]|\s+(bundle(?!\s+branch)|purkinje)\b", re.IGNORECASE)
+OF = re.compile(r"\bof\s+$", re.IGNORECASE)
+EPONYM = re.compile(
+    r"('s|')?(-[A-Z][a-z]+)?(\s+[A-Z][a-z]+)?\s+(test|sign|disease|syndrome|disorder|manoeuvre|"
+    r"maneuver|reflex|phenomenon|triad|classification|criteria|score|scale|splint|stain|nodules?|"
+    r"procedure|operation|repair|tube|catheter|forceps)\b"
+)
 ATTRIBUTE = {"m": "f", "f": "m"}
 """Values of a subgroup attribute beside the word pairs."""
 SUFFIX = "~twin"
@@ -124,20 +138,33 @@ SWAPS: Mapping[str, str] = _both(PAIRS) | TITLES
 NAME_SWAPS: Mapping[str, str] = _both(NAMES)
 
 
-def twin(example: Example) -> Example | None:
-    """The twin of an example, or None if it has none: nothing to swap, or about one sex only."""
+def twin(
+    example: Example, choices: Callable[[Example], Sequence[str]] | None = None
+) -> Example | None:
+    """The twin of an example, or None if it has none: nothing to swap, or about one sex only.
+
+    Args:
+        example: The record.
+        choices: The labels or options of an example, if it has any. A target that is one of them
+            stays one of them.
+    """
     if any(ONE_SEX.search(text) for text in example.fields.values()):
         return None
     fields = {name: swapped(text) for name, text in example.fields.items()}
     if fields == dict(example.fields):
         return None
-    return replace(
+    other = replace(
         example,
         id=example.id + SUFFIX,
         fields=fields,
         target=_swapped_target(example.target),
         subgroups={name: _swapped_value(value) for name, value in example.subgroups.items()},
     )
+    if choices is None or example.target not in choices(example):
+        return other
+    offered = choices(other)
+    kept = next((one for one in (other.target, example.target) if one in offered), None)
+    return None if kept is None else replace(other, target=kept)
 
 
 def swapped(text: str) -> str:
@@ -145,9 +172,38 @@ def swapped(text: str) -> str:
     parts: list[str] = []
     end = 0
     for match in WORD.finditer(text):
-        parts += [text[end : match.start()], _swapped_word(match[0], text[match.end() :])]
+        word, before, rest = match[0], text[: match.start()], text[match.end() :]
+        kept = _is_medicine(word, before, rest)
+        parts += [text[end : match.start()], word if kept else _swapped_word(word, rest)]
         end = match.end()
     return "".join([*parts, text[end:]])
+
+
+def _is_medicine(word: str, before: str, rest: str) -> bool:
+    """Whether a word that looks gendered is a term here."""
+    low = word.lower()
+    if word in NAME_SWAPS:
+        found = EPONYM.match(rest) is not None
+    elif low == "his":
+        found = HIS_BEFORE.search(before[-20:]) is not None or HIS_AFTER.match(rest) is not None
+        found |= word != low and OF.search(before[-10:]) is not None
+    elif low in TITLES:
+        found = word != low.title() or NAME_FOLLOWS.match(rest) is None
+    else:
+        found = _is_abbreviation(word, before, rest)
+    return found
+
+
+def _is_abbreviation(word: str, before: str, rest: str) -> bool:
+    """Whether a word is written as no word is, such as LAD, MoM and HER2."""
+    return (
+        word in ABBREVIATIONS
+        or word not in (word.lower(), word.upper(), word.title())
+        or before[-1:].isdigit()
+        or rest[:1].isdigit()
+        or (word == "HE" and not rest[:5].isupper())
+        or (word == "HER" and re.match(r"[- ]2\b", rest) is not None)
+    )
 
 
 def _swapped_word(word: str, rest: str) -> str:

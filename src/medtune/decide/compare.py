@@ -23,11 +23,10 @@ from medtune import stats
 from medtune.artifacts import Comparison
 from medtune.decide.baselines import CLASSICAL, MAJORITY
 from medtune.decide.curve import Floats
-from medtune.decide.goal import Objective
 from medtune.decide.prompting import PROMPTS, RETRIEVAL
 from medtune.errors import UndefinedMetric
-from medtune.measure import answered, compare_pairs, one_of_few
-from medtune.records import Application, ArmResult, Estimate, Example, Json, Prediction
+from medtune.measure import answered, app_of, compare_pairs, one_of_few
+from medtune.records import Application, ArmResult, Estimate, Example, Json, Objective, Prediction
 from medtune.stats.interval import MOST_UNDEFINED, TIE, estimated
 
 SMALL_TUNE, TUNE_RETRIEVAL = "small_tune", "tune_retrieval"
@@ -233,16 +232,6 @@ def measured_pairs(
         compared = compare_pairs(some, some_pairs, resamples=resamples, seed=seed)
         found += [one.model_copy(update={"question": question}) for one in compared]
     return found
-
-
-def app_of(app: Application, objective: Objective) -> Application:
-    """The application with the objective as its only metric."""
-    return replace(
-        app,
-        metrics={objective.name: objective.metric},
-        primary=objective.name,
-        lower_is_better=frozenset(),
-    )
 
 
 def _compared(

@@ -4,12 +4,12 @@ Written before any experiment; the texts go into the decision word for word.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from medtune.config import GoalName, Run
-from medtune.errors import ConfigError, DataError
-from medtune.records import Application, ArmResult, Metric, Prediction
+from medtune.errors import ConfigError, UndefinedMetric
+from medtune.records import Application, Example, Metric, Objective, Prediction
 
 MARGIN = 0.02
 """Two points of the metric: less does not pay for a model of one's own (our choice)."""
@@ -106,23 +106,6 @@ the best prompt, if it is better than the most frequent answer and than guessing
 arm is. An arm with a failed answer cannot be recommended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """The number that decides, or one that must be kept."""
-
-    name: str
-    metric: Metric
-    """More is better."""
-    counts: Callable[[Prediction], bool]
-    """Which predictions it is about."""
-    most: float
-    """What it cannot exceed."""
-
-    def part(self, result: ArmResult) -> ArmResult:
-        """The answers that it is about."""
-        return replace(result, predictions=[p for p in result.predictions if self.counts(p)])
-
-
 def rule_of(goal: GoalName) -> str:
     """The rule of a goal, in words."""
     return f"{COMMON} For the goal {goal}: {RULES[goal].says}"
@@ -147,6 +130,19 @@ def objective_of(run: Run, app: Application, predictions: Sequence[Prediction]) 
         name = f"{app.primary} where {run.decide.focus}"
         return Objective(name, _signed(app, app.primary), inside, _most(app, app.primary))
     return Objective(app.primary, _signed(app, app.primary), _all, _most(app, app.primary))
+
+
+def objective_on(run: Run, app: Application, validation: Sequence[Example]) -> Objective:
+    """What decides, before anything is answered: validation says which subgroups are large.
+
+    Raises:
+        ConfigError: The goal needs subgroups, or a focus, that the data do not have.
+    """
+    unanswered = [
+        Prediction(one.id, one.group, one.target, None, subgroups=one.subgroups)
+        for one in validation
+    ]
+    return objective_of(run, app, unanswered)
 
 
 def kept_of(run: Run, app: Application, predictions: Sequence[Prediction]) -> list[Objective]:
@@ -190,7 +186,7 @@ def _worst(run: Run, app: Application, predictions: Sequence[Prediction]) -> Obj
         parts = ([p for p in some if p.subgroups.get(key) == value] for key, value in large)
         values = [metric(part) for part in parts if part]
         if not values:
-            raise DataError("no prediction belongs to a subgroup; the worst cannot be found")
+            raise UndefinedMetric("no prediction belongs to a large subgroup, so none is the worst")
         return min(values)
 
     return Objective(f"worst subgroup's {app.primary}", worst, _all, _most(app, app.primary))

@@ -1,6 +1,7 @@
 """An outside model behind an OpenAI-compatible server, as one more arm.
 
-The text of the records goes to that server, so the run file must say so. A request that fails is
+The text of validation, and of the part of train that prompts are compared on, goes to that server,
+so the run file must say so. The sealed test never does. A request that fails is
 our failure and no wrong answer: it is tried three times and then counts as nothing.
 """
 

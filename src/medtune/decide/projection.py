@@ -11,8 +11,8 @@ from medtune.decide import curve as curves
 from medtune.decide.baselines import CLASSICAL, MAJORITY
 from medtune.decide.compare import TUNE_RETRIEVAL, Sheet, projected
 from medtune.decide.curve import Floats
-from medtune.decide.goal import Objective
 from medtune.decide.prompting import PROMPTS, RETRIEVAL
+from medtune.records import Objective
 from medtune.stats.interval import Z_INTERVAL
 from medtune.stats.power import Z_POWER
 

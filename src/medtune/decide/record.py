@@ -4,24 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from medtune import __version__, stats
-from medtune.artifacts import Arm, Comparison, Cost, Decision, Facts, Recipe
+from medtune import __version__
+from medtune.artifacts import Comparison, Cost, Decision, Facts, Recipe
 from medtune.decide.compare import (
     ARMS,
     TUNES,
-    app_of,
     measured_pairs,
     sheet,
     useful,
 )
-from medtune.decide.goal import Objective, kept_of, margin_of, objective_of, rule_of
+from medtune.decide.goal import kept_of, margin_of, objective_of, rule_of
 from medtune.decide.projection import Ladder, Projection, project
 from medtune.decide.prompting import PROMPTS, Desk
 from medtune.decide.reasons import reasons_of
 from medtune.decide.verdict import fixed_gates, judge
-from medtune.measure import answered as counted
-from medtune.measure import compare_pairs, measure
-from medtune.records import ArmResult, Example
+from medtune.measure import app_of, compare_pairs, measure, with_objective
+from medtune.records import ArmResult, Example, Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,11 @@ def record(desk: Desk, answered: Answered, head: Head) -> Decision:
             focus=run.decide.focus,
             lower_is_better=own and app.primary in app.lower_is_better,
         ),
-        arms=measured.arms if own else _with_objective(desk, objective, measured.arms, some),
+        arms=measured.arms
+        if own
+        else with_objective(
+            objective, measured.arms, some, resamples=run.evaluate.resamples, seed=run.seed
+        ),
         comparisons=comparisons,
         recipes=dict(answered.recipes),
         costs=dict(answered.costs),
@@ -150,22 +152,4 @@ def _kept(desk: Desk, answered: Answered) -> list[Comparison]:
             seed=run.seed,
         )
         found += [one.model_copy(update={"question": f"keep {objective.name}"}) for one in some]
-    return found
-
-
-def _with_objective(
-    desk: Desk, objective: Objective, arms: Sequence[Arm], results: Sequence[ArmResult]
-) -> list[Arm]:
-    """The arms with the objective among their estimates."""
-    found: list[Arm] = []
-    for arm, result in zip(arms, results, strict=True):
-        estimate = stats.bootstrap(
-            objective.metric,
-            counted(objective.part(result)),
-            resamples=desk.run.evaluate.resamples,
-            seed=desk.run.seed,
-        )
-        found.append(
-            arm.model_copy(update={"estimates": {objective.name: estimate, **arm.estimates}})
-        )
     return found

@@ -12,7 +12,7 @@ from medtune.config import Run
 from medtune.decide.baselines import CLASSICAL, Arm, classical
 from medtune.decide.compare import ARMS
 from medtune.decide.cost import HOUR_S, cost_of, some_of, timing
-from medtune.decide.goal import objective_of
+from medtune.decide.goal import objective_on
 from medtune.decide.kept import Keys, kept, look_number
 from medtune.decide.prompting import (
     ENDPOINT,
@@ -38,7 +38,7 @@ from medtune.errors import DataError
 from medtune.llm.load import LanguageModel
 from medtune.measure import arm_files, resumed
 from medtune.progress import say
-from medtune.records import Application, ArmResult, Example, Json, Prediction
+from medtune.records import Application, ArmResult, Example, Json
 
 
 def decide(
@@ -67,7 +67,7 @@ def decide(
     train, validation = (_split(run.out, name) for name in ("train", "validation"))
     desk = Desk(run, app, train, model, handed.documents, handed.offline)
     # What the goal needs of the data is asked for before anything is spent.
-    objective_of(run, app, [_unanswered(example) for example in validation])
+    objective_on(run, app, validation)
     answered = _ask_all(desk, validation, handed, keys.answers)
     folder = run.out / "decide"
     outputs: dict[str, str] = {}
@@ -84,16 +84,6 @@ def _split(out: Path, name: str) -> list[Example]:
     if not examples:
         raise DataError(f"{out / name}.jsonl: no examples; lower the other shares or add records")
     return examples
-
-
-def _unanswered(example: Example) -> Prediction:
-    return Prediction(
-        id=example.id,
-        group=example.group,
-        target=example.target,
-        answer=None,
-        subgroups=example.subgroups,
-    )
 
 
 def _ask_all(desk: Desk, validation: list[Example], handed: Handed, key: str) -> Answered:

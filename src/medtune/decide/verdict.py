@@ -16,7 +16,7 @@ from medtune.decide.baselines import CLASSICAL, MAJORITY
 from medtune.decide.compare import GUESSING, PROJECTED, TUNES
 from medtune.decide.goal import CHEAPER, RULES, TOLERANCE
 from medtune.decide.projection import FARTHEST
-from medtune.decide.prompting import PROMPTS, RETRIEVAL
+from medtune.decide.prompting import ENDPOINT, PROMPTS, RETRIEVAL
 from medtune.records import Estimate, Gate, Verdict
 from medtune.stats.interval import Z_INTERVAL
 
@@ -115,16 +115,25 @@ def fixed_gates(decision: Decision, calibration: Mapping[str, Estimate]) -> list
     """The gates that the tuned model must pass on the sealed test, fixed before tuning.
 
     It must be better than the best prompting arm by the margin and no worse than the most frequent
-    answer. Where both the small tune and that arm state confidences, the upper bound of the
-    calibration error must not exceed that of the arm, within 0.15 to 0.25.
+    answer, by what the goal decides. Where that is a part of the records, the primary metric over
+    all of them may lose what is tolerated to that arm, and is no worse than that answer either. An
+    outside model is no such arm here, for the sealed test is not sent to it. Where both the small
+    tune and that arm state confidences, the upper bound of the calibration error must not exceed
+    that of the arm, within 0.15 to 0.25.
     """
-    best = best_rival(decision)
+    best = best_rival(_without(decision, ENDPOINT))
     cheap = RULES[cast("GoalName", decision.goal)].improves == "cost"
+    asked = {
+        decision.primary: -TOLERANCE,
+        decision.objective or decision.primary: -decision.margin if cheap else decision.margin,
+    }
     gates = [
-        Gate(
-            decision.primary, at_least=-decision.margin if cheap else decision.margin, against=best
-        ),
-        Gate(decision.primary, at_least=0.0, against=MAJORITY),
+        gate
+        for metric, bound in reversed(asked.items())
+        for gate in (
+            Gate(metric, at_least=bound, against=best),
+            Gate(metric, at_least=0.0, against=MAJORITY),
+        )
     ]
     if TUNES[0] in calibration and best in calibration:
         limit = min(max(calibration[best].value, STRICTEST), LOOSEST)
@@ -233,7 +242,7 @@ def _without_tune(decision: Decision) -> tuple[str, str]:
     if _classical_is_ahead(decision):
         return "classical", CLASSICAL
     retrieval = _retrieval_is_ahead(decision)
-    best = RETRIEVAL if retrieval == "yes" else _best_without_retrieval(decision)
+    best = RETRIEVAL if retrieval == "yes" else best_rival(_without(decision, RETRIEVAL))
     use = usefulness(decision, best)
     if use == "no" and retrieval != "yes" and any(a.name == RETRIEVAL for a in decision.arms):
         best, use = RETRIEVAL, usefulness(decision, RETRIEVAL)
@@ -275,6 +284,6 @@ def _retrieval_is_ahead(decision: Decision) -> Verdict:
     return state
 
 
-def _best_without_retrieval(decision: Decision) -> str:
-    kept = [arm for arm in decision.arms if arm.name != RETRIEVAL]
-    return best_rival(decision.model_copy(update={"arms": kept}))
+def _without(decision: Decision, name: str) -> Decision:
+    kept = [arm for arm in decision.arms if arm.name != name]
+    return decision.model_copy(update={"arms": kept})

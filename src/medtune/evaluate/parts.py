@@ -32,7 +32,7 @@ from medtune.evaluate.subgroups import measure_fairness
 from medtune.evaluate.subject import Subject
 from medtune.evaluate.swap import measure_swaps
 from medtune.evaluate.transfer import measure_left_out, measure_transfer
-from medtune.records import Application, ArmResult, Estimate, Example
+from medtune.records import Application, ArmResult, Estimate, Example, Objective
 
 T = TypeVar("T")
 
@@ -53,6 +53,8 @@ class Setup:
     """What is under test."""
     plain: Application | None = None
     """The task as it writes its own prompt, where the way puts it otherwise."""
+    objective: Objective | None = None
+    """What the decision was about, where it is not the primary metric over all records."""
     retention: Sequence[Path] = ()
     """The files of `evaluate.retention`."""
     transfer: Mapping[str, Sequence[Example]] = field(

@@ -12,14 +12,22 @@ from pathlib import Path
 from medtune import __version__, stats
 from medtune.artifacts import PLAIN_TUNE, Decision, Evaluation, Way, read_examples
 from medtune.config import Run
-from medtune.errors import DataError
+from medtune.errors import DataError, UndefinedMetric
 from medtune.evaluate import tables
 from medtune.evaluate.bench import Bench
 from medtune.evaluate.parts import Setup, measure_parts
 from medtune.evaluate.seal import open_seal
-from medtune.measure import arm_files, measure, resumed
+from medtune.measure import (
+    Measured,
+    app_of,
+    arm_files,
+    compare_pairs,
+    measure,
+    resumed,
+    with_objective,
+)
 from medtune.progress import say
-from medtune.records import Application, ArmResult, Example
+from medtune.records import Application, ArmResult, Example, Objective
 
 
 def evaluate(
@@ -51,13 +59,7 @@ def evaluate(
         raise DataError(f"{run.out / 'test.jsonl'}: no examples; raise data.test or add records")
     detectable = planned_detectable(run.out, examples, setup.way)
     results = _results(run, app, setup, examples, key=key)
-    measured = measure(
-        app,
-        results,
-        [(results[0], other) for other in results[1:]],
-        resamples=run.evaluate.resamples,
-        seed=run.seed,
-    )
+    measured = _measured(run, app, setup.objective, results)
     bench = Bench(
         run, app, setup.tuned, setup.base, key, examples, results[0], setup.way, setup.plain or app
     )
@@ -87,6 +89,32 @@ def evaluate(
     return evaluation
 
 
+def _measured(
+    run: Run, app: Application, decided: Objective | None, results: Sequence[ArmResult]
+) -> Measured:
+    """All numbers of the arms, and what the decision was about where that is another number.
+
+    Where the test cannot show that, it is left out, and the gates on it are not met.
+    """
+    chance = {"resamples": run.evaluate.resamples, "seed": run.seed}
+    pairs = [(results[0], other) for other in results[1:]]
+    measured = measure(app, results, pairs, **chance)
+    if decided is None:
+        return measured
+    parts = [decided.part(result) for result in results]
+    if len({p.group for p in parts[0].predictions}) < stats.MIN_GROUPS:
+        say(f"evaluate: {decided.name}: not measured, the test has fewer than two groups of it")
+        return measured
+    try:
+        arms = with_objective(decided, measured.arms, results, **chance)
+        pairs = [(parts[0], other) for other in parts[1:]]
+        compared = compare_pairs(app_of(app, decided), pairs, **chance)
+    except UndefinedMetric as reason:
+        say(f"evaluate: {decided.name}: not measured, {reason}")
+        return measured
+    return measured._replace(arms=arms, comparisons=[*measured.comparisons, *compared])
+
+
 def planned_detectable(out: Path, test: Sequence[Example], way: Way = PLAIN_TUNE) -> float | None:
     """The smallest difference that the test can be expected to show.
 
@@ -95,6 +123,10 @@ def planned_detectable(out: Path, test: Sequence[Example], way: Way = PLAIN_TUNE
     has no decision on such a difference, or the test fewer than two groups.
     """
     decision = Decision.find(out)
+    focus = "" if decision is None else decision.facts.focus or ""
+    if focus and decision is not None and decision.objective.endswith(f" where {focus}"):
+        key, _, value = focus.partition("=")
+        test = [example for example in test if example.subgroups.get(key) == value]
     n_groups = len({example.group for example in test})
     if decision is None or n_groups < stats.MIN_GROUPS:
         return None

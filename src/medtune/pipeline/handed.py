@@ -13,8 +13,8 @@ from medtune.errors import DataError
 from medtune.features import shared_instruction
 from medtune.fetch import resolve_source
 from medtune.pipeline.job import Job
-from medtune.pipeline.way import Chosen, adapter_of
-from medtune.records import Application, ArmResult, Example, Message, Prediction
+from medtune.pipeline.way import ENDPOINT, Chosen, adapter_of
+from medtune.records import Application, ArmResult, Example, Message, Objective, Prediction
 
 if TYPE_CHECKING:
     from medtune.evaluate import Setup, Subject
@@ -153,10 +153,11 @@ def evaluation_setup(job: Job, chosen: Chosen) -> "Setup":
         tuned=stage.subject_of(answering, chosen.way.name, settings),
         base=base,
         baselines={
-            name: arm for name, arm in _baselines(job, lm).items() if name != chosen.way.name
+            name: arm for name, arm in baselines_of(job, lm).items() if name != chosen.way.name
         },
         way=chosen.way,
         plain=job.app,
+        objective=decided_by(job),
         retention=_files(job, settings.retention),
         transfer=transfer_sets(job),
         dated=_files(job, settings.dated_facts),
@@ -165,14 +166,26 @@ def evaluation_setup(job: Job, chosen: Chosen) -> "Setup":
     )
 
 
-def _baselines(
+def decided_by(job: Job) -> Objective | None:
+    """What the decision was about, where it is not the primary metric over all records."""
+    if not Decision.load(job.run.out).objective:
+        return None
+    validation = read_examples(job.run.out / "validation.jsonl")
+    return import_module("medtune.decide").objective_on(job.run, job.app, validation)
+
+
+def baselines_of(
     job: Job, base: "LanguageModel"
 ) -> Mapping[str, Callable[[Sequence[Example]], ArmResult]]:
-    """The arms of `decide`, with the prompts that it chose."""
+    """The arms of `decide`, with the prompts that it chose, but no outside model.
+
+    The sealed test does not leave this machine: an outside model cannot be released anyway.
+    """
     train = read_examples(job.run.out / "train.jsonl")
     stage = import_module("medtune.decide")
     desk = stage.Desk(job.run, job.app, train, base, job.documents, job.offline)
-    return stage.arms(desk, Decision.load(job.run.out).recipes)
+    recipes = Decision.load(job.run.out).recipes
+    return stage.arms(desk, {name: one for name, one in recipes.items() if name != ENDPOINT})
 
 
 def same_model(job: Job, chosen: Chosen) -> Parity | None:

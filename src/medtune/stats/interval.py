@@ -183,17 +183,22 @@ def estimated(
     resamples: int,
     *,
     lowest: float,
+    fewest: int | None = None,
 ) -> Estimate:
-    """Make the interval; `lowest` is the least that the number can be, and 1 the most."""
+    """Make the interval; `lowest` is the least that the number can be, and 1 the most.
+
+    With two sides, `fewest` is the number of groups on the smaller one, which the corrections for
+    few groups go by; without, it is all of them.
+    """
     n_groups = len(groups)
+    fewest = fewest or n_groups
     method = f"expanded percentile bootstrap of {n_groups} groups, {resamples} resamples"
     if len(draws) < resamples:
         method += f"; {resamples - len(draws)} of them without a value"
-    tail = _tail(n_groups)
+    tail = _tail(fewest)
     low, high = np.percentile(draws, [100 * tail, 100 * (1 - tail)]).tolist()
     if max(draws) - min(draws) <= TIE:
-        reach = 1 - (ALPHA / 2) ** (1 / n_groups)
-        low, high = max(lowest, value - reach), min(1.0, value + reach)
+        low, high = max(lowest, value - reach(fewest)), min(1.0, value + reach(fewest))
         method += "; all alike, so the Clopper-Pearson bound for 0 events stands in"
     return Estimate(
         value=value,
@@ -203,6 +208,11 @@ def estimated(
         n_groups=n_groups,
         method=method,
     )
+
+
+def reach(n_groups: int) -> float:
+    """How far from a share of 0 or 1 in so many groups the truth may be (Clopper and Pearson)."""
+    return float(1 - (ALPHA / 2) ** (1 / n_groups))
 
 
 def _refuse_few(n: int, n_groups: int) -> None:

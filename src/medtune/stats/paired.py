@@ -5,6 +5,7 @@ As in `stats.interval`, the group is the unit of chance and all intervals are 95
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from medtune.stats.interval import (
     estimated,
     flat,
     picks,
+    reach,
 )
 
 
@@ -92,8 +94,11 @@ def gap(
     """The difference of a metric between a subgroup and the examples outside it.
 
     Groups are drawn as in `bootstrap`, each with its examples on both sides, so a patient with
-    visits inside and outside is one unit of chance. The p-value is that of Student's t with as many
-    degrees of freedom as groups less one, on the standard deviation of the resamples.
+    visits inside and outside is one unit of chance. The corrections for few groups go by the
+    smaller side. Where one side is alike in every resample (all five right, say), resampling is
+    blind to its chance, and the bound of Clopper and Pearson for it is added. The p-value is that
+    of Student's t with as many degrees of freedom as groups of the smaller side less one, on the
+    standard deviation of the resamples.
 
     Raises:
         DataError: One side has fewer than two groups.
@@ -104,22 +109,40 @@ def gap(
     both = by_group([*inside, *outside])
     ids = {p.id for p in inside}
 
+    seen: list[tuple[float, float]] = []
+
     def difference(picked: Sequence[Sequence[Prediction]]) -> float:
         drawn = flat(picked)
         within = [p for p in drawn if p.id in ids]
         if not within or len(within) == len(drawn):
             raise UndefinedMetric("a resample without the subgroup, or with nothing else")
-        return metric(within) - metric([p for p in drawn if p.id not in ids])
+        values = metric(within), metric([p for p in drawn if p.id not in ids])
+        seen.append(values)
+        return values[0] - values[1]
 
     value = difference(both)
     draws = defined(
         lambda picked: difference([both[i] for i in picked]), picks(len(both), resamples, seed)
     )
     sizes = [len({p.group for p in side}) for side in (inside, outside)]
+    found = estimated(value, draws, both, resamples, lowest=-1.0, fewest=min(sizes))
+    alike = [max(some) - min(some) <= TIE for some in zip(*seen, strict=True)]
+    if alike[0] != alike[1]:
+        found = _widened(found, reach(sizes[alike.index(True)]))
     return Paired(
-        estimated(value, draws, both, resamples, lowest=-1.0),
+        found,
         max(_gap_p(value, draws, sizes), 1 / (1 + resamples)),
         f"t test on the bootstrap by group, {resamples} resamples",
+    )
+
+
+def _widened(found: Estimate, further: float) -> Estimate:
+    """The interval with an independent uncertainty added, in squares, on each side."""
+    return replace(
+        found,
+        low=max(-1.0, found.value - math.hypot(found.value - found.low, further)),
+        high=min(1.0, found.value + math.hypot(found.high - found.value, further)),
+        method=f"{found.method}; one side all alike, so its Clopper-Pearson bound is added",
     )
 
 

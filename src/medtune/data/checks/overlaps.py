@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from medtune.artifacts import Check, Outcome
 from medtune.data.checks.shares import SHOWN, Look, by_share, not_run
 from medtune.data.gather import Entry
-from medtune.data.overlap import HOLDS, Overlap
+from medtune.data.overlap import HOLDS, SHORTEST, Overlap
 from medtune.records import Split
 
 PARTIAL_WARN, PARTIAL_FAIL = 0.05, 0.25
@@ -22,15 +22,18 @@ def contamination(
 
     Args:
         overlaps: Of the records that are in train now.
-        references: The number of items of each evaluation set.
+        references: The number of items of each evaluation set that are long enough to be found.
         dropped: Records that left train for it.
     """
     name = "contamination"
     if not references:
         return not_run(name, "independence", "data.check_against names no evaluation set")
+    if not any(references.values()):
+        short = f"no item of {', '.join(references)} has a text of {SHORTEST} words"
+        return not_run(name, "independence", f"{short}, so nothing could be compared")
     holding = [one for one in overlaps if one.share >= HOLDS]
     outcome: Outcome = "fail" if holding else "warn" if overlaps else "pass"
-    sets = ", ".join(f"{one} ({n:,} items)" for one, n in references.items())
+    sets = ", ".join(f"{one} ({n:,} items of {SHORTEST} words)" for one, n in references.items())
     items = {(one.reference, one.item) for one in holding}
     left = f"; {dropped:,} records left train for it" if dropped else ""
     return Check(

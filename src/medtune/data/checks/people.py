@@ -69,6 +69,14 @@ def representation(
     name = "representation"
     if not reference:
         return not_run(name, "people", "data.reference states no population to compare with")
+    known = {attribute for attribute, _ in _values(examples)}
+    if absent := sorted(reference.keys() - known):
+        have = ", ".join(sorted(known)) or "none"
+        why = (
+            f"no record has {', '.join(absent)}, which data.reference names; name it in "
+            f"task.subgroups, or use one that the records have ({have})"
+        )
+        return not_run(name, "people", why)
     odd: list[str] = []
     worst = 1.0
     figures: dict[str, float] = {}

@@ -18,7 +18,7 @@ from medtune.records import Json
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 REFERENCE = re.compile(
-    r"(?:https?://\S*/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/\S+)?"
+    r"(?:https?://\S*/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9._-]{1,64})(?:/_history/\S+)?"
 )
 TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9]*)(?:\s[^>]*?)?(/?)>")
 DIV = '<div xmlns="http://www.w3.org/1999/xhtml">'

@@ -43,9 +43,10 @@ def _blocks(card: DataCard) -> list[Block]:
             Callout(
                 "Leak",
                 f"{words.count(len(card.leaks), 'record')} of validation or test "
-                f"{'was' if len(card.leaks) == 1 else 'were'} also in train as published, wholly "
-                "or nearly. Their twins were removed from train, so the scores below are not "
-                f"touched by it; other results on these splits may be. ({_ids(card.leaks)})",
+                f"{'was' if len(card.leaks) == 1 else 'were'} also in another split as published, "
+                "wholly or nearly. Twins in train were removed; twins in a published validation "
+                "and test stay, and validation chooses the way. Other results on these splits may "
+                f"be touched. ({_ids(card.leaks)})",
                 "unsure",
             )
         )
