@@ -64,7 +64,8 @@ def _rows(prefix: str, section: type[BaseModel]) -> list[str]:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             rows += _rows(f"{prefix}{name}.", kind)
             continue
-        default = "required" if field.is_required() else f"`{field.default}`"
+        value = field.get_default(call_default_factory=True)
+        default = "required" if field.is_required() else f"`{value}`"
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")
         rows.append(f"| `{prefix}{name}` | {default} | {meaning} |")
     return rows

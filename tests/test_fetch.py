@@ -226,6 +226,7 @@ FILES = {
         "model.safetensors": bytes(range(256)) * 4096,
         "pytorch_model.bin": b"a pickle",
         "onnx/model.safetensors": b"a second copy",
+        "consolidated.safetensors": b"a third",
     },
     "datasets": {"data/train.csv": b"question,answer\n1,2\n"},
 }

@@ -179,6 +179,21 @@ def test_what_is_foreseen_is_cached_and_scored_as_it_is_done():
     assert (CACHED, CHUNK) == (score.CACHED, losses.CHUNK)
 
 
+@pytest.mark.parametrize("adapter", ["full", "dora"])
+def test_what_is_not_counted_is_refused(adapter: str):
+    run = of_70b()
+    tune = run.tune.model_copy(update={"adapter": adapter})
+    with pytest.raises(ConfigError, match=rf"tune\.adapter: {adapter}: .* is not counted here"):
+        foresee(run.model_copy(update={"tune": tune}))
+
+
+def test_a_running_mean_is_one_more_copy_of_the_adapter():
+    run, shape = of_70b(), architecture("swiss-ai/Apertus-70B-Instruct-2509")
+    averaged = run.model_copy(update={"tune": run.tune.model_copy(update={"average": 0.9})})
+    one = memory(run, shape, 1).adapter / 5
+    assert memory(averaged, shape, 1).adapter == pytest.approx(6 * one)
+
+
 def test_dividing_weights_halves_what_each_of_twice_as_many_holds():
     shape = architecture("swiss-ai/Apertus-70B-Instruct-2509")
     few, many = (memory(of_70b(), shape, n) for n in (8, 16))

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_llm import CONTROL, DEFAULT_SYSTEM, TEMPLATE, write_tokenizer
+from tokenizers import Regex
+from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 from transformers import PreTrainedTokenizerFast
 
 from medtune.config import ModelSection
@@ -120,9 +122,70 @@ def test_a_reply_that_changes_the_cut_of_the_prompt_is_refused(renderer: Rendere
 
 
 def test_a_template_that_rewrites_earlier_turns_is_refused(tmp_path: Path) -> None:
-    rewriting = "{{ messages | length }}" + PLAIN
+    with pytest.raises(ConfigError, match="rewrites earlier turns"):
+        _ = renderer_of(tmp_path / "always", "{{ messages | length }}" + PLAIN).stop_ids
+    later = renderer_of(tmp_path / "later", "{{ messages | length > 2 }}" + PLAIN)
     with pytest.raises(DataError, match="rewrites earlier turns"):
-        renderer_of(tmp_path, rewriting).training([Message("user", "x")], "yes")
+        later.training([Message("system", "x"), Message("user", "x")], "yes")
+
+
+QWEN3 = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}"
+    "{% if loop.last and m['role'] == 'assistant' %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    "{{ m['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
+    "{% if enable_thinking is defined and enable_thinking is false %}"
+    "{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
+)
+
+
+def test_an_empty_place_for_thoughts_is_part_of_the_prompt(tmp_path: Path) -> None:
+    """Qwen3's template writes it before the last reply, and after a prompt only when told to."""
+    write_tokenizer(tmp_path, template=QWEN3)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path, local_files_only=True)
+    tokenizer.add_tokens(["<think>", "</think>"])
+    words = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
+        [Split(Regex(words), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    renderer = Renderer(tokenizer)
+    talk = [Message("user", "u"), Message("assistant", "no"), Message("user", "v")]
+    assert [tokenizer.decode([i]) for i in renderer.stop_ids] == ["<|im_end|>"]
+    found = renderer.candidates(talk, ["yes", "no"])
+    assert tokenizer.decode(found.prompt).endswith("assistant\n<think>\n\n</think>\n\n")
+    assert found.prompt == renderer.prompt(talk)
+    assert [tokenizer.decode(ids) for ids in found.replies] == ["yes<|im_end|>", "no<|im_end|>"]
+
+
+def test_a_template_that_puts_a_text_between_prompt_and_reply_is_refused(tmp_path: Path) -> None:
+    always = QWEN3.replace("enable_thinking is defined and enable_thinking is false", "false")
+    with pytest.raises(ConfigError, match="does not write a reply where its prompt ends"):
+        renderer_of(tmp_path, always).training([Message("user", "x")], "yes")
+
+
+def test_white_space_between_prompt_and_reply_is_learnt_with_the_reply(tmp_path: Path) -> None:
+    """Mistral's template of version 3 writes a space there."""
+    spaced = PLAIN.replace("m['content']", "(' ' if loop.index == 2 else '') + m['content']")
+    renderer = renderer_of(tmp_path, spaced)
+    assert renderer.decode(renderer.reply_ids([Message("user", "x")], "yes")) == " yes"
+
+
+@pytest.mark.parametrize(
+    ("form", "written"), [("%d %b %Y", "26 Jul 2024"), ("%B %d, %Y", "July 26, 2024")]
+)
+def test_a_template_that_writes_todays_date_writes_the_same_every_day(
+    tmp_path: Path, form: str, written: str
+) -> None:
+    """Llama's does, in this way; a prompt that changes overnight ends a resume and a comparison."""
+    dated = (
+        "{% if not date_string is defined %}{% if strftime_now is defined %}"
+        f"{{% set date_string = strftime_now('{form}') %}}"
+        "{% endif %}{% endif %}{{ 'Today: ' + date_string + '\n' }}" + PLAIN
+    )
+    renderer = renderer_of(tmp_path, dated)
+    assert renderer.decode(renderer.prompt([Message("user", "x")])).startswith(
+        f"Today: {written}\n"
+    )
 
 
 @pytest.mark.parametrize("role", ["system", "user"])

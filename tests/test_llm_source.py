@@ -197,6 +197,18 @@ def test_the_identity_covers_weights_tokenizer_and_template(tiny: Path, tmp_path
     assert len(set(copies.values())) == 4
 
 
+def test_only_the_weights_that_an_index_names_count(tiny: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny, tmp_path / "indexed")
+    index = {"weight_map": {"a": "model.safetensors", "b": "model.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    assert found_at(folder).sha256 == found_at(tiny).sha256
+    (folder / "consolidated.safetensors").write_bytes(b"the same weights in another form")
+    assert found_at(folder).sha256 == found_at(tiny).sha256
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ConfigError, match=r"no model\.safetensors, which .* names"):
+        found_at(folder)
+
+
 def test_a_template_inside_the_tokenizer_config_counts_the_same(tiny: Path, tmp_path: Path) -> None:
     for name, template in (
         ("text", TEMPLATE),

@@ -19,6 +19,7 @@ from tiny_tune import (
     weights_of,
 )
 
+from medtune.config import Run
 from medtune.errors import ConfigError, TuneError
 from medtune.tune.job import at_work, job, refuse_divided
 from medtune.tune.keep import as_kept, steer
@@ -144,3 +145,10 @@ def test_what_divided_weights_cannot_do_is_refused_by_name() -> None:
         refuse_divided(settings(adapter="full", average=0.9))
     with pytest.raises(ConfigError, match=r"tune\.stop_on: metric is not built"):
         refuse_divided(settings(stop_on="metric"))
+
+
+def test_a_model_that_sees_is_not_divided(out: Path) -> None:
+    seeing = {"source": "path:tiny", "vision": {}}
+    asked = make_run(out).model_dump() | {"model": seeing, "compute": {"shard": True}}
+    with pytest.raises(ValidationError, match=r"compute\.shard are for models of text"):
+        Run.model_validate(asked)

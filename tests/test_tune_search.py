@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -22,7 +23,7 @@ from tiny_tune import (
 )
 
 from medtune.artifacts import TuneRecord, write_examples
-from medtune.config import SweepSection
+from medtune.config import ComputeSection, SweepSection
 from medtune.errors import ConfigError, TuneError
 from medtune.tune import tune
 from medtune.tune.fit import fit_until
@@ -61,8 +62,9 @@ def written(out: Path) -> Path:
     return out
 
 
-def tuned(out: Path, **changes: object) -> TuneRecord:
-    run = make_run(out, settings(**changes))
+def tuned(out: Path, budget_tokens: int | None = None, **changes: object) -> TuneRecord:
+    compute = ComputeSection(budget_tokens=budget_tokens)
+    run = make_run(out, settings(**changes)).model_copy(update={"compute": compute})
     return tune(run, APP, language_model(), key="k", inputs={"data": "d"})
 
 
@@ -131,6 +133,43 @@ def test_the_best_of_several_seeds_is_kept_and_all_are_told(out: Path) -> None:
     assert alone.validation_loss == losses[0]
     shutil.rmtree(out / "adapter")
     assert TuneRecord.current(out, "k") is None
+
+
+@pytest.mark.parametrize(
+    "search", [{"seeds": 2}, {"sweep": SweepSection.model_validate(SWEEP)}], ids=["seeds", "sweep"]
+)
+def test_with_a_larger_budget_every_fit_of_a_search_goes_on(
+    out: Path, monkeypatch: pytest.MonkeyPatch, search: dict[str, object]
+) -> None:
+    whole = tuned(written(out / "whole"), **search)
+    assert tuned(written(out / "cut"), budget_tokens=1700, **search).stopped == "budget"
+    assert list((out / "cut").glob("*/*/checkpoints"))
+    before = steps_in(out / "cut")
+    with monkeypatch.context() as patch:
+        steps = counted_steps(patch)
+        again = tuned(out / "cut", **search)
+    assert [one.chosen for one in again.tried] == [one.chosen for one in whole.tried]
+    assert again.seeds == whole.seeds
+    assert_same_fit(out / "cut", out / "whole")
+    assert steps_in(out / "cut") == steps_in(out / "whole") == before + len(steps)
+    assert not list((out / "cut").glob("*/*/checkpoints"))
+
+
+def steps_in(out: Path) -> int:
+    """Optimizer steps in the journals of a search."""
+    return sum("loss" in row for file in out.glob("*/*/tune.jsonl") for row in rows(file.parent))
+
+
+def counted_steps(patch: pytest.MonkeyPatch) -> list[None]:
+    """Grows with every optimizer step from now on."""
+    real, calls = torch.optim.AdamW.step, list[None]()
+
+    def counted(self: torch.optim.AdamW) -> object:
+        calls.append(None)
+        return real(self)
+
+    patch.setattr(torch.optim.AdamW, "step", counted)
+    return calls
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Memory(NamedTuple):
 
     weights: float
     adapter: float
-    """With gradients, moments and the best so far."""
+    """With gradients, two moments, the start, and the running mean where one is kept."""
     activations: float
     libraries: float
 
@@ -73,9 +73,14 @@ def foresee(run: Run) -> list[str]:
             "compute.expect: this key is required to plan without weights: architecture, gpu, "
             "gpus, examples and tokens_per_example"
         )
-    if run.model.quantize is not None:
+    uncounted = {
+        "model.quantize": run.model.quantize is not None,
+        "tune.adapter: full": run.tune.adapter == "full",
+        "tune.adapter: dora": run.tune.adapter == "dora",
+    }
+    if named := [name for name, is_asked in uncounted.items() if is_asked]:
         raise ConfigError(
-            "model.quantize: what packed weights take is not counted here; use medtune plan, which "
+            f"{', '.join(named)}: what this takes is not counted here; use medtune plan, which "
             "tries a step, or leave it out"
         )
     shape, gpu = architecture(expect.architecture), GPUS[expect.gpu]
@@ -165,7 +170,7 @@ def memory(run: Run, shape: Architecture, n: int, *, libraries: float = LIBRARIE
     scored = 3 * CHUNK * shape.vocabulary * FLOAT
     return Memory(
         weights=layers / parts + gathered + shape.n_whole * FLOAT,
-        adapter=5 * FLOAT * shape.n_adapter(tune.rank) / parts,
+        adapter=(6 if tune.average else 5) * FLOAT * shape.n_adapter(tune.rank) / parts,
         activations=tune.micro_batch_tokens * per_token + scored,
         libraries=libraries,
     )

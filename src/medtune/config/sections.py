@@ -200,10 +200,11 @@ class Run(Section):
 
     @model_validator(mode="after")
     def _eyes_fit_the_tuning(self) -> Self:
-        if self.model.vision and (self.tune.objective == "cpt" or self.tune.adapter == "full"):
+        of_text = self.tune.objective == "cpt" or self.tune.adapter == "full" or self.compute.shard
+        if self.model.vision and of_text:
             raise ValueError(
-                "tune.objective: cpt and tune.adapter: full are for models of text; leave "
-                "model.vision out, or choose others"
+                "tune.objective: cpt, tune.adapter: full and compute.shard are for models of text; "
+                "leave model.vision out, or choose others"
             )
         return self
 

@@ -21,7 +21,9 @@ from medtune.progress import amount, progress, say
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", "README.md")
-"""What a model folder needs: no pickles (they can run code), no second copy of the weights."""
+"""What a model folder needs: no pickles, which can run code."""
+SECOND_COPIES = ("*/*", "consolidated*")
+"""The weights once more, in other forms; the latter is Mistral's own."""
 LOOK_EVERY_S = 0.5
 UNREACHABLE = (
     "the hub cannot be reached; check the network, or set HF_ENDPOINT to a mirror; with --offline "
@@ -37,6 +39,7 @@ class _Wanted(NamedTuple):
     repo: str
     revision: str
     patterns: tuple[str, ...]
+    ignored: tuple[str, ...]
     endpoint: str | None
     """The hub's address; None takes `HF_ENDPOINT` or the public hub."""
 
@@ -54,7 +57,7 @@ def fetch_hub_model(
         ConfigError: No such repository, revision or weights, or no right to read them.
         MachineError: It is not in the cache and cannot be fetched, or `offline` forbids it.
     """
-    wanted = _Wanted("model", repo, revision, WEIGHTS, endpoint)
+    wanted = _Wanted("model", repo, revision, WEIGHTS, SECOND_COPIES, endpoint)
     folder = _fetch(wanted, offline=offline)
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(f"{wanted.label}: it has no .safetensors weights; name another model")
@@ -70,7 +73,7 @@ def fetch_hub_file(
         ConfigError: No such repository, revision or file, or no right to read it.
         MachineError: It is not in the cache and cannot be fetched, or `offline` forbids it.
     """
-    wanted = _Wanted("dataset", repo, revision, (name,), endpoint)
+    wanted = _Wanted("dataset", repo, revision, (name,), (), endpoint)
     file = _fetch(wanted, offline=offline) / name
     if not file.is_file():
         raise ConfigError(f"{wanted.label}: it has no file {name!r}")
@@ -120,7 +123,7 @@ def _cached(wanted: _Wanted, folder: Path) -> Path | None:
             revision=wanted.revision,
             cache_dir=folder,
             allow_patterns=list(wanted.patterns),
-            ignore_patterns="*/*" if wanted.kind == "model" else None,
+            ignore_patterns=list(wanted.ignored),
             local_files_only=True,
         )
     except LocalEntryNotFoundError:
@@ -140,7 +143,7 @@ def _download(wanted: _Wanted, folder: Path) -> Path:
             revision=wanted.revision,
             cache_dir=folder,
             allow_patterns=list(wanted.patterns),
-            ignore_patterns="*/*" if wanted.kind == "model" else None,
+            ignore_patterns=list(wanted.ignored),
             endpoint=wanted.endpoint,
             dry_run=dry_run,
         )

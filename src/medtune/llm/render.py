@@ -17,6 +17,7 @@ from medtune.errors import ConfigError, DataError
 from medtune.images.mark import MARK
 from medtune.images.view import N_CELLS
 from medtune.llm.source import ModelFolder
+from medtune.llm.today import on_one_day
 from medtune.records import Message
 
 if TYPE_CHECKING:
@@ -141,12 +142,19 @@ class Renderer:
         """The token that the template writes after a reply: it is learned like the reply.
 
         Raises:
-            ConfigError: The template writes none, so the model could never learn to stop.
+            ConfigError: The template writes none, so the model could never learn to stop, or writes
+                more between prompt and reply than white space, which the model would learn.
         """
         user = Message("user", _PROBE)
         open_turn = self._text([user], open_turn=True)
         whole = self._text([user, Message("assistant", _PROBE)], open_turn=False)
-        after = whole[len(open_turn) :].removeprefix(_PROBE)
+        before, found, after = whole.removeprefix(open_turn).rpartition(_PROBE)
+        if not whole.startswith(open_turn) or not found or before.strip():
+            raise ConfigError(
+                "model.source: the model's chat template does not write a reply where its prompt "
+                "ends: it rewrites earlier turns, or puts a text of its own, such as a place for "
+                "thoughts, in between; take another model"
+            )
         ids = self.encode(after)
         control = [i for i in ids if i in self.tokenizer.added_tokens_decoder]
         if not control:
@@ -194,6 +202,10 @@ class Renderer:
             return False  # a template without system messages has no default for them
         return len(self._text([user], open_turn=True)) > len(empty)
 
+    @cached_property
+    def _template(self) -> str:
+        return on_one_day(self.tokenizer.get_chat_template())
+
     def _written(self, messages: Sequence[Message], *, open_turn: bool = True) -> str:
         """The conversation as text, with no system text but the caller's, and no forged turns."""
         for message in messages:
@@ -219,7 +231,11 @@ class Renderer:
         ]
         try:
             text = self.tokenizer.apply_chat_template(
-                cast("list[dict[str, str]]", turns), tokenize=False, add_generation_prompt=open_turn
+                cast("list[dict[str, str]]", turns),
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=open_turn,
+                enable_thinking=False,  # the empty place for thoughts then belongs to the prompt
             )
         except TemplateError as error:
             roles = ", ".join(message.role for message in messages)

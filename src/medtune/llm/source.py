@@ -34,6 +34,7 @@ KNOWN_GGUF: Final = {
 }
 """SHA-256 of the GGUF file inside a wheel, by requirement."""
 MARK: Final = "medtune.json"
+INDEX: Final = "model.safetensors.index.json"
 PROCESSOR: Final = ("preprocessor_config.json", "processor_config.json")
 """What a model that sees makes of an image."""
 _STALE_S = 3600
@@ -233,7 +234,7 @@ def _described(folder: Path, name: str) -> ModelFolder:
     for needed in ("config.json", "tokenizer.json"):
         if not (folder / needed).is_file():
             raise ConfigError(f"model.source: {folder}: no {needed}; not a model's folder")
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = _weight_files(folder)
     if not weights:
         raise ConfigError(
             f"model.source: {folder}: no *.safetensors; medtune reads no other kind of weights"
@@ -243,6 +244,17 @@ def _described(folder: Path, name: str) -> ModelFolder:
     parts = {file.name: sha256_file(file) for file in files}
     identity = _identity(json.dumps(parts, sort_keys=True), folder)
     return ModelFolder(folder, name, identity, _licence(folder))
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files of a model's weights: those that its index names, or all where it has none."""
+    index = folder / INDEX
+    if not index.is_file():
+        return sorted(folder.glob("*.safetensors"))
+    names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    if missing := [name for name in sorted(names) if not (folder / name).is_file()]:
+        raise ConfigError(f"model.source: {folder}: no {missing[0]}, which {INDEX} names")
+    return [folder / name for name in sorted(names)]
 
 
 def _identity(weights: str, folder: Path) -> str:

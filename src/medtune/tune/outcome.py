@@ -57,6 +57,15 @@ def finished(folder: Path, identity: Mapping[str, str]) -> Fit | None:
     return fit if same and intact else None
 
 
+def is_cut_short(folder: Path) -> bool:
+    """Whether the fit in `folder` ended because its budget was spent."""
+    try:
+        found = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    return found["fit"]["stopped"] == SPENT
+
+
 def forget(folder: Path) -> None:
     """Delete a finished fit. The checkpoints of an unfinished one stay."""
     if (folder / OUTCOME).exists():

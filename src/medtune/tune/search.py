@@ -20,7 +20,7 @@ from medtune.errors import ConfigError
 from medtune.progress import say
 from medtune.tune.disk import whole_folder
 from medtune.tune.distributed.control import leads
-from medtune.tune.outcome import ADAPTER, JOURNAL, Fit
+from medtune.tune.outcome import ADAPTER, CHECKPOINTS, JOURNAL, Fit, is_cut_short
 from medtune.tune.state import State
 
 SWEEP, SEEDS = "sweep", "seeds"
@@ -190,10 +190,16 @@ def bring(folder: Path, out: Path) -> None:
 
 
 def tidy(out: Path, folders: Sequence[Path]) -> None:
-    """Delete what only an unfinished search needs; the journals of all fits stay."""
-    for folder in (*(out / SWEEP).glob("*"), *folders):
+    """Delete what only an unfinished search needs; the journals of all fits stay.
+
+    Where a budget ended one of the fits, all stay as they are, to go on from with a larger one.
+    """
+    tried = (*(out / SWEEP).glob("*"), *folders)
+    if any(is_cut_short(folder) for folder in tried):
+        return
+    for folder in tried:
         if folder != out:
-            for name in (ADAPTER, "checkpoints"):
+            for name in (ADAPTER, CHECKPOINTS):
                 shutil.rmtree(folder / name, ignore_errors=True)
 
 
