@@ -10,7 +10,7 @@ import torch
 from medtune.errors import MachineError, told
 from medtune.llm.memory import most_held, there_is
 from medtune.llm.numerics import Numerics
-from medtune.pipeline import cluster
+from medtune.pipeline import cluster, crew
 from medtune.pipeline.cluster import has_gpus, numerics_there
 from medtune.pipeline.job import Job
 from medtune.tune.distributed import control, ranks
@@ -122,3 +122,21 @@ def test_numerics_are_tried_where_the_gpus_are(monkeypatch: pytest.MonkeyPatch, 
     else:
         with pytest.raises(MachineError, match="no network"):
             numerics_there(job)
+
+
+def test_a_worker_loads_the_base_model_once_and_tuned_ones_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: list[tuple[str | None, str | None]] = []
+
+    def load(job: Job, adapter: str | None = None, *, base: str | None = None) -> str:
+        asked.append((adapter, base))
+        return adapter or "base"
+
+    monkeypatch.setattr(Job, "load", load)
+    section = SimpleNamespace(model_copy=lambda update: None)
+    run = SimpleNamespace(model=section, model_copy=lambda update: None)
+    monkeypatch.setattr(crew, "job_of", lambda told: Job(run))  # type: ignore[arg-type]
+    worker = crew.Asker(None)  # type: ignore[arg-type]
+    assert [worker._load(adapter) for adapter in ("a", None, "b")] == ["a", "base", "b"]  # type: ignore[arg-type]
+    assert asked == [(None, None), ("a", "base"), ("b", "base")]

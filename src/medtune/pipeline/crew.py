@@ -56,7 +56,7 @@ class Asker:
         job = replace(job, run=job.run.model_copy(update={"model": alone}))
         base = cache(job.load)
 
-        def load(adapter: Path | None) -> LanguageModel:
+        def load(adapter: Path | None) -> "LanguageModel":
             return base() if adapter is None else job.load(adapter, base=base())
 
         self._load = lru_cache(maxsize=MODELS)(load)
