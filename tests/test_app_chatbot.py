@@ -276,7 +276,7 @@ def test_plain_and_harmless_replies_are_not_withheld():
 
 
 def test_a_drug_or_a_dose_of_the_source_may_be_said():
-    assert broken_rules("A rash after one dose of aspirin", "Rash upon a dose of aspirin.") == []
+    assert broken_rules("A rash after a dose of aspirin", "Rash upon a dose of aspirin.") == []
     assert "drug" in broken_rules("A rash after aspirin", "A rash.", "I take aspirin")
 
 

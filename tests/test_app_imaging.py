@@ -22,6 +22,7 @@ from medtune.apps.imaging_lidc import (
     read_nodules,
 )
 from medtune.apps.imaging_rows import check_kind, read_rows
+from medtune.artifacts import write_examples
 from medtune.clinical.imaging.agreement import consensus, iou
 from medtune.clinical.imaging.places import NAMES
 from medtune.errors import DataError, UndefinedMetric
@@ -278,6 +279,15 @@ def test_a_model_that_says_the_same_of_every_image_is_not_good():
         assert imaging.located(some) <= 1 / 9
 
 
+ANSWERS = (
+    "nodule, upper left",
+    "no nodule",
+    "no finding",
+    "abnormal shadow, centre",
+    "normal chest",
+)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -288,14 +298,28 @@ def test_a_model_that_says_the_same_of_every_image_is_not_good():
         "Lungs unremarkable; no further imaging.",
         "Malignancy is ruled out.",
         "A radiologist is not needed: no review necessary.",
+        "No abnormality detected.",
+        "Lungs are clear.",
+        "Negative study.",
+        "The nodule is smaller than before.",
+        "The nodule has grown.",
+        "nodule, upper left, harmless",
+        "",
     ],
 )
 def test_a_comparison_or_an_all_clear_of_the_model_is_withheld(text: str):
-    said = imaging.after([], text)
-    assert text not in said
-    assert imaging.DRAFT in said
-    for right in ("nodule, upper left", "no nodule", "no finding", "abnormal shadow, centre"):
-        assert imaging.after([], right).startswith(right)
+    said = imaging.after([], text, ANSWERS)
+    assert said == f"{imaging.WITHHELD}\n\n{imaging.DRAFT}"
+    for right in ANSWERS[:-1]:
+        assert imaging.after([], f"{right.capitalize()}.", ANSWERS).startswith(right)
+    assert imaging.after([], "normal chest", ANSWERS).startswith(imaging.WITHHELD)
+
+
+def test_the_answers_that_are_told_are_those_of_the_run_s_records(tmp_path: Path):
+    write_examples(tmp_path / "train.jsonl", [LUNG])
+    for said in imaging.choices(LUNG):
+        assert imaging.after([], said, out=tmp_path).startswith(said)
+        assert imaging.after([], said).startswith(imaging.WITHHELD)
 
 
 def test_lobes_of_the_mask_have_sides():

@@ -1,5 +1,6 @@
 """Claims cite sentences that exist; targets and gaps are counted out of them, and nothing else."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtune.apps import drug_discovery
+from medtune.apps import drug_discovery, drug_discovery_claims
 from medtune.apps.drug_discovery_picture import draw_record
 from medtune.clinical.evidence import Claim, Entity, gaps, keep_sound, read_retractions, targets
 from medtune.clinical.evidence.targets import disagreement, score
@@ -58,6 +59,25 @@ class TestClaims:
         kept = keep_sound([one, other], texts, {"PMID1": "retracted", "PMID3": "concern"})
         assert [(c.article, c.notice) for c in kept.claims] == [("PMID3", "concern")]
         assert kept.dropped == {"article retracted": 1}
+
+    @pytest.mark.parametrize(
+        "said",
+        ["30046111", "PMID: 30046111", "pmid30046111", " PubMed ID 30046111 ", "PMID30046111",
+         "https://pubmed.ncbi.nlm.nih.gov/30046111/"],
+    )  # fmt: skip
+    def test_one_s_own_sentence_of_a_retracted_article_is_taken_out_in_any_form(
+        self, said, tmp_path: Path
+    ):
+        rows, notices = tmp_path / "own.jsonl", tmp_path / "retractions.csv"
+        row = {"sentence": "A raises B.", "first": "A", "second": "B", "relation": "increases"}
+        rows.write_text("".join(json.dumps(row | {"article": a}) + "\n" for a in (said, "my 7")))
+        notices.write_text(
+            "OriginalPaperPubMedID,RetractionNature\n30046111,Retraction\n", encoding="utf-8"
+        )
+        assert [one.group for one in drug_discovery.load([rows, notices])] == ["my 7"]
+        told = own(claim(GENE, "increases", RAYNAUD, said))
+        (read,) = drug_discovery_claims.own([told])
+        assert read.article == "PMID30046111"
 
     def test_the_list_of_retractions_is_read_by_its_own_columns(self, tmp_path: Path):
         path = tmp_path / "retractions.csv"

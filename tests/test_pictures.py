@@ -117,6 +117,13 @@ class TestATalk:
         assert "by rule; the model was not asked" in page
         assert "Call " in page
 
+    def test_the_page_of_a_run_tells_what_its_served_chat_would(self, tmp_path: Path):
+        write_examples(tmp_path / "train.jsonl", [Example("x", "x", TERM, ["Fainting"])])
+        asked = view(talk(("user", "What does syncope mean?"), ("assistant", "Fainting")))
+        assert "I have no source" in chatbot.picture(asked)
+        assert "I have no source" not in chatbot.picture(asked, out=tmp_path)
+        assert "999" in chatbot.picture(view(talk(("user", CRUSHING))), code="uk")
+
     def test_a_withheld_reply_stands_there_with_the_rule_it_breaks(self):
         told = talk(("user", "What does syncope mean?"), ("assistant", "You have a tumour."))
         source = Example("x", "x", TERM, ["Fainting"])

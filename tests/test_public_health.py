@@ -69,6 +69,16 @@ def test_the_line_list_is_read_by_week_and_impossible_dates_are_left_out(dengue:
     assert taiwan.centres == {"Tainan City": (120.2, 23.0)}
 
 
+def test_rows_without_a_report_date_among_others_are_named(tmp_path: Path):
+    rows = ["North,2023-01-02,2023-01-09", "North,2023-01-03,", "South,2023-01-04,2023-01-09"]
+    with pytest.raises(DataError, match=r"own\.csv:3: no report date.*1 of 3") as error:
+        public_health_data.read(own(tmp_path, "place,onset,report\n" + "\n".join(rows) + "\n"))
+    assert "2023" not in str(error.value)
+    none = own(tmp_path, "place,onset,report\n" + "".join(f"{r[:16]},\n" for r in rows))
+    (series,) = public_health_data.read(none)
+    assert series.places["North"].reports is None
+
+
 def test_survey_coverage_becomes_cells_with_the_design_effect(tmp_path: Path):
     path = tmp_path / "kenya.whl"
     county = {

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def test_a_model_of_text_says_that_it_sees_nothing(out: Path):
 
 
 def test_the_imaging_rails_ask_for_one_image_and_say_that_it_is_a_draft(out: Path):
-    rails = Rails(imaging.before, imaging.after)
+    rails = Rails(imaging.before, partial(imaging.after, answers=["nodule, centre"]))
     speaker = voice("nodule, centre", look=lambda _: None)
     with client_of(out, speaker, rails=rails) as client:
         told = client.post(CHAT, json=sent(url(png()))).json()["choices"][0]["message"]["content"]

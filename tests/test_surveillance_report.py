@@ -228,7 +228,7 @@ def test_coverage_cells_and_what_they_show():
     found = coverage_facts(
         head=("child vaccination", "North", "2022"),
         children=400,
-        doses={"bcg": 396, "dtp3": 300, "measles": 364, "none": 4},
+        doses={"bcg": 386, "dtp3": 300, "measles": 358, "none": 14},
     )
     assert found["dtp3"] == "75% (71 to 79)"
     assert [shown(found, key) for key in ("bcg", "dtp3", "measles", "none")] == [
@@ -237,13 +237,46 @@ def test_coverage_cells_and_what_they_show():
         "unclear",
         "",
     ]
-    assert found["dropout"] == "8% (6 to 11)"
+    assert found["dropout"] == "7% (5 to 10)"
+    withheld = coverage_facts(
+        head=("child vaccination", "North", "2022"),
+        children=50,
+        doses={"bcg": 45, "dtp3": 25, "measles": 0, "full": 50, "none": 2},
+    )
+    assert cells(withheld).keys() == {"children", "target", "dtp3", "measles", "full"}
+    assert faults(withheld, write_report(withheld)) == []
+    near = {"bcg": 380, "measles": 372}
+    found = coverage_facts(head=("child vaccination", "N", "2022"), children=400, doses=near)
+    assert "dropout" not in found
+    public = coverage_facts(
+        head=("child vaccination", "N", "2022"), children=400, doses=near, is_published=True
+    )
+    assert public["dropout"].startswith("2%")
     few = coverage_facts(head=("child vaccination", "X", "2022"), children=7, doses={"bcg": 7})
     assert cells(few) == {"children": "<11"}
     assert faults(few, write_report(few)) == []
 
 
 # --- reports -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Cases are rising fast: 688 cases [reported].", "a direction beside another cell"),
+        ("Cases fell to 688 cases [reported].", "a direction beside another cell"),
+        ("688 cases [reported]. The number is growing.", "a direction beside another cell"),
+        ("688 deaths [reported].", "not what the cell counts"),
+        ("688 deaths [reported].", "outcome"),
+        ("688 infected households [reported].", "not what the cell counts"),
+        ("Deaths: 688 cases [reported].", "outcome"),
+    ],
+)
+def test_a_direction_or_a_count_that_no_cell_shows_is_a_fault(said, kind):
+    facts = FACTS | {"reported": "688", "trend": "+2% (-20 to +30)"}
+    assert kind in kinds(said, facts)
+    assert faults(facts, "688 cases [reported].") == []
+    assert faults(facts, "688 new cases were [reported].") == []
 
 
 def test_the_written_report_is_the_good_one_and_has_no_fault():

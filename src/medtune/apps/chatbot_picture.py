@@ -116,9 +116,7 @@ def _reply_after(messages: Sequence[Message], number: int) -> str | None:
     return following[0].content if following and following[0].role == "assistant" else None
 
 
-def _step(
-    heard: Sequence[Message], reply: str | None, sources: talk.Library, where: Place
-) -> Step:
+def _step(heard: Sequence[Message], reply: str | None, sources: talk.Library, where: Place) -> Step:
     turns = ["\n".join(turn) for turn in user_turns(heard)]
     said, found = heard[-1].content, talk.red_flags(heard)
     judged = talk.before(sources, where, heard)

@@ -110,13 +110,11 @@ SYMPTOM = re.compile(
     re.IGNORECASE,
 )
 PERSONAL = re.compile(r"\b(?:i|i'm|i've|im|ive|my|me|he|she|his|her|our)\b", re.IGNORECASE)
-QUOTED = re.compile(
-    r"\b(?:report|letter|notes?|results?|scan|chart|record)\b", re.IGNORECASE
-)
+QUOTED = re.compile(r"\b(?:report|letter|notes?|results?|scan|chart|record)\b", re.IGNORECASE)
 """Where a term that names a symptom may have been read."""
 FELT = re.compile(
-    r"\b(?:i|he|she|we|they|who)(?:'ve|'m|'s| have| has| had| am| is| was| feel| feels| felt| get| gets"
-    r"| got)\b|\b(?:ive|im)\b",
+    r"\b(?:i|he|she|we|they|who)(?:'ve|'m|'s| have| has| had| am| is| was| feel| feels| felt"
+    r"| get| gets| got)\b|\b(?:ive|im)\b",
     re.IGNORECASE,
 )
 """Words with which somebody tells what a person has."""

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from medtune.apps.chatbot_rules import (
     ASKS_MEANING,
+    FELT,
     INJECTION,
     MEDICINE_QUESTION,
-    FELT,
     PERSONAL,
     QUOTED,
     SAID_LENGTH,

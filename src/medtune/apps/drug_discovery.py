@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from medtune.answers import find_label
 from medtune.artifacts import read_jsonl
-from medtune.clinical.evidence import read_retractions
+from medtune.clinical.evidence import article_name, read_retractions
 from medtune.errors import DataError
 from medtune.metrics import accuracy, macro_f1
 from medtune.records import Application, Example, Json, Message, View
@@ -101,7 +101,7 @@ def _load_rows(path: Path) -> Iterator[Example]:
             )
         yield Example(
             id=one,
-            group=str(row.get("article", one)),
+            group=article_name(str(row["article"])) if row.get("article") else one,
             fields={name: str(row[name]) for name in OWN if name != "relation"},
             target=row["relation"],
             time=str(row["date"]) if row.get("date") else None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from medtune.apps.drug_discovery import LABELS, Link, read_links
-from medtune.clinical.evidence.claims import Claim, Entity, Kind
+from medtune.clinical.evidence.claims import Claim, Entity, Kind, article_name
 from medtune.errors import DataError
 from medtune.records import Example, Json
 
@@ -87,7 +87,7 @@ def _own(record: Example) -> Claim:
         predicate=fields["predicate"],
         object=Entity(fields["object"], cast(Kind, fields["object_kind"])),
         sentence=fields["sentence"],
-        article=fields["article"],
+        article=article_name(fields["article"]),
         date=fields.get("date", ""),
         by=fields.get("by", "own"),
     )

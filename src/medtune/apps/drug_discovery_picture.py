@@ -21,6 +21,7 @@ from medtune.clinical.evidence import (
     Kept,
     Notice,
     Target,
+    article_name,
     gaps,
     keep_sound,
     read_retractions,
@@ -104,7 +105,7 @@ def sound_claims(view: View) -> tuple[Kept, bool]:
 def _articles(records: Sequence[Example]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for one in records:
-        found[one.fields.get("article", one.id)].append(one.fields["text"])
+        found[article_name(one.fields.get("article", one.id))].append(one.fields["text"])
     return dict(found)
 
 

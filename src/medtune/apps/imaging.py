@@ -21,10 +21,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from medtune.answers import find_label
+from medtune.artifacts import read_examples
 from medtune.clinical.imaging.places import NAMES
 from medtune.config import Run
 from medtune.errors import DataError, UndefinedMetric
@@ -56,8 +57,8 @@ ALL_CLEAR = re.compile(
 )
 """Words that call an image harmless, or a reading needless. No finding may be named so."""
 WITHHELD = (
-    "The model's words are withheld: they compare with an image that was not given, or call the "
-    "image normal."
+    "The model's words are withheld: they are none of the answers that it learnt, compare with an "
+    "image that was not given, or call the image normal."
 )
 
 
@@ -158,12 +159,33 @@ def before(messages: Sequence[Message]) -> str | list[Message]:
     return list(messages)
 
 
-def after(messages: Sequence[Message], text: str) -> str:  # noqa: ARG001  told whatever was asked
-    """The reply, never without the words that it is a draft, and never an all-clear."""
-    said = text.strip()
+def after(
+    messages: Sequence[Message],  # noqa: ARG001  told whatever was asked
+    text: str,
+    answers: Sequence[str] = (),
+    out: Path | None = None,
+) -> str:
+    """The reply if it is an answer of the task and nothing more, never without what a draft is.
+
+    Args:
+        messages: What was asked.
+        text: The reply of the model.
+        answers: Of the task.
+        out: The run's folder, whose records have answers, too.
+    """
+    known = {one.casefold(): one for one in (*answers, *(_answers(out) if out else ()))}
+    said = known.get(text.strip(" \t\n.*\"'").casefold(), WITHHELD)
     if NOT_GIVEN.search(said) or ALL_CLEAR.search(said):
         said = WITHHELD
     return f"{said}\n\n{DRAFT}"
+
+
+@cache
+def _answers(out: Path) -> frozenset[str]:
+    """The answers that the records of a run may have."""
+    files = [out / f"{split}.jsonl" for split in ("train", "validation")]
+    records = [one for file in files if file.is_file() for one in read_examples(file)]
+    return frozenset(answer for one in records for answer in choices(one))
 
 
 def look(run: Run, shown: Shown) -> str:
@@ -175,7 +197,7 @@ def look(run: Run, shown: Shown) -> str:
 
 def at(run: Run) -> Application:
     """The application with what its model learnt from, for the images that it is shown."""
-    return replace(APP, look=partial(look, run))
+    return replace(APP, look=partial(look, run), after=partial(after, out=run.out))
 
 
 def picture(view: View) -> str:

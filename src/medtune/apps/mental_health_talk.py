@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from medtune.apps.turns import user_turns
 from medtune.clinical.coping import Strategy, choose, needs_of, safety_plan
 from medtune.clinical.helplines import Place, advice, is_spanish, lead
 from medtune.clinical.redflags import Triage, triage, triage_talk
-from medtune.apps.turns import user_turns
 from medtune.clinical.screening import PHQ_9, Screening
 from medtune.clinical.screening_fhir import Forms, read_forms, take_forms
 from medtune.clinical.screening_suicide import SuicideRisk

@@ -214,6 +214,7 @@ def _coverage_reports(row: CoverageRow, source: str) -> Iterator[Example]:
         children=row.children,
         doses=row.doses,
         design_effect=row.design_effect,
+        is_published=bool(row.licence),
     )
     place = f"{row.country} {row.place}".strip()
     yield _example(

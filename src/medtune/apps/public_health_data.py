@@ -85,6 +85,7 @@ class CoverageRow:
     doses: Mapping[str, float]
     design_effect: float
     licence: str
+    """Of published shares; empty for a user's own counts."""
 
 
 Source = CaseSeries | CoverageRow
@@ -228,9 +229,14 @@ def _read_own(path: Path) -> list[Source]:
             "counts have place, week and count, coverage has place, period and children"
         )
     by_topic: defaultdict[str, list[Entry]] = defaultdict(list)
+    undated: list[str] = []
     for row in found:
         entry = _checked(make, row.values, row.where)
         by_topic[entry.topic].append(entry)
+        undated += [row.where] if entry.report is None else []
+    if 0 < len(undated) < len(found):
+        told = f"{', '.join(undated[:5])}: no report date ({len(undated)} of {len(found)} rows)"
+        raise DataError(f"{told}, which other rows have; give it in every row, or in none")
     return [_series(entries, country="", licence="") for entries in by_topic.values()]
 
 

@@ -5,6 +5,7 @@ from medtune.clinical.evidence.claims import (
     Entity,
     Kept,
     Notice,
+    article_name,
     keep_sound,
     read_retractions,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Kept",
     "Notice",
     "Target",
+    "article_name",
     "gaps",
     "keep_sound",
     "read_retractions",

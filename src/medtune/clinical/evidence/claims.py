@@ -6,6 +6,7 @@ apart here, and nothing is said about efficacy in people.
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,10 @@ from medtune.errors import DataError
 
 Kind = Literal["target", "compound", "disease", "process", "other"]
 Notice = Literal["retracted", "concern"]
+PUBMED = re.compile(
+    r"(?:(?:https?://)?pubmed\.ncbi\.nlm\.nih\.gov/|(?:pubmed|pm)?(?: ?id)?[\s:.#]*)0*(\d+)/?",
+    re.IGNORECASE,
+)
 COLUMNS = ("OriginalPaperPubMedID", "RetractionNature")
 NATURES: Mapping[str, Notice | None] = {
     "retraction": "retracted",
@@ -32,6 +37,12 @@ SIGNS: Mapping[str, int] = {
 }
 CAUSAL = frozenset({"increases", "decreases", "regulates"})
 NO_EFFECT = "no effect"
+
+
+def article_name(said: str) -> str:
+    """An article as it is named here, such as PMID30046111; what is no PubMed number stays."""
+    match = PUBMED.fullmatch(said.strip())
+    return f"PMID{match[1]}" if match else said.strip()
 
 
 class Entity(NamedTuple):

@@ -8,8 +8,10 @@ for what it shows:
 
 `claims` reads what a report says of each cell. `faults` lists what it may not say: a number that is
 not its cell's, a number without a cell, a key that does not exist, a direction that the cell does
-not show, another status than the computed one, "outbreak" for a signal (also when denied), a cause,
-or a statement about persons. It errs on the strict side: a report with a fault is not sent.
+not show or that stands beside another cell, a count of other things than cases or children,
+another status than the computed one, "outbreak" for a signal (also when denied), a cause, an
+outcome such as a death, or a statement about persons. It errs on the strict side: a report with a
+fault is not sent.
 """
 
 import re
@@ -38,6 +40,15 @@ AGAINST_TARGET = {
     "unclear": r"unclear|uncertain",
 }
 VACCINES = {"bcg": "BCG", "dtp3": "DTP3", "measles": "Measles", "full": "All basic vaccines"}
+COUNTED = frozenset(
+    (
+        *("case", "cases", "new", "known", "so", "far", "were", "was", "are", "is", "have", "been"),
+        *("reported", "expected", "a", "the", "of", "in", "to", "this", "week", "weekly", "total"),
+    )
+)
+"""What may stand between a count of cases and its key."""
+OF_CASES = ("reported", "expected", "nowcast", "forecast")
+OF_CHILDREN = frozenset(("child", "children", "surveyed", "were", "in", "the", "survey"))
 STATUS = {
     "signal": r"(?<!no )(?<!not a )signals?",
     "no signal": r"no signals?|not a signal",
@@ -47,6 +58,8 @@ STATUS = {
 NEVER = {
     "outbreak": r"outbreaks?|epidemics?|pandemics?|emergenc\w+|cris[ie]s|clusters?",
     "cause": r"because|caus\w+|due to|owing to|as a result|driven by|attribut\w+|led to|thanks to",
+    "outcome": r"deaths?|died|dead|dying|fatal\w*|mortality|kill\w*|hospital\w*|admissions?|"
+    r"admitted|recover\w*|surviv\w*",
     "person": r"patients?|\w+-year-old|he|she|his|her|residents? (?:is|are|was|were)|"
     r"people (?:in|of|from|who)|those who",
     "number in words": r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|"
@@ -105,7 +118,12 @@ def claims(facts: Mapping[str, str], text: str) -> list[str]:
 
 def faults(facts: Mapping[str, str], text: str) -> list[Fault]:
     """What the report says and may not; what it leaves out is for `missing`."""
-    return [*_of_cells(facts, text), *_of_status(facts, text), *_of_words(facts, text)]
+    return [
+        *_of_cells(facts, text),
+        *_of_counts(facts, text),
+        *_of_status(facts, text),
+        *_of_words(facts, text),
+    ]
 
 
 def missing(facts: Mapping[str, str], text: str) -> list[str]:
@@ -179,6 +197,26 @@ def _of_cells(facts: Mapping[str, str], text: str) -> Iterator[Fault]:
             yield Fault("not what the cell shows", key)
     if numbers(_without_head(facts, _tail(text))):
         yield Fault("number without a cell", "end")
+
+
+def _of_counts(facts: Mapping[str, str], text: str) -> Iterator[Fault]:
+    """Directions beside another cell than the trend's, and counts of other things than theirs."""
+    for key, words in [*_parts(facts, text), ("end", _without_head(facts, _tail(text)))]:
+        if key != "trend" and _says_trend(words):
+            yield Fault("a direction beside another cell", key)
+        if not _counts_right(key, words):
+            yield Fault("not what the cell counts", key)
+
+
+def _says_trend(words: str) -> bool:
+    return any(re.search(rf"\b(?:{one})\b", words, re.IGNORECASE) for one in TREND.values())
+
+
+def _counts_right(key: str, words: str) -> bool:
+    """Whether nothing but cases, or children, stands between the last number and its key."""
+    allowed = OF_CHILDREN if key == "children" else COUNTED if key in OF_CASES else None
+    after = re.split(r"\d", words)[-1].casefold()
+    return allowed is None or allowed.issuperset(re.findall(r"[^\W\d_]+", after))
 
 
 def _of_status(facts: Mapping[str, str], text: str) -> Iterator[Fault]:

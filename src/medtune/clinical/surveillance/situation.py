@@ -119,6 +119,7 @@ def coverage_facts(
     children: float,
     doses: Mapping[str, float],
     design_effect: float = 1.0,
+    is_published: bool = False,
 ) -> Facts:
     """The cells of a place's vaccination coverage.
 
@@ -127,18 +128,28 @@ def coverage_facts(
         children: Target population, or children surveyed.
         doses: Children with each vaccine by its key, and with no vaccine at all under "none".
         design_effect: Of the survey.
+        is_published: Whether the shares are public already. If not, a dose that 1 to 10 children
+            have, or have not, is no cell; nor is a dropout of so few, or of such a dose.
     """
     facts: Facts = dict(zip(HEAD, (*head, "coverage"), strict=True))
     if children < SMALL:
         return facts | {"children": f"<{SMALL}"}
     facts |= {"children": f"{children:.0f}", "target": _percent(TARGET)}
-    for key, count in doses.items():
+    told = {k: n for k, n in doses.items() if is_published or not _is_telling(n, children)}
+    for key, count in told.items():
         share = coverage(count, children, design_effect=design_effect)
         facts[key] = _share(share)
-    first, last = doses.get("bcg"), doses.get("measles")
-    if first and last is not None and last <= first:
+    first, last = told.get("bcg"), told.get("measles")
+    if not first or last is None or last > first:
+        return facts
+    if is_published or not _is_telling(last, first):
         facts["dropout"] = _share(dropout(first, last, design_effect=design_effect))
     return facts
+
+
+def _is_telling(count: float, total: float) -> bool:
+    """Whether a share is of 1 to 10 persons, or leaves out as few."""
+    return any(0 < round(one) < SMALL for one in (count, total - count))
 
 
 def completed(counts: Sequence[float], latest: Sequence[Nowcast]) -> list[float]:
