@@ -129,7 +129,7 @@ FILES = [
     (
         (GOOD + '{"note": "secret words", "label": "perhaps"}\n').encode(),
         {},
-        "'perhaps'",
+        "unknown label\n",
     ),
     (
         (GOOD + '{"note": "%s", "label": "no"}\n' % ("secret words " * 400)).encode(),

@@ -379,7 +379,7 @@ def test_a_run_with_images_is_planned_and_learnt_from_the_data_on(tmp_path: Path
     )
     lines: list[str] = []
     assert plan(Job(run, offline=True), lines.append) == 0, lines
-    assert "<image>" in "\n".join(lines)
+    assert "shown on a terminal only: it is your data" in "\n".join(lines)
 
 
 def test_the_classical_arm_reads_the_features_that_the_model_reads(lm: LanguageModel):

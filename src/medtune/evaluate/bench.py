@@ -19,6 +19,7 @@ from medtune.records import (
     Estimate,
     Example,
     Json,
+    Message,
     Metric,
     Prediction,
 )
@@ -125,9 +126,16 @@ class Bench:
         return self.answered(self.tuned, part, replace(self.app, parse=parse), changed)
 
     def is_asked_otherwise(self, example: Example, changed: Example) -> bool:
-        """Whether the change reaches the prompt; a record that cannot be read any more does not."""
+        """Whether the change reaches the prompt or the choices.
+
+        A record that cannot be read any more does not.
+        """
+
+        def asked(one: Example) -> tuple[Sequence[Message], Sequence[str]]:
+            return self.app.prompt(one), self.app.choices(one) if self.app.choices else ()
+
         try:
-            return self.app.prompt(changed) != self.app.prompt(example)
+            return asked(changed) != asked(example)
         except MedtuneError:
             return False
 
