@@ -12,7 +12,7 @@ import public_health_examples
 import pytest
 
 from medtune.answers import find_label
-from medtune.apps import APPS, NOT_BUILT, drug_discovery, find_app
+from medtune.apps import APPS, drug_discovery, find_app
 from medtune.config import Run, load_run
 from medtune.errors import ConfigError, DataError
 from medtune.measure import summarise
@@ -200,11 +200,6 @@ def test_another_wheel_is_refused(tmp_path: Path):
         archive.writestr("other.txt", "")
     with pytest.raises(DataError, match="not the hbp-knowledge wheel"):
         list(drug_discovery.load([path]))
-
-
-def test_the_eight_applications_are_listed_built_or_not():
-    assert len(APPS) + len(NOT_BUILT) == 8
-    assert not set(APPS) & set(NOT_BUILT)
 
 
 def test_a_misspelt_application_is_told_the_right_one():

@@ -22,6 +22,14 @@ def medtune(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return int(end.value.code or 0)
 
 
+LABELLED = {
+    "instruction": "Is the note urgent?",
+    "input": "{note}",
+    "answer": "label",
+    "labels": ["yes", "no"],
+}
+
+
 def run_file(folder: Path, **changes: object) -> Path:
     run: dict[str, object] = {
         "app": "custom",
@@ -29,12 +37,7 @@ def run_file(folder: Path, **changes: object) -> Path:
         "out": str(folder / "out"),
         "model": {"source": f"path:{folder / 'model'}"},
         "data": {"sources": [{"source": "path:notes.jsonl"}]},
-        "task": {
-            "instruction": "Is the note urgent?",
-            "input": "{note}",
-            "answer": "label",
-            "labels": ["yes", "no"],
-        },
+        "task": LABELLED,
     }
     run.update(changes)
     path = folder / "run.yaml"
@@ -49,7 +52,10 @@ def run_file(folder: Path, **changes: object) -> Path:
         ({"tune": {"learning_rat": 1}}, "did you mean 'learning_rate'"),
         ({"goal": "acuracy"}, "goal"),
         ({"app": "nonsense", "task": None}, "'nonsense' is unknown"),
-        ({"app": "drug_discovery"}, "app: custom needs a task section"),
+        ({"app": "drug_discovery"}, "belongs to app: custom alone, and app is 'drug_discovery'"),
+        ({"task": None}, "app: custom needs a task section"),
+        ({"task": LABELLED | {"labels": [True, False]}}, "YAML reads a bare yes, no, on or off"),
+        ({"data": {"sources": "notes.jsonl"}}, "data.sources: must be a list"),
         ({"model": {"source": "path:nowhere"}}, "no such folder"),
         ({"model": {"source": "s3:bucket"}}, "not of a known form"),
         ({"model": {"source": "hf:owner/name"}}, "does not fix a revision"),
@@ -89,13 +95,31 @@ def test_an_override_must_be_key_and_value(
 
 
 @pytest.mark.parametrize(("listed", "n"), [("goals", 8), ("guards", 10), ("apps", 9)])
-def test_the_lists_name_everything_and_say_what_is_built(
+def test_the_lists_name_everything(
     listed: str, n: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     assert medtune(listed, "--json", monkeypatch=monkeypatch) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == n
-    assert {row["built"] for row in rows} == ({True, False} if listed == "goals" else {True})
+    assert len({row["name"] for row in rows}) == len(rows) == n
+    if listed == "goals":
+        assert [row["name"] for row in rows if row["not_measured"]] == ["style"]
+
+
+def test_a_folder_as_run_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert medtune("plan", str(tmp_path), monkeypatch=monkeypatch) == 2
+    assert "is a folder; name the run file in it" in capsys.readouterr().err
+
+
+def test_an_out_that_is_a_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "taken").write_text("")
+    for out in ("taken", "taken/inside"):
+        words = ("data", str(run_file(tmp_path)), "--set", f"out={tmp_path / out}")
+        assert medtune(*words, monkeypatch=monkeypatch) == 2
+        assert "is or lies in a file; name a folder" in capsys.readouterr().err
 
 
 def test_help_needs_little_time_and_no_torch():

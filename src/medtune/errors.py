@@ -72,6 +72,8 @@ def told(run: Callable[[], object]) -> None:
             run()
     except MedtuneError as error:
         _leave(error)
+    except PermissionError as error:
+        _leave(MachineError(f"{error.filename}: may not be read or written; ask for the right"))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

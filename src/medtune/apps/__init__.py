@@ -3,7 +3,7 @@
 `custom` is not one of the eight: it is the user's own task, built from the run file alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from medtune.apps import (
     chatbot,
@@ -20,7 +20,7 @@ from medtune.config import Run
 from medtune.errors import ConfigError, did_you_mean
 from medtune.records import Application
 
-__all__ = ["APPS", "NOT_BUILT", "find_app"]
+__all__ = ["APPS", "find_app"]
 
 APPS: dict[str, Application] = {
     "decision_support": decision_support.APP,
@@ -40,20 +40,15 @@ PLACED: dict[str, Callable[[Run], Application]] = {
 }
 """Applications that depend on the run, as on the numbers of its place: what makes them."""
 
-NOT_BUILT: Mapping[str, str] = {}
-"""The other applications of the design, with what they will do."""
-
 
 def find_app(run: Run) -> Application:
     """The application that the run names.
 
     Raises:
-        ConfigError: There is none of that name, or it is not built yet.
+        ConfigError: There is none of that name.
     """
     if run.app == "custom":
         return custom.build(run)
-    if run.app in NOT_BUILT:
-        raise ConfigError(f"app: {run.app!r} is not built yet; built are {', '.join(APPS)}, custom")
     if run.app not in APPS:
         known = [*APPS, "custom"]
         raise ConfigError(

@@ -75,6 +75,7 @@ class DataCard(Artifact):
     """What the data is, what was done to it, and what is wrong with it."""
 
     file: ClassVar[str] = "data.json"
+    verb: ClassVar[str] = "data"
 
     app: str
     sources: list[dict[str, str]]

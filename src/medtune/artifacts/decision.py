@@ -149,6 +149,7 @@ class Decision(Artifact):
     """Whether to tune, from measured arms, and the gates that a release must then pass."""
 
     file: ClassVar[str] = "decision.json"
+    verb: ClassVar[str] = "decide"
 
     goal: str
     rule: str

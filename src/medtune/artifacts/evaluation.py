@@ -254,6 +254,7 @@ class Evaluation(Artifact):
     """How good, how sure, against what: the sealed test, opened once for this adapter."""
 
     file: ClassVar[str] = "evaluation.json"
+    verb: ClassVar[str] = "evaluate"
 
     way: Way = Way()
     """What is under test: the first arm, whose name is the way's."""

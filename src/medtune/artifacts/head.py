@@ -14,6 +14,8 @@ class Artifact(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
     file: ClassVar[str]
+    verb: ClassVar[str]
+    """The command that writes it."""
 
     key: str
     """Hash of the settings, inputs and code version that the stage depends on."""
@@ -40,8 +42,7 @@ class Artifact(BaseModel):
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            stage = cls.__name__.lower()
-            raise DataError(f"{path}: missing; run the stage that writes it ({stage})") from None
+            raise DataError(f"{path}: missing; run `medtune {cls.verb}` on the run file") from None
         except ValidationError as error:
             raise DataError(
                 f"{path}: not a {cls.__name__} of this version ({error.error_count()} faults); "

@@ -57,6 +57,7 @@ class TuneRecord(Artifact):
     """What the training did."""
 
     file: ClassVar[str] = "tune.json"
+    verb: ClassVar[str] = "tune"
 
     method: str
     numerics: str
@@ -146,6 +147,7 @@ class Release(Artifact):
     """The verdict on the evidence. `released` says it; `reasons` says why not."""
 
     file: ClassVar[str] = "release.json"
+    verb: ClassVar[str] = "release"
 
     id: str
     """Content hash of the released weights and their evidence; every answer served carries it."""
@@ -176,6 +178,7 @@ class Export(Artifact):
     """
 
     file: ClassVar[str] = "export.json"
+    verb: ClassVar[str] = "export"
 
     release_id: str
     format: str
@@ -210,6 +213,7 @@ class Monitor(Artifact):
     """Is the released model still used on what it was made for?"""
 
     file: ClassVar[str] = "monitor.json"
+    verb: ClassVar[str] = "monitor"
 
     release_id: str
     requests: int

@@ -30,6 +30,7 @@ class Prompt(Part):
     """
 
     file: ClassVar[str] = "prompt.json"
+    verb: ClassVar[str] = "release"
 
     note: str = ""
     """What a reader must know before the file is passed on."""

@@ -34,7 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @cli.command()
 def apps(as_json: AsJson = False) -> None:
-    """List the applications: which are built, and which are not yet."""
+    """List the applications and what each is for."""
     from medtune.listing import list_apps
 
     print(list_apps(as_json=as_json))
@@ -50,7 +50,7 @@ def goals(as_json: AsJson = False) -> None:
 
 @cli.command()
 def guards(as_json: AsJson = False) -> None:
-    """List the ten guards, what each asks, and which are built."""
+    """List the ten guards and what each asks."""
     from medtune.listing import list_guards
 
     print(list_guards(as_json=as_json))

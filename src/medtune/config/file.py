@@ -62,6 +62,10 @@ def _read_yaml(path: Path) -> dict[str, object]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such run file; see configs/ for complete ones") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder; name the run file in it") from None
+    except PermissionError:
+        raise ConfigError(f"{path}: may not be read; ask for the right to read it") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except yaml.YAMLError as error:
@@ -93,6 +97,10 @@ def _explain(error: ValidationError) -> list[str]:
             lines.append(f"{where}: unknown key{_suggest(fault['loc'])}")
         elif fault["type"] == "missing":
             lines.append(f"{where}: this key is required")
+        elif fault["type"] == "string_type" and isinstance(fault["input"], bool):
+            lines.append(f'{where}: YAML reads a bare yes, no, on or off as a boolean; write "yes"')
+        elif fault["type"] == "tuple_type":
+            lines.append(f"{where}: must be a list; write each entry on a line with '- ' before it")
         else:
             given = "" if isinstance(fault["input"], dict) else f" (given: {fault['input']!r})"
             message = fault["msg"].removeprefix("Value error, ")

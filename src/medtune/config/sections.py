@@ -225,6 +225,11 @@ class Run(Section):
 
     @model_validator(mode="after")
     def _custom_has_a_task(self) -> Self:
-        if (self.app == "custom") != (self.task is not None):
-            raise ValueError("app: custom needs a task section, and no other app may have one")
+        if self.app == "custom" and self.task is None:
+            raise ValueError("app: custom needs a task section, which says what is asked")
+        if self.app != "custom" and self.task is not None:
+            raise ValueError(
+                f"task: belongs to app: custom alone, and app is {self.app!r}; leave task out, or "
+                "write app: custom"
+            )
         return self

@@ -115,7 +115,7 @@ def load_split(out: Path, split: Split) -> list[Example]:
     """
     path = _file(out, split)
     if not path.is_file():
-        raise DataError(f"{path}: missing; run the stage that writes it (data)")
+        raise DataError(f"{path}: missing; run `medtune data` on the run file")
     return read_examples(path)
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from medtune.apps import find_app
 from medtune.artifacts import canonical_sha256, write_text
 from medtune.config import Run, SourceSection, dump_run
-from medtune.errors import MachineError
+from medtune.errors import ConfigError, MachineError
 from medtune.fetch import resolve_source
 from medtune.llm.numerics import Numerics, apply_numerics, choose_numerics
 from medtune.llm.source import ModelFolder, find_model
@@ -146,9 +146,15 @@ def working_in(run: Run) -> Generator[None]:
     """Hold the run's folder, so that two medtunes never write to it at once.
 
     Raises:
+        ConfigError: The folder cannot be made.
         MachineError: Another one is at work there.
     """
-    run.out.mkdir(parents=True, exist_ok=True)
+    try:
+        run.out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(f"out: {run.out} is or lies in a file; name a folder") from None
+    except OSError as error:
+        raise ConfigError(f"out: {run.out} cannot be made ({error.strerror})") from None
     try:
         with FileLock(run.out / ".lock", timeout=0):
             write_text(run.out / "run.yaml", dump_run(run))
