@@ -107,7 +107,7 @@ def quantise(model: PreTrainedModel, dtype: torch.dtype, device: torch.device) -
     """
     if find_spec("bitsandbytes") is None:
         raise ConfigError(
-            'model.quantize needs bitsandbytes; install it with pip install "medtune[qlora]"'
+            'model.quantize needs bitsandbytes; install it with pip install -e ".[qlora]"'
         )
     decoder = model.get_decoder()
     plain = {name: one for name, one in decoder.named_modules() if type(one) is nn.Linear}

@@ -186,7 +186,7 @@ def refuse_without_ray() -> None:
         ConfigError: It is not.
     """
     if find_spec("ray") is None:
-        raise ConfigError('--workers needs Ray; install it with pip install "medtune[cluster]"')
+        raise ConfigError('--workers needs Ray; install it with pip install -e ".[cluster]"')
 
 
 def told_of(job: Job) -> Told:

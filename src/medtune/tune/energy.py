@@ -74,7 +74,7 @@ def _tracker(country: str) -> Tracker:
     if find_spec("codecarbon") is None:
         raise ConfigError(
             "compute.country: the estimate of energy and CO2 needs codecarbon; install it with "
-            'pip install "medtune[energy]", or leave the key out'
+            'pip install -e ".[energy]", or leave the key out'
         )
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     known = import_module("codecarbon.input").DataSource().get_global_energy_mix_data()
