@@ -77,7 +77,8 @@ def table(found: Mapping[str, Summary]) -> list[str]:
             shown = [cell(test["difference"]), f"{test['p_adjusted']:.2g}"]
             better = str(test["better"]).replace("_", " ")
             lines.append(f"| {' | '.join([name, arm, *shown, better])} |")
-    n, n_all = (sum(map(test, found.values())) for test in (wins, lambda one: not not_beaten(one)))
+    n = sum(map(wins, found.values()))
+    n_all = sum(not not_beaten(one) for one in found.values())
     lines += [
         "",
         f"Tuned is shown to be better than every other arm of the same model in {n} of "

@@ -3,8 +3,8 @@
 Use       A researcher builds a map of targets and compounds from articles; a curator reads each
           relation beside its sentence before it enters the map.
 Not for   Choosing a treatment; taking a relation as true because one sentence states it.
-Data      HBP knowledge, 5,375 evidence sentences of 399 PubMed articles on Alzheimer's disease and
-          tau, curated by hand in the Biological Expression Language (hbp-knowledge 0.0.7, CC BY
+Data      HBP knowledge, 16,980 relations in sentences of 392 PubMed articles on Alzheimer's disease
+          and tau, curated by hand in the Biological Expression Language (hbp-knowledge 0.0.7, CC BY
           4.0). Entities are the curators' database names; they need not stand in the sentence word
           for word.
           Or JSON lines of one's own; a CSV file of Retraction Watch takes out what is retracted.
