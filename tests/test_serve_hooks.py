@@ -6,11 +6,13 @@ from pathlib import Path
 
 import hpo_small
 import pytest
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
-from planted import SECRET
+from planted import SECRET, make_run
 from served import client_of, rows, voice
 
+from medtune import __version__
 from medtune.apps import APPS, decision_support
 from medtune.clinical.cds_hooks import Cards, Service, Services
 from medtune.clinical.hpo import Knowledge
@@ -19,7 +21,8 @@ from medtune.clinical.hpo.fhir import HORIZON_DAYS, request_facts
 from medtune.errors import ConfigError
 from medtune.monitor.journal import read_use
 from medtune.records import Hook
-from medtune.serve import Rails
+from medtune.serve import Rails, serve_rules
+from medtune.serve.app import create_rules_app
 
 TODAY = date(2026, 11, 23)
 DISCOVERY = "/cds-services"
@@ -309,3 +312,21 @@ def test_an_entry_off_the_standard_is_refused_at_the_start(out: Path):
     wrong = Hook({"hook": "patient-view", "id": ""}, lambda context, prefetch: "", dict)
     with pytest.raises(ConfigError), client_of(out, voice(), rails=Rails(hooks=(wrong,))):
         pass
+
+
+class TestTheRulesAlone:
+    def test_cards_are_told_and_written_down_without_a_release(self, out, known, monkeypatch):
+        monkeypatch.setattr(decision_support, "_pinned", lambda: known)
+        (hook,) = APPS["decision_support"].hooks
+        mine = Hook(hook.service, hook.advise, lambda: None)
+        app = create_rules_app(make_run(out), (mine,))
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            assert client.post(URL, json=request()).json()["cards"]
+            assert client.get("/health").json()["scope"] == "computed by rules, no model"
+            assert client.post("/v1/chat/completions", json={}).status_code == 404
+        (row,) = rows(out)
+        assert row["release_id"] == f"rules-{__version__}"
+
+    def test_an_application_without_cards_has_nothing_to_serve(self, out):
+        with pytest.raises(ConfigError, match="no CDS Hooks service"):
+            serve_rules(make_run(out), APPS["drug_discovery"])

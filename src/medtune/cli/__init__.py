@@ -156,11 +156,22 @@ def run(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> N
 
 
 @cli.command()
-def serve(run_file: RunFile, overrides: Set = None, offline: Offline = False) -> None:
+def serve(
+    run_file: RunFile,
+    overrides: Set = None,
+    offline: Offline = False,
+    rules_only: Annotated[
+        bool,
+        typer.Option(
+            "--rules-only", help="Only the computed CDS Hooks cards: no model, no release."
+        ),
+    ] = False,
+) -> None:
     """Serve the release on this machine, OpenAI-compatible, with a journal."""
     from medtune.pipeline import serve as start
+    from medtune.pipeline import serve_rules
 
-    start(_job(run_file, overrides, offline=offline))
+    (serve_rules if rules_only else start)(_job(run_file, overrides, offline=offline))
 
 
 @cli.command()

@@ -28,6 +28,7 @@ __all__ = [
     "released",
     "run_stages",
     "serve",
+    "serve_rules",
     "serving_release",
     "working_in",
 ]
@@ -162,6 +163,18 @@ def serve(job: Job) -> None:
     release = released(job)
     hear = heard_by(job, release)
     import_module("medtune.serve").serve(job.run, job.app, _model(job, release), release, hear)
+
+
+def serve_rules(job: Job) -> None:
+    """Serve what the application computes for clinical records, without a model, until stopped.
+
+    Raises:
+        ConfigError: The application computes no cards.
+        MachineError: The port is in use.
+    """
+    with working_in(job.run):  # the journal needs the folder; while serving, others may work in it
+        stage = import_module("medtune.serve")
+    stage.serve_rules(job.run, job.app)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from medtune.serve.app import create_app
 from medtune.serve.rails import Rails, rails_of
-from medtune.serve.server import serve, serving
+from medtune.serve.server import serve, serve_rules, serving
 from medtune.serve.voice import Spoken, Voice
 
-__all__ = ["Rails", "Spoken", "Voice", "create_app", "rails_of", "serve", "serving"]
+__all__ = ["Rails", "Spoken", "Voice", "create_app", "rails_of", "serve", "serve_rules", "serving"]

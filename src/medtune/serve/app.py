@@ -22,15 +22,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from medtune import __version__
 from medtune.artifacts import Release
 from medtune.config import Run
 from medtune.errors import GateError
+from medtune.records import Hook
 from medtune.serve.body import read_body
 from medtune.serve.envelope import DONE, Finish, envelope, event, usage
 from medtune.serve.hooks import add_routes
 from medtune.serve.journal import open_journal
 from medtune.serve.rails import Rails, judged_after, judged_before, judged_images
 from medtune.serve.record import (
+    Desk,
     Hear,
     Job,
     Service,
@@ -76,24 +79,47 @@ def create_app(
     journal = open_journal(run.journal_url, release.id)
     rails = rails or Rails()
     hear = hear or partial(plainly, None)
-    service = Service(run, release, voice, journal, labels, hear, rails, asyncio.Lock())
+    service = Service(release.id, journal, run, release, voice, labels, hear, rails, asyncio.Lock())
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        for hook in rails.hooks:
-            await run_in_threadpool(hook.prepare)
-        yield
-        journal.close()
-
-    app = FastAPI(title="medtune", lifespan=lifespan, openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
-    app.add_exception_handler(HTTPException, _plain_error)
+    app = _bare(service, rails.hooks)
     app.add_api_route("/health", partial(_health, service), methods=["GET"])
     app.add_api_route("/v1/models", partial(_models, service), methods=["GET"])
     app.add_api_route(
         "/v1/chat/completions", partial(_chat, service), methods=["POST"], response_model=None
     )
-    add_routes(app, service, rails.hooks)
+    return app
+
+
+def create_rules_app(run: Run, hooks: Sequence[Hook]) -> FastAPI:
+    """The CDS Hooks services alone, without a model and so without a release.
+
+    Raises:
+        ConfigError, MachineError, DataError: The journal cannot be opened.
+    """
+    name = f"rules-{__version__}"
+    app = _bare(Desk(name, open_journal(run.journal_url, name)), hooks)
+
+    async def health() -> dict[str, str]:
+        return {"status": "ok", "release": name, "scope": "computed by rules, no model"}
+
+    app.add_api_route("/health", health, methods=["GET"])
+    return app
+
+
+def _bare(desk: Desk, hooks: Sequence[Hook]) -> FastAPI:
+    """What both have: the hosts, the shape of errors, the hooks, and the journal's end."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        for hook in hooks:
+            await run_in_threadpool(hook.prepare)
+        yield
+        desk.journal.close()
+
+    app = FastAPI(title="medtune", lifespan=lifespan, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    app.add_exception_handler(HTTPException, _plain_error)
+    add_routes(app, desk, hooks)
     return app
 
 

@@ -22,7 +22,7 @@ from medtune.errors import ConfigError
 from medtune.records import Hook, Json
 from medtune.serve.body import read_body
 from medtune.serve.journal import Row
-from medtune.serve.record import Service, masked, record, recorded_refusal
+from medtune.serve.record import Desk, masked, record, recorded_refusal
 from medtune.serve.wire import Refusal
 
 PRECONDITION_FAILED = 412
@@ -30,7 +30,7 @@ OK = 200
 LEVELS = ("critical", "warning", "info")
 
 
-def add_routes(app: FastAPI, service: Service, hooks: Sequence[Hook]) -> None:
+def add_routes(app: FastAPI, desk: Desk, hooks: Sequence[Hook]) -> None:
     """Add the discovery and the services; none where the application has no hooks.
 
     Raises:
@@ -46,13 +46,13 @@ def add_routes(app: FastAPI, service: Service, hooks: Sequence[Hook]) -> None:
     for hook, entry in zip(hooks, entries, strict=True):
         app.add_api_route(
             f"/cds-services/{entry.id}",
-            partial(_call, service, hook, entry),
+            partial(_call, desk, hook, entry),
             methods=["POST"],
             response_model=None,
         )
         app.add_api_route(
             f"/cds-services/{entry.id}/feedback",
-            partial(_feedback, service),
+            partial(_feedback, desk),
             methods=["POST"],
             response_model=None,
         )
@@ -69,24 +69,22 @@ async def _discover(listed: str) -> Response:
     return Response(listed, media_type="application/json")
 
 
-async def _call(
-    service: Service, hook: Hook, entry: cds_hooks.Service, request: Request
-) -> Response:
+async def _call(desk: Desk, hook: Hook, entry: cds_hooks.Service, request: Request) -> Response:
     request_id, started = uuid.uuid4().hex, time.monotonic()
-    headers = {"x-request-id": request_id, "x-medtune-release": service.release.id}
+    headers = {"x-request-id": request_id, "x-medtune-release": desk.name}
     try:
         with masked(request_id):
             asked = await _read(entry, request)
             told = await run_in_threadpool(_answer, hook, entry, asked)
             seconds = time.monotonic() - started
-            await record(service, Row(request_id, told.status, seconds, answer=told.level))
+            await record(desk, Row(request_id, told.status, seconds, answer=told.level))
             return Response(told.body, told.status, headers, media_type="application/json")
     except Refusal as refusal:
-        refused = await recorded_refusal(service, refusal, request_id, started)
+        refused = await recorded_refusal(desk, refusal, request_id, started)
         return JSONResponse(refused.as_json(), refused.status, headers)
 
 
-async def _feedback(service: Service, request: Request) -> Response:
+async def _feedback(desk: Desk, request: Request) -> Response:
     """What people did with the cards: a row for each, without their words."""
     request_id, started = uuid.uuid4().hex, time.monotonic()
     try:
@@ -97,10 +95,10 @@ async def _feedback(service: Service, request: Request) -> Response:
                 raise Refusal(400, "not CDS Hooks 2.0 feedback", "invalid_request") from None
             for one in told.feedback:
                 seconds = time.monotonic() - started
-                await record(service, Row(request_id, OK, seconds, answer=one.outcome))
+                await record(desk, Row(request_id, OK, seconds, answer=one.outcome))
             return Response(status_code=OK)
     except Refusal as refusal:
-        refused = await recorded_refusal(service, refusal, request_id, started)
+        refused = await recorded_refusal(desk, refusal, request_id, started)
         return JSONResponse(refused.as_json(), refused.status)
 
 

@@ -30,13 +30,21 @@ CLIENT_GONE = 499
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What all requests share."""
+class Desk:
+    """What answers a request, and where it is written down."""
+
+    name: str
+    """The release; without a model, the rules."""
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Desk):
+    """What all requests of a released model share."""
 
     run: Run
     release: Release
     voice: Voice
-    journal: Journal
     labels: Sequence[str]
     hear: Hear
     rails: Rails
@@ -66,13 +74,13 @@ class Job:
     """What must be said of the images; told before the reply."""
 
 
-async def record(service: Service, row: Row) -> None:
+async def record(desk: Desk, row: Row) -> None:
     """Write one row.
 
     Raises:
         JournalError: The journal cannot be written.
     """
-    await run_in_threadpool(service.journal.write, row)
+    await run_in_threadpool(desk.journal.write, row)
 
 
 async def record_gone(service: Service, job: Job, text: str) -> None:
@@ -85,11 +93,11 @@ async def record_gone(service: Service, job: Job, text: str) -> None:
 
 
 async def recorded_refusal(
-    service: Service, refusal: Refusal, request_id: str, started: float
+    desk: Desk, refusal: Refusal, request_id: str, started: float
 ) -> Refusal:
     """The refusal to tell: the given one, or that even it could not be recorded."""
     try:
-        await record(service, Row(request_id, refusal.status, time.monotonic() - started))
+        await record(desk, Row(request_id, refusal.status, time.monotonic() - started))
     except JournalError as error:
         return journal_refusal(request_id, error)
     return refusal

@@ -12,11 +12,11 @@ import uvicorn
 
 from medtune.artifacts import Release
 from medtune.config import Run
-from medtune.errors import MachineError
+from medtune.errors import ConfigError, MachineError
 from medtune.features import BUNDLE, Reference
 from medtune.progress import say
 from medtune.records import Application
-from medtune.serve.app import create_app
+from medtune.serve.app import create_app, create_rules_app
 from medtune.serve.rails import rails_of
 from medtune.serve.record import Hear
 from medtune.serve.voice import voice_of
@@ -45,6 +45,22 @@ def serve(
     with listen(run.serve.port) as listener:
         live = _server_of(run, app, lm, release, hear)
         say(f"release {release.id} answers on {_address(listener)}/v1 (scope: {release.scope})")
+        with contextlib.suppress(KeyboardInterrupt):
+            live.run(sockets=[listener])
+
+
+def serve_rules(run: Run, app: Application) -> None:
+    """Answer CDS Hooks on 127.0.0.1 until interrupted: computed cards, no model, no release.
+
+    Raises:
+        ConfigError: The application computes no cards.
+        MachineError: The port is in use or not allowed.
+    """
+    if not app.hooks:
+        raise ConfigError(f"app: {app.name} has no CDS Hooks service, so there is nothing to serve")
+    with listen(run.serve.port) as listener:
+        live = server(create_rules_app(run, app.hooks))
+        say(f"the rules of {app.name} answer on {_address(listener)}/cds-services (no model)")
         with contextlib.suppress(KeyboardInterrupt):
             live.run(sockets=[listener])
 
