@@ -151,6 +151,7 @@ def test_a_drafted_note_is_told_under_its_faults(out: Path):
         ("documentation", '{"section": "impression"}', "lacks source"),
         ("public_health", "How is the flu?", "one `key: text` a line"),
         ("public_health", CELLS + "\nreported: 3", "each key once"),
+        ("public_health", CELLS.replace("reported: 512", "reported: 3"), "1 to 10 is withheld"),
         ("public_health", CELLS.replace("threshold: 88", "threshold: high"), "as computed"),
     ],
 )
