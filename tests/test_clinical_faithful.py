@@ -198,8 +198,10 @@ def test_provenance_names_the_turns_and_grades_the_sentence():
 
 
 STOPPED = read_text(
-    "Doctor: Do you still take lisinopril?\nPatient: No, I stopped that. I take aspirin 81 mg and "
-    "metoprolol 25 mg twice a day. My left knee hurts, and I get 2 L oxygen."
+    "Doctor: Do you still take lisinopril?\nPatient: No, I stopped that.\nDoctor: And smoking?\n"
+    "Patient: I have not smoked for years.\nDoctor: What else do you take?\n"
+    "Patient: I take aspirin 81 mg.\nDoctor: Good.\n"
+    "Patient: And metoprolol 25 mg twice a day. My left knee hurts, and I get 2 L oxygen."
 )
 
 
@@ -211,6 +213,12 @@ STOPPED = read_text(
         ("Lisinopril discontinued; takes metoprolol 25 mg twice daily.", set()),
         ("Metoprolol 25 mg IV twice daily.", {("route", "warn")}),
         ("Pain of the R knee.", {("laterality", "block")}),
+        ("RT treatments are planned.", set()),
+        ("L spine films, no R waves.", set()),
+        ("She stopped smoking and takes metoprolol 25 mg twice daily.", set()),
+        ("Continue metoprolol, aspirin was stopped.", {("stopped", "block")}),
+        ("Metoprolol and aspirin were stopped.", {("stopped", "block")}),
+        ("Continues metoprolol 25 mg twice daily, lisinopril was stopped.", set()),
         ("Oxygen 2 L today.", set()),
     ],
 )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from medtune.records import Application, Example, Finding, Hook, Message, Shown
 
 WITHHELD = "The model's draft was withheld"
-BELOW = "The above is written by rule. The model's words for it, which passed the check:"
+BELOW = "The above is written by rule. The model's words, which no finding blocks:"
 
 
 class Rails(NamedTuple):

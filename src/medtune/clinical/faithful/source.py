@@ -23,10 +23,10 @@ SIDE = re.compile(
     r" after"
     r"| before| when| as | on\b| so\b| okay|\s*[?,.!]\s*(?:$|\n))"
     r"|(?<![\w/.-])(?<!\d )(?P<short>(?-i:[RL]|[RL][Tt]|[rl]t)(?:\.|(?=[- ])))(?=[- ]?[a-z]{3})"
-    r"(?![- ]spine)",
+    r"(?![- ](?:spine|wave|axis|treat|therap|plan|field|session|(?:to|was|is|for|and|with)\b))",
     re.IGNORECASE,
 )
-"""Also "R knee", "Lt. arm"; not "2 L", "L5", "R 16" and the lumbar "L spine"."""
+"""Also "R knee", "Lt. arm"; not "2 L", "L5", "R 16", the lumbar "L spine", "RT" for radiation."""
 SIDES = {"l": "left", "r": "right", "b": "both"}
 NOT_A_SIDE = re.compile(r"(?:all|that's|that is|is that|you're|yeah|yes|okay|,)\s*$", re.IGNORECASE)
 SIDE_REACH = 3

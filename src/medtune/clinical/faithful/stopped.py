@@ -20,9 +20,12 @@ PASSIVE = re.compile(
 """What stands before such a word when its drug stands before it, too."""
 LISTED = re.compile(r"[^.;:]{0,30}?(?:,|/|\+|\band\b|\bor\b)\s*", re.IGNORECASE)
 """What stands between the drugs of a list, doses and all."""
-GOES_ON = re.compile(
-    r"\b(?:start|continu|tak|giv|begin|began|switch|increas|add|resum|chang)\w*", re.IGNORECASE
+TO_THE_NEXT, FROM_THE_LAST = re.compile(r"[^.,;:]{0,40}"), re.compile(r"[^.;]{0,60}")
+"""What stands between such a word and its drug."""
+ANOTHER = re.compile(
+    r"\b(?:and|start|continu|tak|giv|begin|began|switch|increas|add|resum|chang)\w*", re.IGNORECASE
 )
+"""What shows that the drug belongs to something else."""
 NEAR = 2
 """Statements before and after one that names a drug in which the source may call it stopped."""
 
@@ -48,19 +51,30 @@ def _stopping(text: str, within: Span) -> Iterator[Span]:
 
 
 def _governed(text: str, within: Span, at: Span, mentions: Sequence[Mention]) -> Sequence[Mention]:
-    """The drug that is stopped, with those listed beside it."""
+    """The drug that is stopped, with those listed beside it; none if something else is."""
     before = [one for one in reversed(mentions) if one.end <= at.start]
     after = [one for one in mentions if one.start >= at.end]
-    is_passive = bool(PASSIVE.search(text, within.start, at.start))
-    ordered = (before or after) if is_passive else (after or before)
+    if before and not _joins(text[before[0].end : at.start], FROM_THE_LAST):
+        before = []
+    if after and not _joins(text[at.end : after[0].start], TO_THE_NEXT):
+        after = []
+    if passive := PASSIVE.search(text, within.start, at.start):
+        ordered = before or after
+        ordered = ordered if re.search(r"\b(?:are|were)\b", passive[0]) else ordered[:1]
+    else:
+        ordered = after or before[:1]
     found = list(ordered[:1])
     for one in ordered[1:]:
         first, second = sorted((found[-1], one), key=lambda m: m.start)
         between = text[first.end : second.start]
-        if not LISTED.fullmatch(between) or GOES_ON.search(between):
+        if not LISTED.fullmatch(between) or ANOTHER.search(between.replace("and", "")):
             break
         found.append(one)
     return found
+
+
+def _joins(between: str, pattern: re.Pattern[str]) -> bool:
+    return pattern.fullmatch(between) is not None and ANOTHER.search(between) is None
 
 
 def _places(mention: Mention, source: Reading) -> list[int]:
