@@ -51,6 +51,22 @@ PLANTED = [  # failure modes of clinical notes: what the draft says, the kind th
     ("dose", "Metoprolol 50 mg twice daily.", "block"),
     ("dose", "Metoprolol 25 mcg twice daily.", "block"),
     ("frequency", "Metoprolol 25 mg four times daily.", "block"),
+    ("frequency", "Metoprolol 25 mg once daily.", "block"),
+    ("frequency", "Metoprolol 25 mg nightly.", "block"),
+    ("laterality", "L knee pain for 3 weeks.", "block"),
+    ("laterality", "Lt. knee pain for 3 weeks.", "block"),
+    ("laterality", "LT knee pain.", "block"),
+    ("laterality", "L-sided knee pain.", "block"),
+    ("laterality", "Pain in the knee on the left.", "block"),
+    ("stopped", "Metoprolol was stopped.", "block"),
+    ("stopped", "Discontinue metoprolol.", "block"),
+    ("stopped", "Hold metoprolol 25 mg twice daily.", "block"),
+    ("stopped", "She is no longer taking metoprolol.", "block"),
+    ("stopped", "She is not on metoprolol.", "block"),
+    ("stopped", "Metoprolol: held.", "block"),
+    ("allergy", "She tolerates penicillin well.", "block"),
+    ("allergy", "She is not allergic to penicillin.", "block"),
+    ("allergy", "Penicillin is safe for her.", "block"),
     ("route", "Metoprolol 25 mg intravenously twice daily.", "block"),
     ("drug", "She takes atenolol 25 mg twice daily.", "block"),
     ("allergy", "No known drug allergies.", "block"),
@@ -77,6 +93,13 @@ HARMLESS = [
     "The patient was not febrile.",
     "Metoprolol 0.025 g by mouth twice a day.",
     "Lopressor 25 mg BID.",
+    "Metoprolol 25 mg twice daily every day.",
+    "R knee pain for 3 weeks.",
+    "Rt. knee pain.",
+    "Pain in the knee on the right.",
+    "Do not stop metoprolol.",
+    "She has not stopped metoprolol.",
+    "She does not tolerate penicillin.",
     "BP 132/84 mmHg.",
     "Pulse is 72/min.",
     "Allergies: penicillin (rash).",
@@ -172,6 +195,43 @@ def test_provenance_names_the_turns_and_grades_the_sentence():
     assert [one.status for one in found] == ["supported", "inferred", "unsupported"]
     assert found[0].turns == ("2",)
     assert "12" in found[1].turns
+
+
+STOPPED = read_text(
+    "Doctor: Do you still take lisinopril?\nPatient: No, I stopped that.\nDoctor: And smoking?\n"
+    "Patient: I have not smoked for years.\nDoctor: What else do you take?\n"
+    "Patient: I take aspirin 81 mg.\nDoctor: Good.\n"
+    "Patient: And metoprolol 25 mg twice a day. My left knee hurts, and I get 2 L oxygen."
+)
+
+
+@pytest.mark.parametrize(
+    ("draft", "kinds"),
+    [
+        ("Lisinopril was stopped.", set()),
+        ("Stopped lisinopril, continue metoprolol 25 mg twice daily.", set()),
+        ("Lisinopril discontinued; takes metoprolol 25 mg twice daily.", set()),
+        ("Metoprolol 25 mg IV twice daily.", {("route", "warn")}),
+        ("Pain of the R knee.", {("laterality", "block")}),
+        ("RT treatments are planned.", set()),
+        ("L spine films, no R waves.", set()),
+        ("She stopped smoking and takes metoprolol 25 mg twice daily.", set()),
+        ("Continue metoprolol, aspirin was stopped.", {("stopped", "block")}),
+        ("Metoprolol and aspirin were stopped.", {("stopped", "block")}),
+        ("Continues metoprolol 25 mg twice daily, lisinopril was stopped.", set()),
+        ("Oxygen 2 L today.", set()),
+    ],
+)
+def test_what_is_said_of_one_drug_or_side_is_not_said_of_another(draft: str, kinds: set):
+    wanted = {"stopped", "route", "laterality"}
+    assert {one for one in grave(draft, STOPPED) if one[0] in wanted} == kinds
+
+
+def test_the_stop_of_one_drug_in_the_source_allows_none_of_another():
+    talk = "Doctor: Your pressure is low. Stop lisinopril.\nPatient: Okay.\nDoctor: Any pain?\n"
+    source = read_text(talk + "Patient: No.\nDoctor: Go on with metoprolol.\nPatient: I will.")
+    assert ("stopped", "block") in grave("Stop metoprolol and lisinopril.", source)
+    assert ("stopped", "block") not in grave("Stop lisinopril.", source)
 
 
 def test_what_is_missing_from_a_whole_note_is_found():

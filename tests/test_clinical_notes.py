@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fhir.resources.R4B.composition import Composition
 
-from medtune.clinical.faithful import check, read_facts, read_text
+from medtune.clinical.faithful import check, critical, read_facts, read_text
 from medtune.clinical.notes import (
     Facts,
     assemble,
@@ -257,6 +257,8 @@ def line(value: float, unit: str, text: str = "", **repeat) -> dict:
     return {"doseAndRate": [quantity], "timing": {"repeat": repeat}, "text": text}
 
 
+DOSE, HOW_OFTEN = "dose not known, ask us", "how often not known, ask us"
+LIMIT = {"numerator": {"value": 20, "unit": "mg"}, "denominator": {"value": 24, "code": "h"}}
 DAILY = {"frequency": 1, "period": 1, "periodUnit": "d"}
 
 
@@ -266,18 +268,106 @@ DAILY = {"frequency": 1, "period": 1, "periodUnit": "d"}
         ([line(500, "mg", **DAILY | {"frequency": 2})], "metformin 500 mg twice daily"),
         ([line(500, "mg", period=6, periodUnit="h", frequency=1)], "500 mg four times daily"),
         ([line(500, "mg", **DAILY | {"periodUnit": "wk"})], "metformin 500 mg once weekly"),
-        ([line(500, "mg", **DAILY, dayOfWeek=["mon"])], "metformin 500 mg"),
-        ([line(500, "mg", **DAILY, frequencyMax=3)], "metformin 500 mg"),
-        ([line(500, "mg", **DAILY) | {"asNeededBoolean": True}], "metformin 500 mg"),
-        ([line(500, "mg", period=10, periodUnit="d", frequency=1)], "metformin 500 mg"),
+        ([line(500, "mg", **DAILY, dayOfWeek=["mon"])], f"metformin 500 mg, {HOW_OFTEN}"),
+        ([line(500, "mg", **DAILY, frequencyMax=3)], f"metformin 500 mg, {HOW_OFTEN}"),
+        (
+            [line(500, "mg", **DAILY) | {"asNeededBoolean": True}],
+            "metformin 500 mg, as needed, at most once daily",
+        ),
+        (
+            [line(500, "mg", period=10, periodUnit="d", frequency=1)],
+            f"metformin 500 mg, {HOW_OFTEN}",
+        ),
         ([{"text": "500 mg at breakfast"}], "metformin, 500 mg at breakfast"),
-        ([line(500, "mg"), line(850, "mg")], "metformin"),
+        ([line(500, "mg"), line(850, "mg")], f"metformin, {DOSE}"),
+        ([], f"metformin, {DOSE}"),
+        ([{"text": "as directed"}], f"metformin, as directed, {DOSE}"),
+        ([line(500, "mg", "with food", **DAILY)], "metformin 500 mg once daily, with food"),
+        ([line(500, "mg", "500 mg", **DAILY)], "metformin once daily, 500 mg"),
+        (
+            [line(5, "mg", "5 mg on Monday, 2.5 mg on all other days", **DAILY)],
+            "metformin, 5 mg on Monday, 2.5 mg on all other days",
+        ),
+        (
+            [line(5, "mg", "2.5 mg every day", **DAILY)],
+            "metformin, 2.5 mg every day (by its code 5 mg, ask us)",
+        ),
+        (
+            [{"text": "40 mg a day for 5 days.", "sequence": 1}, {"text": "20 mg", "sequence": 2}],
+            "metformin, 40 mg a day for 5 days; then 20 mg",
+        ),
+        (
+            [{"text": "40 mg at 8"}, {"text": "20 mg at 20"}],
+            "metformin, 40 mg at 8; and 20 mg at 20",
+        ),
+        ([{"text": "40 mg for 5 days"}, line(20, "mg", **DAILY)], f"metformin, {DOSE}"),
+        (
+            [
+                line(5, "mg", frequency=1, period=6, periodUnit="h")
+                | {"asNeededCodeableConcept": {"text": "pain"}, "maxDosePerPeriod": LIMIT}
+            ],
+            "metformin 5 mg, as needed for pain, at most four times daily, no more than 20 mg in "
+            "24 hours",
+        ),
+        (
+            [{"text": "1 tablet if needed", "asNeededBoolean": True, "maxDosePerPeriod": {"a": 1}}],
+            "metformin, 1 tablet if needed, no more than a maximum, ask us",
+        ),
     ],
 )
 def test_the_dose_and_the_frequency_are_told_only_as_they_are_written(dosage, said: str):
     letter = patient_letter(read(request("metformin", dosageInstruction=dosage)))
     (told,) = [one for one in letter.splitlines() if one.startswith("- ")]
     assert told.endswith(said) if "four" in said else told == f"- {said}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            "stopped",
+            "active",
+            "The order for metoprolol has changed: take only what is listed above.",
+        ),
+        ("completed", "active", None),
+        ("completed", "completed", None),
+        (
+            "stopped",
+            "on-hold",
+            "Do not take Lopressor for now: it is on hold. Ask us when to go on.",
+        ),
+        (
+            "on-hold",
+            "active",
+            "Ask us about metoprolol: the record has it as on hold and as taken.",
+        ),
+        ("stopped", "completed", "Stop taking metoprolol."),
+        ("stopped", "stopped", "Stop taking metoprolol."),
+    ],
+)
+def test_nobody_is_told_to_stop_what_another_entry_has(first: str, second: str, said: str | None):
+    facts = read(request("metoprolol", status=first), request("Lopressor", status=second))
+    letter = patient_letter(facts)
+    assert said is None or said in letter
+    assert ("Stop taking metoprolol" in letter) is (second in ("stopped", "completed")) & (
+        first == "stopped"
+    )
+    assert ("- Lopressor" in letter) is (second == "active")
+
+
+def test_a_completed_order_is_no_drug_of_the_summary_and_no_fault_of_a_note():
+    facts = read(request("amoxicillin", status="completed"))
+    assert discharge_summary(facts)["discharge medications"] == "Not recorded."
+    source = read_facts(sentences_of(facts))
+    assert critical(source) == {}
+    assert [one for one in check("Amoxicillin was ordered.", source) if one.kind == "drug"] == []
+
+
+@pytest.mark.parametrize("state", ["cancelled", "preliminary", "registered", "unknown", "amended"])
+def test_only_an_observation_that_holds_is_a_result(state: str):
+    potassium = {"code": {"text": "Potassium"}, "valueQuantity": {"value": 6.9, "unit": "mmol/L"}}
+    facts = read({"resourceType": "Observation", "status": state, **potassium})
+    assert bool(facts.measurements) is (state == "amended")
 
 
 def test_a_strength_in_the_name_is_kept_apart_from_the_dose():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from medtune.clinical.pgx import gene_result, parse_outside_calls
 from medtune.clinical.pgx.advice import ACTIONS
 from medtune.clinical.pgx.advice import CAUTION as CARE
-from medtune.clinical.pgx.explain import explanation
+from medtune.clinical.pgx.explain import ASK, explanation
 from medtune.clinical.pgx.facts import pgx_facts
 from medtune.clinical.pgx.picture import gene_drug_table
 from medtune.clinical.pgx.said import (
@@ -20,6 +20,8 @@ from medtune.clinical.pgx.said import (
     DRUG,
     OMITTED,
     PHENOTYPE,
+    STRANGE,
+    UNSAFE,
     contradictions,
 )
 from medtune.clinical.pgx.tables import read_table
@@ -151,7 +153,21 @@ DOWNGRADES = [
     "You are allowed to have it.",
     "{drug} suits you well.",
     "Not giving {drug} is a mistake.",
+    "Avoid delays: give {drug} today.",
+    "Give {drug} and do not start late.",
+    "Avoid alcohol while taking {drug} every day.",
+    "Take {drug} and avoid missing doses.",
+    "Do not take {drug} on an empty stomach.",
+    "{drug} cannot be recommended highly enough.",
+    "Avoid alcohol while taking {drug}.",
+    "Do not give {drug} late.",
+    "Do not take {drug} with grapefruit.",
+    "Never start {drug} without a glass of water.",
+    "Use {drug}, as an alternative is not at hand.",
+    "Avoid it? Take it.",
+    "Choose an alternative to doubt: {drug}.",
 ]
+"""The last thirteen hold a word of caution, which governs something else than the drug."""
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -220,6 +236,25 @@ def test_the_standard_dose_with_care_is_what_monitoring_allows():
         assert DOWNGRADE in {one.what for one in contradictions(computed, text)}
 
 
+@pytest.mark.parametrize("rule", [one for one in RULES if one.startswith(("avoid", "alternative"))])
+@pytest.mark.parametrize("said", ["Wrong.", "Ziagen every day.", "5-FU today.", "Nothing to fear."])
+def test_where_the_drug_is_to_be_avoided_a_sentence_of_another_matter_is_refused(rule, said: str):
+    computed = RULES[rule]
+    found = {one.what for one in contradictions(computed, f"{explanation(computed)} {said}")}
+    assert found & {STRANGE, DOWNGRADE}
+
+
+def test_a_neutral_sentence_is_not_counted_as_unsafe():
+    computed = RULES["avoid, critical"]
+    text = f"{explanation(computed)} The patient is a woman."
+    assert {one.what for one in contradictions(computed, text)} & UNSAFE == set()
+
+
+def test_the_advice_to_ask_a_doctor_is_no_caution():
+    computed = RULES["avoid, critical"]
+    assert OMITTED in {one.what for one in contradictions(computed, f"Patient: {ASK}")}
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_the_fixed_explanation_contradicts_nothing(rule: str):
     assert contradictions(RULES[rule], explanation(RULES[rule])) == []
@@ -238,6 +273,8 @@ def test_a_reply_that_leaves_the_caution_out_is_found(rule: str):
         "Codeine should be avoided.",
         "Codeine is contraindicated, so choose an alternative.",
         "The patient is a Poor Metabolizer of CYP2D6. Avoid codeine.",
+        "Avoid codeine and choose another drug instead.",
+        "Please do not prescribe codeine for this patient.",
     ],
 )
 def test_a_careful_sentence_in_other_words_is_left_alone(text: str):

@@ -197,6 +197,32 @@ def test_no_text_gets_the_computed_result_changed(attack: str):
         )
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("reported: 512", "reported: 3"),
+        ("reported: 512", "reported: 10"),
+        ("reported: 512", "reported: 3 cases"),
+        ("reported: 512", "reported: <4"),
+        ("children: 95", "children: 7"),
+    ],
+)
+def test_a_small_count_is_not_read(old: str, new: str):
+    (cells,) = (text for text in map(public_health.cells_text, CELLS) if old in text)
+    assert APP.read is not None
+    APP.read(cells)
+    with pytest.raises(DataError, match="a count of 1 to 10 is withheld"):
+        APP.read(cells.replace(old, new))
+
+
+@pytest.mark.parametrize("number", range(len(CELLS)))
+def test_zero_and_a_withheld_count_are_read_and_no_report_by_rule_has_a_fault(number: int):
+    assert APP.read is not None
+    assert APP.check is not None
+    example = APP.read(public_health.cells_text(CELLS[number]))
+    assert APP.check(APP.facts(example), APP.reply(example)) == []
+
+
 def test_what_must_be_said_blocks_and_what_should_be_said_warns():
     example = examples()[0]
     assert APP.facts is not None
@@ -205,7 +231,7 @@ def test_what_must_be_said_blocks_and_what_should_be_said_warns():
     silent = APP.check(facts, text.replace("Signal: above", "Above"))
     assert [(f.severity, f.where) for f in silent] == [("block", "status")]
     elsewhere = APP.check(facts, text.replace("Tainan City", "Taipei"))
-    assert [(f.severity, f.where) for f in elsewhere] == [("block", "place")]
+    assert [(f.severity, f.where) for f in elsewhere] == [("block", "taipei"), ("block", "place")]
     short = APP.check(facts, text.split(" Next week")[0])
     assert [(f.severity, f.where) for f in short] == [("warn", "forecast")]
 

@@ -99,6 +99,36 @@ def test_the_patients_part_that_contradicts_the_action_is_replaced(out: Path):
     assert "less careful than computed" in told
 
 
+@pytest.mark.parametrize(
+    ("drug", "genotypes", "draft"),
+    [
+        ("fluorouracil", "DPYD\t*2A/*2A", "Avoid delays: give fluorouracil today."),
+        ("fluorouracil", "DPYD\t*2A/*2A", "Give fluorouracil and do not start late."),
+        ("abacavir", "HLA-B\t\t*57:01 positive", "Avoid alcohol while taking abacavir every day."),
+        ("abacavir", "HLA-B\t\t*57:01 positive", "Take abacavir and avoid missing doses."),
+    ],
+)
+def test_a_word_of_caution_about_something_else_talks_no_critical_rule_down(
+    out: Path, drug: str, genotypes: str, draft: str
+):
+    record = json.dumps({"drug": drug, "genotypes": genotypes})
+    by_rule = personalized_medicine.APP.reply(personalized_medicine.APP.read(record))
+    assert f"Action for {drug}: avoid. Critical." in by_rule
+    for text in (draft, f"{by_rule} {draft}"):
+        _, told = served(out, personalized_medicine.APP, record, text)
+        assert told.startswith(by_rule)
+        assert draft not in told
+
+
+def test_what_was_computed_is_told_above_the_models_own_words(out: Path):
+    app, text = records()[0]
+    by_rule = app.reply(app.read(text))
+    draft = "\n".join(reversed(by_rule.split("\n")))
+    _, told = served(out, app, text, draft)
+    assert told.startswith(f"{by_rule}\n\n[")
+    assert told.endswith(draft)
+
+
 def test_a_drafted_note_is_told_under_its_faults(out: Path):
     draft = "12 mm nodule in the left upper lobe."
     _, told = served(out, documentation.APP, json.dumps(PART), draft)
@@ -121,6 +151,7 @@ def test_a_drafted_note_is_told_under_its_faults(out: Path):
         ("documentation", '{"section": "impression"}', "lacks source"),
         ("public_health", "How is the flu?", "one `key: text` a line"),
         ("public_health", CELLS + "\nreported: 3", "each key once"),
+        ("public_health", CELLS.replace("reported: 512", "reported: 3"), "1 to 10 is withheld"),
         ("public_health", CELLS.replace("threshold: 88", "threshold: high"), "as computed"),
     ],
 )
@@ -138,6 +169,7 @@ def test_what_a_report_leaves_out_is_said_below_it(out: Path):
     whole = app.reply(app.read(CELLS))
     sentence = next(one for one in whole.split(". ") if "[forecast]" in one)
     _, told = served(out, app, CELLS, whole.replace(f"{sentence}. ", "").replace(sentence, ""))
+    assert told.startswith(whole)
     assert told.endswith("[To be looked at: the report leaves out a cell (forecast).]")
 
 

@@ -130,6 +130,34 @@ def test_causes_and_statements_about_persons_are_refused(sentence: str):
     assert kinds(f"{GOOD} {sentence}") & {"cause", "person"}
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The disease spreads through water from the new dam.",
+        "It is contained; nobody needs to act.",
+        "No action is needed.",
+        "All is under.",
+        "No cases are to be expected.",
+        "The water is bad, 512 cases [reported].",
+        "Signal, not to be verified: above the threshold of 88 [threshold].",
+        "Only old cases.",
+        "Next week no cases.",
+    ],
+)
+def test_a_sentence_in_free_words_is_refused_whatever_it_says(sentence: str):
+    """Failure mode: a cause or a reassurance in words that no list has."""
+    new = {"a word that is none of a report's", "a sentence without a cell"}
+    assert kinds(f"{GOOD} {sentence}") & new
+    assert kinds(GOOD.replace("Signal: ", f"{sentence} Signal: ")) & new
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Signal.", "This is a signal, to be verified.", "To be verified."]
+)
+def test_the_status_needs_no_cell(sentence: str):
+    assert kinds(f"{GOOD} {sentence}") == set()
+
+
 # --- signals -----------------------------------------------------------------------------------
 
 

@@ -243,8 +243,8 @@ class Application:
     With it the server lets the model read `prompt` of the record, and holds the reply against its
     `facts` by `check`. `before` and `after` are then not asked."""
     tell: Callable[[Example, str, Sequence[Finding]], str] | None = None
-    """What is told of such a reply with what `check` found. None: the reply with its warnings, or,
-    where a finding blocks or nothing was said, `reply` of the record, which is written by rule."""
+    """What is told of such a reply with what `check` found. None: `reply` of the record, which is
+    written by rule, and below it the model's with its warnings where no finding blocks it."""
     before: Callable[[Sequence[Message]], str | Sequence[Message]] | None = None
     """What the server does with a conversation first: a fixed reply, told instead of the model's,
     or the messages that the model is to read."""

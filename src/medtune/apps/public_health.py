@@ -20,7 +20,14 @@ from functools import partial
 from pathlib import Path
 
 from medtune.apps.public_health_data import CaseSeries, CoverageRow, read
-from medtune.clinical.surveillance.report import HEAD, claims, faults, missing, write_report
+from medtune.clinical.surveillance.report import (
+    HEAD,
+    claims,
+    faults,
+    missing,
+    numbers,
+    write_report,
+)
 from medtune.clinical.surveillance.series import Cases, last_day, pooled, weekly_counts
 from medtune.clinical.surveillance.signals import EARS_HISTORY, Signal, control
 from medtune.clinical.surveillance.situation import (
@@ -81,7 +88,8 @@ def read_asked(text: str) -> Example:
     """The cells of a served message.
 
     Raises:
-        DataError: A line is no cell, the head is not whole, or no report can be written.
+        DataError: A line is no cell, the head is not whole, a count is of 1 to 10 cases or
+            children, or no report can be written.
     """
     fields = {"cells": "\n".join(line for line in text.splitlines() if line.strip())}
     example = Example(id="asked", group="asked", fields=fields, target=None)
@@ -92,11 +100,23 @@ def read_asked(text: str) -> Example:
             "the last message must be the computed cells, one `key: text` a line, each key once, "
             f"and among them {', '.join(HEAD)}"
         )
+    if any(_is_small(cells.get(key, "0")) for key in ("reported", "children")):
+        raise DataError(
+            f"a count of 1 to {SMALL - 1} is withheld; send it as <{SMALL}, and without the cells "
+            "that it could be worked out from"
+        )
     try:
         write_report(cells)
     except (KeyError, ValueError, IndexError):
         raise DataError("no report can be written of these cells; send them as computed") from None
     return example
+
+
+def _is_small(cell: str) -> bool:
+    """Whether a cell gives a count of 1 to 10 away; "<11" does not."""
+    return cell.strip() != f"<{SMALL}" and any(
+        0 < float(one.strip("<-")) < SMALL for one in numbers(cell)
+    )
 
 
 def parse(example: Example, text: str) -> Json:

@@ -5,6 +5,7 @@ whole before any of it is told, so a stream cannot leak what the judgement takes
 
 An application that computes the facts of a record is asked with the record itself. The model reads
 what was computed, as it did when it was tuned and tested; what it writes is held against the facts.
+It stands below the text that is written by rule, unless the application says how it is told.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from medtune.records import Application, Example, Finding, Hook, Message, Shown
 
 WITHHELD = "The model's draft was withheld"
+BELOW = "The above is written by rule. The model's words, which no finding blocks:"
 
 
 class Rails(NamedTuple):
@@ -50,14 +52,17 @@ def _checked(app: Application, messages: Sequence[Message], text: str) -> str:
 
 
 def _or_by_rule(app: Application, example: Example, text: str, found: Sequence[Finding]) -> str:
+    """The reply by rule, always; the model's below it, if it says so in other words unblocked."""
+    by_rule = app.reply(example)
     blocking = [one.what for one in found if one.severity == "block"]
     if blocking or not text.strip():
         why = "; ".join(dict.fromkeys(blocking)) or "it was empty"
-        return f"{app.reply(example)}\n\n[{WITHHELD}: {why}. This text is written by rule.]"
-    if not found:
-        return text
+        return f"{by_rule}\n\n[{WITHHELD}: {why}. This text is written by rule.]"
+    if text.split() == by_rule.split():
+        return by_rule
+    told = f"{by_rule}\n\n[{BELOW}]\n\n{text}"
     seen = "; ".join(dict.fromkeys(f"{one.what} ({one.where})" for one in found))
-    return f"{text}\n\n[To be looked at: {seen}.]"
+    return f"{told}\n\n[To be looked at: {seen}.]" if found else told
 
 
 def judged_before(rails: Rails, messages: Sequence[Message]) -> str | Sequence[Message]:

@@ -21,6 +21,7 @@ from medtune.clinical.faithful.kinds import RANK, Fault
 from medtune.clinical.faithful.numbers import calendar, figures
 from medtune.clinical.faithful.pills import allergies, drugs
 from medtune.clinical.faithful.source import Reading, read_draft
+from medtune.clinical.faithful.stopped import stops
 from medtune.clinical.faithful.support import Support, speakers, support, unsupported
 
 Rule = Callable[[Reading, Reading], Iterator[Fault]]
@@ -29,6 +30,7 @@ RULES: Sequence[Rule] = (
     figures,
     calendar,
     drugs,
+    stops,
     allergies,
     negations,
     sides,

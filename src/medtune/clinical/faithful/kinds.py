@@ -13,6 +13,7 @@ from medtune.records import Finding, Severity
 Kind = Literal[
     "number", "unit", "negation", "laterality", "drug", "dose", "route", "frequency", "allergy",
     "date", "person", "speaker", "status", "onset", "unasked", "term", "unsupported", "omission",
+    "stopped",
 ]  # fmt: skip
 
 
@@ -38,6 +39,7 @@ TEXTS: Mapping[Kind, Text] = {
     "person": Text("block", "this is said of another person in the source", "correct the person"),
     "speaker": Text("warn", "somebody else says this in the source", "correct who says it"),
     "status": Text("block", "the source only plans this", "write it as a plan"),
+    "stopped": Text("block", "the source does not say that this drug was stopped", "correct it"),
     "onset": Text("warn", "the source has this as old", "write since when"),
     "unasked": Text("warn", "a denial of what the source does not speak of", "take it out"),
     "term": Text("warn", "a medical term is not in the source", "correct it or take it out"),

@@ -1,9 +1,10 @@
 """Drugs, their doses, routes and frequencies, and allergies of a draft against the source."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
+from medtune.clinical.faithful.assertion import denied_parts
 from medtune.clinical.faithful.kinds import Fault, Kind, fault
 from medtune.clinical.faithful.meds import Medicine, Stated
 from medtune.clinical.faithful.source import Reading
@@ -15,6 +16,12 @@ from medtune.errors import DataError
 NO_ALLERGY = re.compile(
     r"\bnkd?a\b|\bno (?:known )?(?:drug |medication |medical |food )?allerg\w+|\bdenies (?:any )?"
     r"(?:known )?(?:drug |medication )?allerg\w+|\ballergies\s*:?\s*none\b|\bnot allergic to any",
+    re.IGNORECASE,
+)
+BARE = re.compile(r"daily|(?:a|per|each|every) day", re.IGNORECASE)
+TOLERATED = re.compile(
+    r"\btolerat\w+|\b(?:not|n't|never|denies being) allergic|\bcan (?:safely )?(?:take|have|get)\b"
+    r"|\bsafe(?:ly)?\b",
     re.IGNORECASE,
 )
 ALLERGY = "allergy"
@@ -37,10 +44,15 @@ def drugs(draft: Reading, source: Reading) -> Iterator[Fault]:
             if set(one.mention.ingredients) & set(mention.ingredients)
         ]
         yield from _doses(medicine, sentence, same, source)
-        yield from _said("route", medicine.routes, sentence, [s for m in same for s in m.routes])
-        yield from _said(
-            "frequency", medicine.frequencies, sentence, [s for m in same for s in m.frequencies]
-        )
+        theirs = [stated for one in same for stated in one.routes]
+        yield from _said("route", medicine.routes, sentence, theirs)
+        if not theirs:
+            for stated in medicine.routes:
+                yield fault("route", sentence, stated.span, severity="warn")
+        theirs = [stated for one in same for stated in one.frequencies]
+        often = any(isinstance(one.value, Fraction) and one.value > 1 for one in theirs)
+        mine = [one for one in medicine.frequencies if not (often and _is_bare(one, draft.text))]
+        yield from _said("frequency", mine, sentence, theirs)
 
 
 def _doses(
@@ -74,13 +86,13 @@ def _said(
 ) -> Iterator[Fault]:
     values = {one.value for one in theirs}
     for stated in mine:
-        if values and stated.value not in values and not _is_compatible(stated.value, values):
+        if values and stated.value not in values:
             yield fault(kind, sentence, stated.span, theirs[0].span)
 
 
-def _is_compatible(value: str | Fraction, others: set[str | Fraction]) -> bool:
-    """Whether it is "daily" beside "twice daily": no contradiction of its own."""
-    return value == Fraction(1) and any(isinstance(one, Fraction) and one > 1 for one in others)
+def _is_bare(stated: Stated, text: str) -> bool:
+    """Whether it is "daily" alone, which beside "twice daily" is no contradiction of its own."""
+    return BARE.fullmatch(text, stated.span.start, stated.span.end) is not None
 
 
 def allergies(draft: Reading, source: Reading) -> Iterator[Fault]:
@@ -92,10 +104,27 @@ def allergies(draft: Reading, source: Reading) -> Iterator[Fault]:
             first = min(theirs.values())
             at = Span(match.start(), match.end())
             yield fault("allergy", draft.statement_at(match.start()), at, first)
+    yield from _tolerated(draft, source, theirs)
     for name, at in allergens(draft).items():
         if name not in theirs:
             contrary = Span(denied.start(), denied.end()) if denied else None
             yield fault("allergy", draft.statement_at(at.start), at, contrary)
+
+
+def _tolerated(draft: Reading, source: Reading, theirs: Mapping[str, Span]) -> Iterator[Fault]:
+    """No allergen may be called tolerated, unless the source speaks of that, too."""
+    if TOLERATED.search(source.text):
+        return
+    for number, statement in enumerate(draft.statements):
+        span = statement.span
+        match = TOLERATED.search(draft.text, span.start, span.end)
+        denied = denied_parts(draft.text[span.start : span.end])
+        if not match or any(p.start < match.start() - span.start < p.end for p in denied):
+            continue
+        for mention in draft.mentions:
+            if span.start <= mention.start < span.end:
+                for name in theirs.keys() & set(mention.ingredients):
+                    yield fault("allergy", number, Span(match.start(), match.end()), theirs[name])
 
 
 def allergens(reading: Reading) -> dict[str, Span]:

@@ -18,11 +18,16 @@ from medtune.clinical.faithful.tokens import Span, Token, Turn, tokens, turns
 from medtune.clinical.faithful.values import Quantity, quantities
 
 SIDE = re.compile(
-    r"\b(?P<side>left|right|bilateral(?:ly)?|both)(?:[- ]sided?)?\b(?! now| here| there| away|"
+    r"\bon (?:the|his|her|your|my) (?P<on>left|right)\b(?! now| away)"
+    r"|\b(?P<side>left|right|bilateral(?:ly)?|both)(?:[- ]sided?)?\b(?! now| here| there| away|"
     r" after"
-    r"| before| when| as | on\b| so\b| okay|\s*[?,.!]\s*(?:$|\n))",
+    r"| before| when| as | on\b| so\b| okay|\s*[?,.!]\s*(?:$|\n))"
+    r"|(?<![\w/.-])(?<!\d )(?P<short>(?-i:[RL]|[RL][Tt]|[rl]t)(?:\.|(?=[- ])))(?=[- ]?[a-z]{3})"
+    r"(?![- ](?:spine|wave|axis|treat|therap|plan|field|session|(?:to|was|is|for|and|with)\b))",
     re.IGNORECASE,
 )
+"""Also "R knee", "Lt. arm"; not "2 L", "L5", "R 16", the lumbar "L spine", "RT" for radiation."""
+SIDES = {"l": "left", "r": "right", "b": "both"}
 NOT_A_SIDE = re.compile(r"(?:all|that's|that is|is that|you're|yeah|yes|okay|,)\s*$", re.IGNORECASE)
 SIDE_REACH = 3
 """Content words after a side, or before it, that it may belong to."""
@@ -127,13 +132,13 @@ def _sides(text: str, statements: Sequence[Statement]) -> Iterable[Side]:
                 continue
             stems = _beside(within, match)
             if stems:
-                word = match["side"].lower()
-                side = word if word in ("left", "right") else "both"
+                word = match["on"] or match["short"] or match["side"]
+                side = SIDES[word[0].lower()]
                 yield Side(Span(match.start(), match.end()), side, stems, number)
 
 
 def _beside(within: Sequence[Token], match: re.Match[str]) -> frozenset[str]:
-    sides = {"left", "right", "bilateral", "both", "sid"}
+    sides = {"left", "right", "bilateral", "both", "sid", "rt", "lt"}
     after = [t for t in within if t.start >= match.end() and t.stem not in sides][:SIDE_REACH]
     near = [t for t in after if t.start - match.end() < 30]  # noqa: PLR2004
     if not near:

@@ -19,7 +19,7 @@ TABLES = Path(__file__).parent / "tables"
 WORD = re.compile(r"[A-Za-z]+(?:[-'][A-Za-z]+)*|\d+(?:[.,]\d+)*")
 ABBREVIATION = re.compile(
     r"\b(?:dr|mr|mrs|ms|st|vs|no|approx|e\.g|i\.e|etc|jr|sr|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|p\.o"
-    r"|p\.r\.n|a\.m|p\.m|inc|fig|wt|ht|temp)\.$",
+    r"|p\.r\.n|a\.m|p\.m|inc|fig|wt|ht|temp|rt|lt)\.$",
     re.IGNORECASE,
 )
 BREAK = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)|\n+|;\s")

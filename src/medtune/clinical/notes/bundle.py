@@ -1,18 +1,19 @@
 """Facts about a patient out of FHIR R4 resources: only what a resource states, and what holds now.
 
 A Condition counts if it is confirmed and current; one that is refuted is told as absent, and what
-is only suspected, resolved or in remission is left out. A drug that is not to be given, or was
-cancelled or entered in error, is no fact. An allergy or a drug without a name is told as such, so
-that a reader looks into the record.
+is only suspected, resolved or in remission is left out. An Observation counts if it is final,
+amended or corrected. A drug that is not to be given, or was cancelled or entered in error, is no
+fact; that an order is completed says neither that its drug is taken nor that it is stopped. An
+allergy or a drug without a name is told as such, so that a reader looks into the record.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
 from medtune.clinical.fhir import (
     CURRENT,
+    FINAL,
     OVER,
     Resource,
     day,
@@ -26,9 +27,9 @@ from medtune.clinical.fhir import (
     words,
     years,
 )
-from medtune.clinical.medication import KINDS, concept, ingredients, per_day, reference, shelf_of
+from medtune.clinical.medication import KINDS, concept, ingredients, reference, shelf_of
+from medtune.clinical.notes.dosage import dosage_of
 from medtune.clinical.notes.facts import (
-    TIMES,
     Allergy,
     Condition,
     Event,
@@ -41,8 +42,7 @@ from medtune.records import Json
 UNNAMED_ALLERGY = "a substance without a name (look in the record)"
 UNNAMED_DRUG = "a medicine without a name (look in the record)"
 DROPPED = frozenset({"entered-in-error", "cancelled", "draft"})
-STOPPED = frozenset({"stopped", "completed", "not-taken"})
-MOST_PER_DAY = 24
+ENDED = frozenset({"completed", "not-taken"})
 
 
 def facts_from_bundle(bundle: Mapping[str, Json], *, on: date) -> Facts:
@@ -80,7 +80,7 @@ def _conditions(resources: Sequence[Resource]) -> Iterator[Condition]:
 
 def _measurements(resources: Sequence[Resource]) -> Iterator[Measurement]:
     for r in resources:
-        if r.get("resourceType") != "Observation" or r.get("status") == "entered-in-error":
+        if r.get("resourceType") != "Observation" or text(r.get("status")) not in FINAL:
             continue
         on = text(r.get("effectiveDateTime"))[:10] or None
         for one in (dict(r), *items(r.get("component"))):
@@ -102,44 +102,19 @@ def _medicines(resources: Sequence[Resource]) -> Iterator[Medicine]:
 def _medicine(r: Resource, drug: Json) -> Medicine:
     named = _name(drug) or ", ".join(ingredients(drug)[0]) or UNNAMED_DRUG
     lines = items(r.get("dosageInstruction")) or items(r.get("dosage"))
-    line = lines[0] if len(lines) == 1 else None
-    (dose, unit), times = _dose(line), _times(line)
-    said = " ".join(text(part(line, "text")).split())
-    if said and (dose is None or times is None):
-        return Medicine(id=reference(r), drug=f"{named}, {said}", status=_state(r))
-    return Medicine(
-        id=reference(r), drug=named, dose=dose, unit=unit, per_day=times, status=_state(r)
-    )
+    return Medicine(id=reference(r), drug=named, status=_state(r), **dosage_of(lines)._asdict())
 
 
-def _state(r: Resource) -> Literal["taken", "planned", "on hold", "stopped"]:
+def _state(r: Resource) -> Literal["taken", "planned", "on hold", "stopped", "ended"]:
     state = text(r.get("status"))
-    if state in STOPPED:
+    if state in ENDED:
+        return "ended"
+    if state == "stopped":
         return "stopped"
     if state == "on-hold":
         return "on hold"
     is_planned = state == "intended" or text(r.get("intent")) in ("proposal", "plan")
     return "planned" if is_planned else "taken"
-
-
-def _dose(line: Json) -> tuple[float | None, str]:
-    """The one dose with its unit, as it is written; a range or a dose without a unit is not one."""
-    rates = items(part(line, "doseAndRate"))
-    quantity = part(rates[0], "doseQuantity") if len(rates) == 1 else None
-    value = number(part(quantity, "value"))
-    unit = (text(part(quantity, "unit")) or text(part(quantity, "code"))).strip("{}")
-    return (value, unit) if value and value > 0 and unit else (None, "")
-
-
-def _times(line: Json) -> float | None:
-    """Times a day, where it is one fixed number that can be said in words; never "as needed"."""
-    timing = part(line, "timing")
-    repeat = part(timing, "repeat")
-    varies = any(part(repeat, key) for key in ("frequencyMax", "periodMax", "dayOfWeek"))
-    as_needed = part(line, "asNeededBoolean") or part(line, "asNeededCodeableConcept")
-    found = None if varies or as_needed else per_day(timing)
-    known = (*TIMES, *range(1, MOST_PER_DAY + 1))
-    return next((one for one in known if found and math.isclose(found, one)), None)
 
 
 def _allergies(resources: Sequence[Resource]) -> tuple[Allergy, ...] | None:

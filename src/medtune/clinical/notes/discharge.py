@@ -2,12 +2,14 @@
 
 Nothing here is learned: each sentence states one fact and names it. A model may reword the result;
 its words are then checked against the same facts. The letter uses plain words and repeats every
-drug with dose and frequency in full. What is not known is said to be not known.
+drug with dose and frequency in full. What is not known is said to be not known. Nobody is told to
+stop a drug that another entry of the record still has.
 """
 
 from collections.abc import Mapping
 
-from medtune.clinical.notes.facts import Facts, medicine_text, sentences_of
+from medtune.clinical.drugs import drug_names
+from medtune.clinical.notes.facts import Facts, Medicine, medicine_text, sentences_of
 
 PLAIN: Mapping[str, str] = {
     "hypertension": "high blood pressure",
@@ -50,7 +52,7 @@ def discharge_summary(facts: Facts) -> dict[str, str]:
             if m.status == "on hold"
             else f"{medicine_text(m)[0].upper()}{medicine_text(m)[1:]}."
             for m in facts.medicines
-            if m.status != "stopped"
+            if m.status not in ("stopped", "ended")
         ],
         "plan": plans,
     }
@@ -82,11 +84,30 @@ def patient_letter(facts: Facts) -> str:
 
 
 def _not_taken(facts: Facts) -> list[str]:
-    said = {
-        "stopped": "Stop taking {drug}.",
-        "on hold": "Do not take {drug} for now: it is on hold. Ask us when to go on.",
-    }
-    return [said[one.status].format(drug=one.drug) for one in facts.medicines if one.status in said]
+    """What is told of stopped drugs and of those on hold, each time once."""
+    taken = _names(facts, ("taken", "planned"))
+    held = _names(facts, ("on hold",))
+    lines: list[str] = []
+    for one in facts.medicines:
+        names = _substances(one)
+        if one.status == "on hold" and names & taken:
+            lines.append(f"Ask us about {one.drug}: the record has it as on hold and as taken.")
+        elif one.status == "on hold":
+            lines.append(f"Do not take {one.drug} for now: it is on hold. Ask us when to go on.")
+        elif one.status == "stopped" and names & taken:
+            lines.append(f"The order for {one.drug} has changed: take only what is listed above.")
+        elif one.status == "stopped" and not names & held:
+            lines.append(f"Stop taking {one.drug}.")
+    return list(dict.fromkeys(lines))
+
+
+def _names(facts: Facts, statuses: tuple[str, ...]) -> set[str]:
+    return {name for m in facts.medicines if m.status in statuses for name in _substances(m)}
+
+
+def _substances(one: Medicine) -> set[str]:
+    """The ingredients, or the name as it is where it names none."""
+    return set(drug_names().ingredients_of(one.drug)) or {one.drug.casefold()}
 
 
 def _planned(facts: Facts) -> set[str]:

@@ -1,5 +1,6 @@
 """Structured facts about a patient, and the sentences that a note is checked with."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
@@ -36,14 +37,21 @@ class Measurement(_Fact):
 
 
 class Medicine(_Fact):
-    """A drug that is taken, planned, on hold or stopped."""
+    """A drug that is taken, planned, on hold, stopped, or of an order that has ended."""
 
     drug: str
     dose: Annotated[float, Field(gt=0)] | None = None
     unit: str = ""
     route: str = ""
     per_day: Annotated[float, Field(gt=0)] | None = None
-    status: Literal["taken", "planned", "on hold", "stopped"] = "taken"
+    said: str = ""
+    """How to take it, in the record's own words; they go before dose and frequency."""
+    as_needed: str = ""
+    """Such as "as needed for pain"; `per_day` is then the most."""
+    at_most: str = ""
+    """Such as "no more than 6 tablets in 24 hours"."""
+    status: Literal["taken", "planned", "on hold", "stopped", "ended"] = "taken"
+    """An order may have ended though the drug is still taken: it says neither take nor stop."""
 
 
 class Allergy(_Fact):
@@ -76,6 +84,12 @@ class Facts(BaseModel):
     events: tuple[Event, ...] = ()
 
 
+AMOUNT = re.compile(
+    r"\b(?:\d[\d.,/]*|an?|one|two|three|four|half)\s*(?:(?:of )?an? )?(?:(?:mg|mcg|µg|ug|g|grams?|"
+    r"ml|units?|iu|meq|mmol|tab(?:let)?s?|cap(?:sule)?s?|pills?|puffs?|drops?|sprays?|patch(?:es)?)\b|%)",
+    re.IGNORECASE,
+)
+"""Words that say how much."""
 TIMES: Mapping[float, str] = {
     1 / 7: "once weekly",
     2 / 7: "twice weekly",
@@ -113,16 +127,29 @@ def sentences_of(facts: Facts) -> list[tuple[str, str]]:
 
 
 def medicine_text(one: Medicine) -> str:
-    """A drug with its dose, route and frequency in words."""
+    """A drug with how to take it in words; what is not known of one that is taken is said."""
     has_strength = one.dose is not None and any(sign.isdigit() for sign in one.drug)
     parts = [f"{one.drug}," if has_strength else one.drug]
     if one.dose is not None:
         parts.append(f"{one.dose:g} {one.unit}".rstrip())
     if one.route:
         parts.append(f"by {one.route}" if one.route == "mouth" else one.route)
-    if one.per_day is not None:
-        parts.append(TIMES.get(one.per_day, f"{one.per_day:g} times daily"))
-    return " ".join(parts)
+    times = TIMES.get(one.per_day, f"{one.per_day:g} times daily") if one.per_day else ""
+    if times and not one.as_needed:
+        parts.append(times)
+    often = f"at most {times}" if times and one.as_needed else ""
+    told = (" ".join(parts), one.said, one.as_needed, often, one.at_most, _unknown(one))
+    return ", ".join(filter(None, told))
+
+
+def _unknown(one: Medicine) -> str:
+    """What is not known of how to take a drug that is taken or planned."""
+    if one.status not in ("taken", "planned"):
+        return ""
+    if one.dose is None and not AMOUNT.search(one.said):
+        return "dose not known, ask us"
+    is_timed = one.per_day or one.said or one.as_needed
+    return "" if is_timed else "how often not known, ask us"
 
 
 def _verb(one: Medicine) -> str:
@@ -131,6 +158,7 @@ def _verb(one: Medicine) -> str:
         "planned": "Will start ",
         "on hold": "On hold, not taken for now: ",
         "stopped": "Stopped ",
+        "ended": "No longer an active order: ",
     }[one.status]
 
 

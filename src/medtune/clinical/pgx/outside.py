@@ -8,7 +8,7 @@ the laboratory's, or the laboratory may be wrong, and a person must look.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -35,7 +35,20 @@ FIELDS = 4
 SHORT = {"PM": PM, "IM": IM, "NM": NM, "EM": NM, "RM": RM, "UM": UM}
 STATUS = re.compile(r"(\*\d{2,3}:\d{2,3})\s+(positive|negative)", re.IGNORECASE)
 SCORE = re.compile(r"(≥|>=)?\s*(\d+(?:\.\d+)?)")
-QUARTER = 0.25
+HALVES = frozenset({"0", "0.5", "1", "1.5", "2"})
+SCORES: Mapping[str, frozenset[str]] = {
+    "CYP2C9": HALVES,
+    "DPYD": HALVES,
+    "CYP2D6": frozenset(
+        (
+            *("0", "0.25", "0.5", "0.75", "1", "1.25", "1.5", "1.75", "2", "2.25", "2.5", "3"),
+            *("3.5", "4", "≥3", "≥3.25", "≥3.5", "≥4", "≥4.5", "≥5", "≥6"),
+        )
+    ),
+}
+"""The activity scores that there are. CYP2C9, DPYD: the sums of two values of 0, 0.5 or 1. CYP2D6:
+the look-up keys of CPIC's recommendations 1.20 (September 2022); the highest are 4 and ≥6. Another
+score counts only beside the diplotype that it follows from."""
 
 
 def parse_outside_calls(text: str) -> list[GeneResult]:
@@ -84,6 +97,8 @@ def _read(gene: str, diplotype: str, phenotype: str, score: str) -> GeneResult:
         return stated
     outcomes = list(_stated_outcomes(gene, phenotype, score))
     if stated is None:
+        if gene in SCORED and score and _key(_read_score(gene, score)) not in SCORES[gene]:
+            raise Refused(f"{gene}: {score!r} is no activity score of CPIC for this gene")
         return GeneResult(gene, "outside call", outcomes=tuple(outcomes))
     agreed = {(o.phenotype, o.score) for o in outcomes}
     (found,) = stated.outcomes
@@ -155,9 +170,13 @@ def phenotypes(gene: str) -> Sequence[str]:
 
 def _read_score(gene: str, text: str) -> Score:
     match = SCORE.fullmatch(text)
-    if match is None or (float(match[2]) / QUARTER) % 1:
-        raise Refused(f"{gene}: {text!r} is no activity score of CPIC")
+    if match is None:
+        raise Refused(f"{gene}: {text!r} is no activity score")
     return Score(float(match[2]), match[1] is not None)
+
+
+def _key(score: Score) -> str:
+    return str(score).removesuffix(".0")
 
 
 def joined(results: Sequence[GeneResult]) -> GeneResult:

@@ -1,12 +1,14 @@
 """Hold a reply against the computed facts: what it contradicts, and what it leaves out.
 
 Doubt counts against the reply. A sentence that stands in the facts, or in their fixed explanation,
-is right. Where the computed action is not just to give the usual dose, any other sentence that
-speaks of the medicine or of the test must have a word of caution that fits the action, and none
-that takes it back ("no need to avoid", "but", "safe"). A number with its unit, an allele, a
+is right. Where the computed action is to avoid the drug or to take another, the check is closed: a
+sentence of the reply's own must be a plain refusal of this very drug (`refusal`), or say nothing of
+medicine or test in words that the facts do not hold. For the other actions but the usual dose, a
+sentence that speaks of the medicine or of the test must be such a refusal, or have a word that fits
+the action and none that takes it back ("but", "safe"). A number with its unit, an allele, a
 phenotype or a drug that the facts do not hold is a contradiction, too.
 
-So a careful sentence in unusual words is refused as well; the fixed explanation is then shown.
+So a careful sentence in unusual words is refused as well.
 """
 
 import re
@@ -14,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from medtune.clinical.pgx.advice import drugs
-from medtune.clinical.pgx.explain import explanation
+from medtune.clinical.pgx.explain import ASK, explanation
 from medtune.clinical.pgx.facts import objects, strings, texts
 from medtune.clinical.pgx.outside import phenotypes
 from medtune.clinical.pgx.phenotype import PAIRS, SCORED
@@ -22,6 +24,7 @@ from medtune.records import Finding, Json
 
 DOWNGRADE = "less careful than computed"
 OMITTED = "the computed caution is missing"
+STRANGE = "a sentence that the facts do not hold"
 DOSE = "a dose that is not in the looked-up text"
 PHENOTYPE = "another phenotype than computed"
 ALLELE = "an allele that was not found"
@@ -31,28 +34,33 @@ UNSAFE = frozenset({DOWNGRADE, OMITTED, DOSE})
 REMEDY = "show the fixed explanation of the computed result instead of the reply"
 
 SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
-NOT = (
-    r"avoid\w*|withh\w+ld\w*|contraindicat\w*|stop\w*|(?:not|never|cannot|no|n't)\W+(?:\w+\W+){0,3}?"
-    r"(?:be|tak\w+|us\w+|giv\w+|start\w*|prescri\w+|receiv\w+|recommend\w*|advis\w+|suitable|"
-    r"a\sgood|clear\w*|tell|known?)"
-)
+MEDICINE = r"(?:medicines?|drugs?|medications?)"
+GIVE = r"(?:take|use|give|start|prescribe)"
 ELSE = (
-    r"alternative\w*|(?:another|other|different)\W+(?:\w+\W+){0,2}?(?:medicin\w+|drugs?|medications?|"
-    r"agents?|options?|treatments?|therap\w+|antidepressants?|opioids?|statins?|inhibitors?)"
+    rf"(?:ask for|ask your doctor for|choose|use|consider|select|prescribe|give|take) "
+    rf"(?:(?:an )?alternative(?: {MEDICINE})?|another {MEDICINE}|(?:a )?different {MEDICINE})"
 )
-CAUTION: Mapping[str, re.Pattern[str]] = {
-    action: re.compile(rf"(?:\b|(?=n't))(?:{words})\b", re.IGNORECASE)
+CLOSED = frozenset({"avoid", "alternative"})
+"""The actions for which a sentence must be one of a few forms."""
+WARNS = re.compile(
+    r"\b(?:avoid\w*|alternative\w*|contraindicat\w*|another|(?:not|no|never|n't)\W+(?:\w+\W+){0,3}?"
+    r"(?:be|tak\w+|us\w+|giv\w+|start\w*|prescri\w+|recommend\w*|a\sgood|clear\w*|tell|known?))\b",
+    re.IGNORECASE,
+)
+"""Whether a sentence of the facts, whatever the action, is one of caution."""
+FITTING: Mapping[str, re.Pattern[str]] = {
+    action: re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
     for action, words in {
-        "avoid": f"{NOT}|{ELSE}",
-        "alternative": f"{NOT}|{ELSE}",
-        "reduce": rf"{NOT}|{ELSE}|reduc\w+|lower\w*|less|decreas\w+|smaller",
-        "measure": rf"{NOT}|{ELSE}|measur\w+|tested|activity",
-        "monitor": rf"{NOT}|{ELSE}|monitor\w*|watch\w*|caution\w*|careful\w*|clos\w+|check\w*|"
-        "aware|risk|levels|signs?",
-        "none": rf"{NOT}|{ELSE}|unknown|unclear|uncertain|indeterminate|no recommendation",
+        "reduce": r"reduc\w+|lower\w*|less|decreas\w+|smaller",
+        "measure": r"measur\w+|tested|activity",
+        "monitor": r"monitor\w*|watch\w*|caution\w*|careful\w*|clos\w+|check\w*|aware|risk|"
+        "levels|signs?",
+        "none": r"unknown|unclear|uncertain|indeterminate|no recommendation",
     }.items()
 }
-"""What a sentence must have, by the computed action."""
+"""What a sentence in the reply's own words must have, by the action that is not closed."""
+NEUTRAL = frozenset(("the", "this", "patient", "is", "has", "a", "an", "of", "for", "in", "with"))
+"""Words that a sentence about the result may have beside those of the facts."""
 TAKES_BACK = re.compile(
     r"""
     \b(?: but | however | still | anyway | nevertheless | nonetheless | though | although | yet
@@ -97,6 +105,8 @@ MORE = re.compile(
     r"[^.;!?]{0,30}\b(?:dos(?:e|es|age)|amount|tablets?|pills?|of it)\b",
     re.IGNORECASE,
 )
+OPENS = (SPEAKS, WARNS, TAKES_BACK, MORE)
+"""What shows that a sentence is about taking the drug or about the test."""
 UNIT = (
     r"mg/m2/day|mg/kg/day|mg/day|mg/m2|mg/kg|ng/ml|mg|mcg|µg|ug|g|ml|units?|iu|%|percent|times|"
     r"-?fold|tablets?|pills?|capsules?|drops?"
@@ -135,14 +145,18 @@ def contradictions(facts: Mapping[str, Json], text: str) -> list[Finding]:
 
 def _found(facts: Mapping[str, Json], text: str) -> Iterator[tuple[str, str]]:
     action, known = str(facts["action"]), _all(facts)
-    caution = CAUTION.get(action)
     trusted = {_plain(s) for s in _sentences("\n".join([*texts(facts), explanation(facts)]))}
-    sentences = _sentences(text)
-    for sentence in sentences:
-        if _plain(sentence) not in trusted and _less_careful(facts, sentence):
+    said = [_plain(sentence) for sentence in _sentences(text)]
+    of_its_own = [sentence for sentence in said if sentence not in trusted]
+    for sentence in of_its_own:
+        if _less_careful(facts, sentence):
             yield DOWNGRADE, f"computed: {action}"
-    if caution and not any(caution.search(sentence) for sentence in sentences):
-        yield OMITTED, f"computed: {action}"
+        elif action in CLOSED and not (_refuses(facts, sentence) or _is_of(known, sentence)):
+            yield STRANGE, f"computed: {action}"
+    if action in CLOSED or action in FITTING:
+        warned = any(s in trusted and s != _plain(ASK) and WARNS.search(s) for s in said)
+        if not warned and not any(_fits(facts, one) or _refuses(facts, one) for one in said):
+            yield OMITTED, f"computed: {action}"
     yield from ((DOSE, amount) for amount in _amounts_not_in(known, text))
     yield from ((PHENOTYPE, name) for name in _phenotypes_not_in(known, text))
     yield from ((ALLELE, star) for star in STAR.findall(text) if star not in STAR.findall(known))
@@ -152,18 +166,55 @@ def _found(facts: Mapping[str, Json], text: str) -> Iterator[tuple[str, str]]:
 
 def _less_careful(facts: Mapping[str, Json], sentence: str) -> bool:
     """Whether a sentence in the reply's own words may allow what the facts do not."""
-    action, drug = str(facts["action"]), re.escape(str(facts["drug"]))
-    if action != "increase" and MORE.search(sentence):
-        return True
-    caution = CAUTION.get(action)
-    if caution is None:
+    action, drug = str(facts["action"]), str(facts["drug"])
+    if _refuses(facts, sentence):
         return False
+    if action not in CLOSED and action not in FITTING:
+        return action != "increase" and MORE.search(sentence) is not None
     if action == "monitor":
         sentence = PLAIN_DOSE.sub("", sentence)
-    if caution.search(sentence):
-        return TAKES_BACK.search(sentence) is not None
-    named = re.search(rf"\b{drug}\b", sentence, re.IGNORECASE)
-    return named is not None or SPEAKS.search(sentence) is not None
+    if _fits(facts, sentence):
+        return MORE.search(sentence) is not None or TAKES_BACK.search(sentence) is not None
+    named = re.search(rf"\b{re.escape(drug)}\b", sentence, re.IGNORECASE)
+    return named is not None or any(p.search(sentence) for p in OPENS)
+
+
+def _refuses(facts: Mapping[str, Json], sentence: str) -> bool:
+    """Whether a sentence is one of the forms of `refusal`."""
+    return refusal(str(facts["drug"])).fullmatch(sentence) is not None
+
+
+def _fits(facts: Mapping[str, Json], sentence: str) -> bool:
+    """Whether a sentence has a word that fits the action."""
+    fitting = FITTING.get(str(facts["action"]))
+    return fitting is not None and fitting.search(sentence) is not None
+
+
+def _is_of(known: str, sentence: str) -> bool:
+    """Whether a sentence has no word, but a few neutral ones, that the facts do not have."""
+    words, there = (set(re.findall(r"[\w*:-]+", _metabolizer(t))) for t in (sentence, known))
+    return words <= there | NEUTRAL
+
+
+@cache
+def refusal(drug: str) -> re.Pattern[str]:
+    """The whole sentences that refuse a drug, or ask for another, and can be read in no other way.
+
+    Nothing may follow but the next refusal: what comes after "do not take it" may limit it ("on an
+    empty stomach", "late").
+    """
+    it = rf"(?:{re.escape(drug)}|it|(?:this|the|that) {MEDICINE})"
+    ways = (
+        rf"(?:please )?(?:do not|don't|never|you (?:should|must) not) {GIVE} {it}",
+        rf"{it} (?:should|must) (?:not be (?:taken|used|given|started|prescribed)|be avoided)",
+        rf"{it} is (?:contraindicated|not recommended|not advised|not suitable|not a good choice)",
+        rf"avoid (?:(?:the use of|using|taking|giving) )?{it}",
+    )
+    one, then = (
+        rf"(?:{'|'.join(ways)})(?: (?:for|in) (?:you|(?:this|the) patient))?",
+        "(?:,? and|,|, so)",
+    )
+    return re.compile(rf"(?:{one}(?:{then} {one})*(?:{then} {ELSE})?|{ELSE})(?: instead)?", re.I)
 
 
 def _amounts_not_in(known: str, text: str) -> Iterator[str]:
@@ -187,7 +238,7 @@ def _amounts(text: str) -> Iterator[tuple[str, str]]:
 
 def _phenotypes_not_in(known: str, text: str) -> Iterator[str]:
     """Names of phenotypes that stand in the text only; at each place the longest name counts."""
-    words, there = (re.sub(r"metaboli[sz]er", "metabolizer", _plain(t)) for t in (text, known))
+    words, there = (_metabolizer(t) for t in (text, known))
     names = _names(_phenotype_names())
     allowed = set(names.findall(there))
     yield from (name for name in names.findall(words) if name not in allowed)
@@ -220,3 +271,8 @@ def _plain(text: str) -> str:
     """Without case, white space, end marks and the headings of the two parts."""
     words = " ".join(text.casefold().split()).strip(" .;")
     return re.sub(r"^(?:clinician|patient): ?", "", words)
+
+
+def _metabolizer(text: str) -> str:
+    """The plain text, in one spelling."""
+    return re.sub(r"metaboli[sz]er", "metabolizer", _plain(text))

@@ -10,14 +10,29 @@ for what it shows:
 not its cell's, a number without a cell, a key that does not exist, a direction that the cell does
 not show or that stands beside another cell, a count of other things than cases or children,
 another status than the computed one, "outbreak" for a signal (also when denied), a cause, an
-outcome such as a death, or a statement about persons. It errs on the strict side: a report with a
-fault is not sent.
+outcome such as a death, or a statement about persons. And it is closed: a word that is none of a
+report's, and a sentence without a cell that is not one of the fixed ones, are faults whatever they
+say. It errs on the strict side: a report with a fault is not sent.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from medtune.clinical.surveillance.report_words import (
+    AGAINST_TARGET,
+    ALONE,
+    COUNTED,
+    FIXED,
+    NEVER,
+    OF_CASES,
+    OF_CHILDREN,
+    STATUS,
+    THRESHOLD,
+    TREND,
+    VACCINES,
+    is_a_reports,
+)
 from medtune.clinical.surveillance.situation import HEAD
 
 REFERENCE = re.compile(r"\[([^\[\]]*)\]")
@@ -25,46 +40,6 @@ ABOUT = ("topic", "place", "period")
 """What a report must name as it stands in the facts; digits in these are of no cell."""
 NUMBER = re.compile(r"(?<![\w.,])<?\s?[-+−]?\d(?:[\d,.]*\d)?")
 FEWER = re.compile(r"\b(?:fewer|less) than (?=\d)", re.IGNORECASE)
-TREND = {
-    "rising": r"ris(?:e|es|ing|en)|rose|increas\w*|growing|grew|climb\w*|accelerat\w*|surg\w*",
-    "falling": r"fall(?:s|ing|en)?|fell|declin\w*|decreas\w*|dropp\w*|shrink\w*|slow(?:s|ing|ed)",
-    "no clear trend": r"no clear trend|stable|steady|unchanged|flat",
-}
-THRESHOLD = {
-    "above": r"above|over|exceed\w*|beyond",
-    "below": r"below|under|beneath|within|not above",
-}
-AGAINST_TARGET = {
-    "below target": r"below|under|misses|short of",
-    "on target": r"on target|meets|met|reach(?:es|ed)|above",
-    "unclear": r"unclear|uncertain",
-}
-VACCINES = {"bcg": "BCG", "dtp3": "DTP3", "measles": "Measles", "full": "All basic vaccines"}
-COUNTED = frozenset(
-    (
-        *("case", "cases", "new", "known", "so", "far", "were", "was", "are", "is", "have", "been"),
-        *("reported", "expected", "a", "the", "of", "in", "to", "this", "week", "weekly", "total"),
-    )
-)
-"""What may stand between a count of cases and its key."""
-OF_CASES = ("reported", "expected", "nowcast", "forecast")
-OF_CHILDREN = frozenset(("child", "children", "surveyed", "were", "in", "the", "survey"))
-STATUS = {
-    "signal": r"(?<!no )(?<!not a )signals?",
-    "no signal": r"no signals?|not a signal",
-    "watch": r"watch",
-    "not judged": r"not judged",
-}
-NEVER = {
-    "outbreak": r"outbreaks?|epidemics?|pandemics?|emergenc\w+|cris[ie]s|clusters?",
-    "cause": r"because|caus\w+|due to|owing to|as a result|driven by|attribut\w+|led to|thanks to",
-    "outcome": r"deaths?|died|dead|dying|fatal\w*|mortality|kill\w*|hospital\w*|admissions?|"
-    r"admitted|recover\w*|surviv\w*",
-    "person": r"patients?|\w+-year-old|he|she|his|her|residents? (?:is|are|was|were)|"
-    r"people (?:in|of|from|who)|those who",
-    "number in words": r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|"
-    r"hundreds?|thousands?|twice|doubl\w+|tripl\w+|half|thirds?|quarters?",
-}
 
 
 class Fault(NamedTuple):
@@ -230,6 +205,12 @@ def _of_words(facts: Mapping[str, str], text: str) -> Iterator[Fault]:
     for kind, pattern in NEVER.items():
         for match in re.finditer(rf"\b(?:{pattern})\b", plain, re.IGNORECASE):
             yield Fault(kind, match[0].casefold())
+    for word in dict.fromkeys(re.findall(r"[^\W\d_]+", FIXED.sub(" ", plain).casefold())):
+        if not is_a_reports(word):
+            yield Fault("a word that is none of a report's", word)
+    for sentence in re.split(r"(?<=[.!?;])\s+|\n+", _without_head(facts, text)):
+        if not REFERENCE.search(sentence) and not ALONE.fullmatch(sentence.strip(" .:,;")):
+            yield Fault("a sentence without a cell", "a sentence")
 
 
 def _said(words: str, key: str) -> str:
