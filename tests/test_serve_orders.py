@@ -104,6 +104,10 @@ WELL = {
 }
 
 
+PLAIN = order("amlodipine", dosageInstruction=dosage(5, 1))
+"""An order that everything is known of and no rule speaks against."""
+
+
 def request(*drafts: dict, hook: str = "order-sign", prefetch: dict | None = None, **context):
     return {
         "hook": hook,
@@ -208,7 +212,7 @@ class TestTheRoutes:
 
     @pytest.mark.usefixtures("ours")
     def test_nothing_found_and_all_checked_is_no_card(self, client):
-        response = client.post(SIGN, json=request(order("amoxicillin")))
+        response = client.post(SIGN, json=request(PLAIN))
         assert (response.status_code, response.json()) == (200, {"cards": []})
 
     @pytest.mark.usefixtures("ours")
@@ -276,7 +280,35 @@ class TestWhatIsReadOfARequest:
 
     def test_an_allergy_that_is_not_in_the_tables_is_told(self):
         (card,) = told(order("amoxicillin"), allergies=bundle(allergy("latex")))
-        assert "allergy to latex: not in the tables" in card["detail"]
+        assert card["indicator"] == "warning"
+        assert card["summary"].startswith("Not checked: allergy to latex: not in the tables")
+
+    def test_an_allergy_that_is_not_in_the_tables_stands_before_all_else(self):
+        cards = told(order("Blorbinol"), order("codeine", "2"), allergies=bundle(allergy("latex")))
+        assert cards[0]["summary"].startswith("Not checked: allergy to latex")
+
+    @pytest.mark.parametrize(
+        ("draft", "birth", "indicator"),
+        [
+            (order("oxycodone", dosageInstruction=dosage(1000, 6)), "1970-01-01", "warning"),
+            (order("prednisone", dosageInstruction=dosage(5, 4, "g")), "1970-01-01", "warning"),
+            (order("Tylenol", dosageInstruction=dosage(2, 6, "g")), "2021-01-01", "critical"),
+            (order("ibuprofen", dosageInstruction=dosage(800, 4)), "2023-01-01", "warning"),
+            (order("digoxin", dosageInstruction=dosage(250, 1)), "1970-01-01", "critical"),
+        ],
+        ids=lambda one: one["medicationCodeableConcept"]["text"] if isinstance(one, dict) else one,
+    )
+    def test_a_dose_beyond_any_label_is_told_at_every_age(self, draft, birth, indicator):
+        cards = told(draft, patient=MAN | {"birthDate": birth})
+        mine = [one for one in cards if one["summary"].startswith("Dose")]
+        assert [one["indicator"] for one in mine][:1] == [indicator]
+
+    def test_a_drug_without_a_limit_for_the_age_is_said_to_have_none(self):
+        draft = order("furosemide", dosageInstruction=dosage(400, 6))
+        for birth, indicator in (("1970-01-01", "info"), ("2020-01-01", "warning")):
+            (card,) = told(draft, patient=MAN | {"birthDate": birth})
+            assert card["indicator"] == indicator
+            assert "no dose limit in the tables at this age (furosemide)" in card["detail"]
 
     def test_a_drug_that_is_not_in_the_tables_is_said_so(self):
         (card,) = told(order("Blorbinol 5 mg"))
@@ -344,15 +376,15 @@ class TestWhatIsReadOfARequest:
 
     def test_only_what_the_drafts_are_part_of_is_told(self):
         both = bundle(order("simvastatin", "8"), order("clarithromycin", "9"))
-        assert told(order("amoxicillin"), medications=both) == []
+        assert told(PLAIN, medications=both) == []
 
     def test_a_draft_that_changes_an_active_order_is_no_duplicate_of_it(self):
-        assert told(order("amoxicillin"), medications=bundle(order("amoxicillin"))) == []
-        other = told(order("amoxicillin"), medications=bundle(order("amoxicillin", "9")))
+        assert told(PLAIN, medications=bundle(PLAIN)) == []
+        other = told(PLAIN, medications=bundle(PLAIN | {"id": "9"}))
         assert other[0]["summary"].startswith("Duplicate")
 
     def test_a_selected_order_alone_is_told_of_and_checked_against_the_others(self):
-        drafts = (order("amoxicillin"), order("simvastatin", "2"), order("clarithromycin", "3"))
+        drafts = (PLAIN, order("simvastatin", "2"), order("clarithromycin", "3"))
         asked = request(*drafts, hook="order-select")
         assert order_cards(asked["context"], WELL, today=TODAY).cards == ()
         asked["context"]["selections"] = ["MedicationRequest/3"]
@@ -432,7 +464,7 @@ class TestWhatIsReadOfARequest:
     def test_recorded_genotypes_go_into_the_cards(self):
         seen = bundle(*(e["resource"] for e in WELL["observations"]["entry"]),
                       genotype("CYP2C19", "*2/*2"))  # fmt: skip
-        (card,) = told(order("Plavix"), observations=seen)
+        card, _ = told(order("Plavix"), observations=seen)
         assert card["indicator"] == "warning"
         assert "CYP2C19 Poor Metabolizer" in card["summary"]
         assert card["source"]["label"].startswith("CPIC")

@@ -1,8 +1,8 @@
 """CDS Hooks cards for draft orders: drug safety, pharmacogenomics, and what could not be checked.
 
 Everything is computed: the rules of `clinical.drugs`, and the recommendations of `clinical.pgx`
-where the record has genotypes. A card names its source, the table and the table's day. There is no
-card if all could be checked and nothing was found; what could not be checked has its own card.
+where the record has genotypes. A card names its source, the table and the table's day. What
+could not be checked has its own card. No card is no clearance: no row of the tables applies.
 """
 
 from collections.abc import Mapping, Sequence

@@ -74,13 +74,15 @@ class Known:
     """What a measure was made from, for the card."""
     unread: Sequence[str]
     """What could not be used."""
+    allergies_unread: Sequence[str]
+    """Allergies that are not in the tables."""
 
 
 def read_patient(person: Resource, held: Mapping[str, Sequence[Resource]], today: date) -> Known:
     """What a Patient, and the resources under `allergies`, `conditions` and `observations`, say."""
     female = {"female": True, "male": False}.get(text(person.get("gender")))
     age = years(day(person.get("birthDate")), today)
-    listed, unread = _allergies(held["allergies"])
+    listed, over, strange = _allergies(held["allergies"])
     present = [one for one in held["conditions"] if _is_present(one)]
     results, odd = _results(held["observations"], today)
     values = {key: one.value for key, one in results.items()}
@@ -120,16 +122,17 @@ def read_patient(person: Resource, held: Mapping[str, Sequence[Resource]], today
         child_pugh=liver,
         allergies=listed,
     )
-    return Known(patient, basis, [*unread, *odd])
+    return Known(patient, basis, [*over, *odd], strange)
 
 
-def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[str]]:
-    """The allergies that the tables know, None where nobody has asked, and the others.
+def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[str], list[str]]:
+    """The allergies that the tables know, None where nobody has asked; those that are over; others.
 
     An entry that is over says nothing on what is known now, so it is told and not counted.
     """
     found: list[str] = []
-    unread: list[str] = []
+    over: list[str] = []
+    strange: list[str] = []
     asked = False
     for one in resources:
         verified = status(one, "verificationStatus")
@@ -141,7 +144,7 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
         code, clinical = one.get("code"), status(one, "clinicalStatus")
         none_known = says_no_allergy(code)
         if clinical in OVER:
-            unread += [] if none_known else [f"allergy to {name(code)}: {clinical}, not counted"]
+            over += [] if none_known else [f"allergy to {name(code)}: {clinical}, not counted"]
             continue
         asked = True
         if none_known:
@@ -151,8 +154,8 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
         known = [each for each in said if allergens_of(each, drug_names())]
         found += known
         if not known:
-            unread.append(f"allergy to {name(code)}: not in the tables")
-    return (found if asked else None), unread
+            strange.append(f"allergy to {name(code)}: not in the tables")
+    return (found if asked else None), over, strange
 
 
 def _is_present(one: Resource) -> bool:

@@ -81,7 +81,7 @@ def read_request(context: Resource, prefetch: Mapping[str, Resource | None], tod
         known=known,
         calls="\n".join(genotypes(held["observations"])),
         has_drug=bool(mine or unknown),
-        grave=[*unknown, *strange],
+        grave=[*known.allergies_unread, *unknown, *strange],
         minor=[*also, *more, *known.unread],
     )
 
