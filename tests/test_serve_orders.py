@@ -485,6 +485,75 @@ class TestWhatIsReadOfARequest:
         cards = told(order("Plavix"), observations=bundle(genotype("CYP2C19", "*999/*2")))
         assert any("genotype of CYP2C19" in one["detail"] for one in cards)
 
+    @pytest.mark.parametrize(
+        ("drug", "gene", "call"),
+        [("azathioprine", "TPMT", "*1/*5"), ("Plavix", "CYP2C19", "*1/*12")],
+    )
+    def test_a_gene_without_a_recommendation_is_said_to_have_none(self, drug, gene, call):
+        cards = told(order(drug), observations=bundle(genotype(gene, call)))
+        assert f"no recommendation for {gene} Indeterminate" in cards[-1]["detail"]
+        known = told(order(drug), observations=bundle(genotype(gene, "*1/*1")))
+        assert "no recommendation" not in json.dumps(known)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"component": [{"code": concept(code="48018-6", system=LOINC), "valueCodeableConcept":
+                concept(code="HGNC:2621", system="http://www.genenames.org/geneId")}]},
+            {"component": [{"code": concept(code="48018-6", system=LOINC),
+                "valueString": "CYP2C19"}]},
+            {"valueCodeableConcept": None, "valueString": "*2/*2"},
+            {"valueCodeableConcept": concept("CYP2C19 *2/*2")},
+        ],
+    )  # fmt: skip
+    def test_a_genotype_is_read_however_it_is_coded(self, change):
+        cards = told(order("Plavix"), observations=bundle(genotype("CYP2C19", "*2/*2") | change))
+        assert any("CYP2C19 Poor Metabolizer" in one["summary"] for one in cards)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"status": "preliminary"}, "genotype of CYP2C19: preliminary, not used"),
+            ({"valueCodeableConcept": None}, "genotype of CYP2C19: in a form that is not read"),
+            ({"component": []}, "genotype of a gene that is not named: in a form"),
+            ({"code": concept(code="69548-6", system=LOINC)}, "genotype of CYP2C19: in a form"),
+            ({"code": concept("CYP2C19 metabolic activity"), "component": []},
+             "genotype of CYP2C19: in a form"),
+        ],
+    )  # fmt: skip
+    def test_a_genomic_result_that_is_not_used_is_told_where_it_matters(self, change, said):
+        seen = bundle(genotype("CYP2C19", "*2/*2") | change)
+        assert said in told(order("Plavix"), observations=seen)[-1]["detail"]
+        assert "genotype" not in json.dumps(told(order("amlodipine"), observations=seen))
+
+    @pytest.mark.parametrize(
+        ("code", "value", "indicator"),
+        [
+            (concept(code="50956-2", system=LOINC), {"valueString": "Positive"}, "critical"),
+            (concept("HLA-B*57:01 [Presence]"), {"valueBoolean": True}, "critical"),
+            (
+                concept("HLA-B*57:01"),
+                {"valueCodeableConcept": concept(code="LA9633-4")},
+                "critical",
+            ),
+            (concept(code="50956-2", system=LOINC), {"valueString": "Negative"}, None),
+        ],
+    )
+    def test_a_test_for_one_hla_allele_is_read(self, code, value, indicator):
+        one = {"resourceType": "Observation", "status": "final", "code": code} | value
+        found = [
+            c for c in told(order("abacavir"), observations=bundle(one)) if "Genes" in c["summary"]
+        ]
+        assert [one["indicator"] for one in found] == ([indicator] if indicator else [])
+
+    def test_an_hla_test_without_an_answer_is_told(self):
+        one = {"resourceType": "Observation", "status": "final", "code": concept("HLA-B*57:01"),
+               "valueString": "see report"}  # fmt: skip
+        other = one | {"code": concept("HLA-B*27:05"), "valueString": "Positive"}
+        for seen in (bundle(one), bundle(other)):
+            cards = told(order("abacavir"), observations=seen)
+            assert "genotype of HLA-B: in a form that is not read" in cards[-1]["detail"]
+
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),

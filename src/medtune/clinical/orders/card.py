@@ -15,7 +15,7 @@ from medtune.clinical.drugs.rules import TABLE_OF, Measure, table_date
 from medtune.clinical.fhir import Resource
 from medtune.clinical.orders.patient import Known
 from medtune.clinical.orders.request import PREFETCH, Asked, read_request
-from medtune.clinical.pgx import CAUTION, Action, drugs, parse_outside_calls
+from medtune.clinical.pgx import CAUTION, Action, drugs, genes_of, parse_outside_calls
 from medtune.clinical.pgx.facts import objects, pgx_facts, strings
 from medtune.errors import DataError
 from medtune.records import Json, Severity
@@ -144,10 +144,11 @@ def _open(grave: Sequence[str], minor: Sequence[str]) -> list[Card]:
 
 def _genetic(asked: Asked, subject: Sequence[str]) -> tuple[list[Card], list[str]]:
     """Cards of the recorded genotypes, and what of them could not be used."""
+    unclear = _unread_genes(asked, subject)
     try:
-        results = parse_outside_calls(asked.calls)
+        results = parse_outside_calls("\n".join(asked.genotypes.calls))
     except DataError:
-        return [], ["genotypes: not in a form that can be read"]
+        return [], [*unclear, "genotypes: not in a form that can be read"]
     tested = {one.gene for one in results}
     taken = sorted({one for each in (*asked.drafts, *asked.others) for one in each.ingredients})
     cards: list[Card] = []
@@ -155,10 +156,24 @@ def _genetic(asked: Asked, subject: Sequence[str]) -> tuple[list[Card], list[str
         facts = pgx_facts(drug, results, medications=[one for one in taken if one != drug])
         action: Action = facts["action"]  # type: ignore[assignment]  # the tables write no other
         of_drug = {str(gene["gene"]) for gene in objects(facts["genes"])}
-        if of_drug & tested and action not in ("none", "standard"):
+        if of_drug & tested and action == "none":
+            known = [f"{one['gene']} {one['result']}" for one in objects(facts["genes"])]
+            unclear.append(f"{drug}: no recommendation for {', '.join(known)}")
+        elif of_drug & tested and action != "standard":
             cards.append(_pgx_card(drug, action, facts))
-    refused = [f"genotype of {one.gene}: {one.refused}" for one in results if one.refused]
-    return cards, refused
+    unclear += [f"genotype of {one.gene}: {one.refused}" for one in results if one.refused]
+    return cards, unclear
+
+
+def _unread_genes(asked: Asked, subject: Sequence[str]) -> list[str]:
+    """The genomic results that were not read and may matter for the drugs."""
+    genetic = [drug for drug in subject if drug in drugs()]
+    matter = {gene for drug in genetic for gene in genes_of(drug)}
+    return [
+        f"genotype of {gene or 'a gene that is not named'}: {why}"
+        for gene, why in asked.genotypes.unread
+        if genetic and (not gene or gene in matter)
+    ]
 
 
 def _pgx_card(drug: str, action: Action, facts: Mapping[str, Json]) -> Card:
