@@ -15,6 +15,8 @@ WELL = Patient(
     age_years=50,
     female=True,
     pregnant=False,
+    breastfeeding=False,
+    potassium_mmol_l=4.2,
     crcl_ml_min=90,
     egfr_ml_min_1_73m2=90,
     liver_disease=False,
@@ -41,6 +43,32 @@ def test_every_pair_of_the_onc_list_blocks_in_either_order(first: str, second: s
     for pair in ((first, second), (second, first)):
         alerts = check_orders(WELL, [Order(one) for one in pair])
         assert any(a.kind == "interaction" and a.severity == "block" for a in alerts)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "severity"),
+    [
+        ("simvastatin", "erythromycin", "block"),
+        ("meperidine", "linezolid", "block"),
+        ("Robitussin DM", "phenelzine", "block"),
+        ("Claritin D", "phenelzine", "block"),
+        ("Sudafed PE", "phenelzine", "block"),
+        ("Diovan HCT", "lithium", "warn"),
+        ("losartan", "spironolactone", "warn"),
+        ("losartan", "potassium chloride", "warn"),
+        ("spironolactone", "potassium chloride", "warn"),
+        ("amiloride", "potassium chloride", "block"),
+        ("losartan", "lithium", "warn"),
+        ("rivaroxaban", "ketoconazole", "block"),
+        ("azithromycin", "simvastatin", None),
+        ("losartan", "amlodipine", None),
+        ("rivaroxaban", "terbinafine", None),
+    ],
+)
+def test_pairs_that_labels_forbid_or_warn_of_are_told(first, second, severity):
+    alerts = check_orders(WELL, [Order(first), Order(second)])
+    found = [a.severity for a in alerts if a.kind == "interaction"]
+    assert min(found, key=["block", "warn", "note"].index, default=None) == severity
 
 
 def test_an_opioid_with_a_benzodiazepine_carries_the_boxed_warning():
@@ -153,6 +181,8 @@ def test_a_man_is_not_asked_whether_he_is_pregnant():
         ({"pregnant": None}, "warfarin", "pregnant"),
         ({"age_years": None}, "codeine", "age_years"),
         ({"liver_disease": None}, "statin? simvastatin", "child_pugh"),
+        ({"breastfeeding": None}, "codeine", "breastfeeding"),
+        ({"potassium_mmol_l": None}, "lisinopril", "potassium_mmol_l"),
         ({"allergies": None}, "amoxicillin", "allergies"),
         ({"allergies": ["peanuts"]}, "amoxicillin", "allergy-1"),
     ],

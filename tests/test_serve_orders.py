@@ -181,6 +181,18 @@ FAULTS = [
         {"patient": WOMAN, "conditions": bundle(condition(code="77386006", system=SNOMED))},
     ),
     ("age", "critical", order("codeine"), {"patient": MAN | {"birthDate": "2018-01-01"}}),
+    (
+        "lactation",
+        "critical",
+        order("codeine"),
+        {"patient": WOMAN, "conditions": bundle(condition("Breastfeeding"))},
+    ),
+    (
+        "lab",
+        "critical",
+        order("spironolactone"),
+        {"observations": bundle(result("2823-3", 7.2, "mmol/L"))},
+    ),
 ]
 
 
@@ -215,13 +227,22 @@ class TestTheRoutes:
         response = client.post(SIGN, json=request(PLAIN))
         assert (response.status_code, response.json()) == (200, {"cards": []})
 
+    @pytest.mark.parametrize("key", ["patient", "allergies", "medications"])
+    def test_without_patient_allergies_or_medications_nothing_is_advised(self, client, key):
+        rest = {name: one for name, one in WELL.items() if name != key}
+        for held in (rest, WELL | {key: {"resourceType": "OperationOutcome", "issue": []}}):
+            response = client.post(SIGN, json=request(order("amoxicillin"), prefetch=held))
+            assert response.status_code == 412
+            assert response.json()["issue"][0]["diagnostics"] == f"prefetch lacks {key}"
+        assert client.post(SIGN, json=request(PLAIN, prefetch=WELL)).status_code == 200
+
     @pytest.mark.usefixtures("ours")
-    def test_a_call_without_any_prefetch_says_what_could_not_be_checked(self, client):
-        asked = request(order("amoxicillin"))
-        del asked["prefetch"]
+    def test_a_call_with_the_least_prefetch_says_what_could_not_be_checked(self, client):
+        least = {"patient": MAN, "allergies": None, "medications": None}
+        asked = request(order("amoxicillin"), prefetch=least)
         (card,) = client.post(SIGN, json=asked).json()["cards"]
         assert card["indicator"] == "warning"
-        for said in ("allergies are not known", "medications: not sent", "observations: not sent"):
+        for said in ("allergies are not known", "statements: not sent", "observations: not sent"):
             assert said in card["detail"]
 
     @pytest.mark.usefixtures("ours")
@@ -454,6 +475,47 @@ class TestWhatIsReadOfARequest:
         seen = bundle(stated | {"status": status})
         cards = told(order("isotretinoin"), patient=WOMAN, observations=seen)
         assert "pregnancy is not known (isotretinoin)" in json.dumps(cards)
+
+    @pytest.mark.parametrize(
+        ("one", "is_feeding"),
+        [
+            (condition("Breastfeeding"), True),
+            (condition(code="Z39.1"), True),
+            (condition(code="413712001", system=SNOMED), True),
+            (condition("Not breastfeeding"), False),
+            (condition("Breastfeeding", verified="refuted"), False),
+        ],
+    )
+    def test_breastfeeding_counts_by_code_and_by_words(self, one, is_feeding):
+        cards = told(order("codeine"), patient=WOMAN, conditions=bundle(one))
+        assert any(c["summary"].startswith("Lactation") for c in cards) is is_feeding
+        assert ("breastfeeding is not known (codeine)" in json.dumps(cards)) is not is_feeding
+
+    def test_a_fresh_answer_on_breastfeeding_is_taken_and_no_man_is_asked(self):
+        for answer, said in (("LA29252-6", "Lactation"), ("LA29253-4", "")):
+            stated = result("63895-7", 0, "", valueCodeableConcept=concept("", answer, LOINC))
+            cards = told(order("codeine"), patient=WOMAN, observations=bundle(stated))
+            assert ("Lactation" in json.dumps(cards)) is bool(said)
+            assert "breastfeeding is not known" not in json.dumps(cards)
+        assert "breastfeeding" not in json.dumps(told(order("codeine")))
+
+    @pytest.mark.parametrize(
+        ("drug", "potassium", "indicator"),
+        [
+            ("spironolactone", 5.5, "critical"),
+            ("spironolactone", 5.2, "warning"),
+            ("spironolactone", 5.0, None),
+            ("lisinopril", 6.0, "warning"),
+            ("lisinopril", 4.4, None),
+            ("sotalol", 3.9, "critical"),
+            ("sotalol", 4.0, None),
+        ],
+    )
+    def test_potassium_counts_for_drugs_that_raise_or_need_it(self, drug, potassium, indicator):
+        seen = bundle(result("2823-3", potassium, "mmol/L"))
+        mine = [c for c in told(order(drug), observations=seen) if c["summary"].startswith("Lab")]
+        assert [one["indicator"] for one in mine] == ([indicator] if indicator else [])
+        assert "potassium is not known" in json.dumps(told(order(drug)))
 
     def test_liver_disease_without_results_counts_as_the_mildest_class(self):
         cards = told(order("duloxetine"), conditions=bundle(condition("x", "K74.60")))

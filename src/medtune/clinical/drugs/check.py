@@ -1,4 +1,4 @@
-"""Check orders against a patient: allergy, interaction, duplicate, dose, organs, pregnancy, age.
+"""Check orders against a patient: allergy, interaction, dose, organs, potassium, pregnancy, age.
 
 Everything is computed from the tables. What cannot be judged, because a drug, an allergy or a
 measure is not known or no row limits the dose, is an alert of its own ("not_judged"). Silence is no
@@ -58,6 +58,8 @@ class Patient:
     female: bool | None = None
     pregnant: bool | None = None
     gestation_weeks: float | None = None
+    breastfeeding: bool | None = None
+    potassium_mmol_l: float | None = None
     crcl_ml_min: float | None = None
     egfr_ml_min_1_73m2: float | None = None
     child_pugh: Literal["A", "B", "C"] | None = None
@@ -221,7 +223,7 @@ def allergens_of(allergy: str, names: DrugNames) -> frozenset[str]:
 def _class_words(names: DrugNames) -> dict[str, tuple[str, ...]]:
     """The classes that a word stands for, in the singular and with spaces for hyphens."""
     own = {one.replace("-", " "): (one,) for one in names.classes - TOO_WIDE}
-    return own | ALLERGY_WORDS
+    return {**own, **ALLERGY_WORDS}
 
 
 def _pairs(
@@ -294,19 +296,23 @@ def _cannot_apply(patient: Patient, measure: Measure) -> bool:
     """Whether it is known that the measure plays no part for this patient."""
     if measure in ("pregnant", "gestation_weeks"):
         return patient.female is False or patient.pregnant is False
+    if measure == "breastfeeding":
+        return patient.female is False
     return measure == "child_pugh" and patient.liver_disease is False
 
 
 def _value(patient: Patient, measure: Measure) -> float | None:
     if measure == "child_pugh":
         return CHILD_PUGH[patient.child_pugh] if patient.child_pugh else None
-    if measure == "pregnant":
-        return None if patient.pregnant is None else float(patient.pregnant)
+    if measure in ("pregnant", "breastfeeding"):
+        state = patient.pregnant if measure == "pregnant" else patient.breastfeeding
+        return None if state is None else float(state)
     values: Mapping[Measure, float | None] = {
         "age_years": patient.age_years,
         "crcl_ml_min": patient.crcl_ml_min,
         "egfr_ml_min_1_73m2": patient.egfr_ml_min_1_73m2,
         "gestation_weeks": patient.gestation_weeks,
+        "potassium_mmol_l": patient.potassium_mmol_l,
     }
     return values[measure]
 

@@ -22,8 +22,8 @@ from medtune.records import Json, Severity
 
 Indicator = Literal["critical", "warning", "info"]
 ABOUT: Final = (
-    "Checks drug orders for allergies, interactions, duplicates, dose, kidney, liver, pregnancy, "
-    "age and recorded genotypes, and says what could not be checked."
+    "Checks drug orders for allergies, interactions, duplicates, dose, kidney, liver, potassium, "
+    "pregnancy, breastfeeding, age and recorded genotypes, and says what could not be checked."
 )
 SERVICES: Final = (
     Service(
@@ -48,6 +48,7 @@ BASIS: Mapping[str, tuple[Measure, ...]] = {
     "liver": ("child_pugh",),
     "age": ("age_years",),
     "dose": ("age_years",),
+    "lab": ("potassium_mmol_l",),
 }
 """What of the patient an alert of a kind rests on."""
 UNKNOWN: Mapping[str, str] = {
@@ -58,6 +59,8 @@ UNKNOWN: Mapping[str, str] = {
     "child_pugh": "the state of the liver is not known",
     "pregnant": "pregnancy is not known",
     "gestation_weeks": "the week of pregnancy is not known",
+    "breastfeeding": "breastfeeding is not known",
+    "potassium_mmol_l": "potassium is not known",
 }
 REVIEW: Final = "For review by the prescriber, who decides. No model was asked."
 

@@ -28,6 +28,8 @@ PREFETCH: Final = {
     "observations": f"Observation?{PATIENT}&category=laboratory,vital-signs,social-history",
 }
 """The resources that are looked at, by key."""
+REQUIRED: Final = frozenset({"patient", "allergies", "medications"})
+"""Keys without which nothing is advised: HTTP 412. A call may lack the others, and is told so."""
 
 
 class Asked(NamedTuple):
