@@ -553,7 +553,7 @@ class TestWhatIsReadOfARequest:
     )
     def test_a_gene_without_a_recommendation_is_said_to_have_none(self, drug, gene, call):
         cards = told(order(drug), observations=bundle(genotype(gene, call)))
-        assert f"no recommendation for {gene} Indeterminate" in cards[-1]["detail"]
+        assert f"no recommendation for {gene} Indeterminate" in cards[-1]["summary"]
         known = told(order(drug), observations=bundle(genotype(gene, "*1/*1")))
         assert "no recommendation" not in json.dumps(known)
 

@@ -94,7 +94,7 @@ def order_cards(
     open_ = [one for one in alerts if one.kind == "not_judged"]
     grave = [*asked.grave, *(_unjudged(one, subject) for one in open_ if one.severity != "note")]
     minor = [_unjudged(one, subject) for one in open_ if one.severity == "note"]
-    cards = [*found, *genetic, *_open(grave, [*minor, *unclear, *asked.minor])]
+    cards = [*found, *genetic, *_open(grave, [*unclear, *minor, *asked.minor])]
     return Cards(cards=tuple(sorted(cards, key=lambda card: RANK[card.indicator])))
 
 
