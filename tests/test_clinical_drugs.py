@@ -15,6 +15,8 @@ WELL = Patient(
     age_years=50,
     female=True,
     pregnant=False,
+    breastfeeding=False,
+    potassium_mmol_l=4.2,
     crcl_ml_min=90,
     egfr_ml_min_1_73m2=90,
     liver_disease=False,
@@ -41,6 +43,32 @@ def test_every_pair_of_the_onc_list_blocks_in_either_order(first: str, second: s
     for pair in ((first, second), (second, first)):
         alerts = check_orders(WELL, [Order(one) for one in pair])
         assert any(a.kind == "interaction" and a.severity == "block" for a in alerts)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "severity"),
+    [
+        ("simvastatin", "erythromycin", "block"),
+        ("meperidine", "linezolid", "block"),
+        ("Robitussin DM", "phenelzine", "block"),
+        ("Claritin D", "phenelzine", "block"),
+        ("Sudafed PE", "phenelzine", "block"),
+        ("Diovan HCT", "lithium", "warn"),
+        ("losartan", "spironolactone", "warn"),
+        ("losartan", "potassium chloride", "warn"),
+        ("spironolactone", "potassium chloride", "warn"),
+        ("amiloride", "potassium chloride", "block"),
+        ("losartan", "lithium", "warn"),
+        ("rivaroxaban", "ketoconazole", "block"),
+        ("azithromycin", "simvastatin", None),
+        ("losartan", "amlodipine", None),
+        ("rivaroxaban", "terbinafine", None),
+    ],
+)
+def test_pairs_that_labels_forbid_or_warn_of_are_told(first, second, severity):
+    alerts = check_orders(WELL, [Order(first), Order(second)])
+    found = [a.severity for a in alerts if a.kind == "interaction"]
+    assert min(found, key=["block", "warn", "note"].index, default=None) == severity
 
 
 def test_an_opioid_with_a_benzodiazepine_carries_the_boxed_warning():
@@ -72,6 +100,20 @@ def test_an_opioid_with_a_benzodiazepine_carries_the_boxed_warning():
         ("aspirin, ACE inhibitors", "lisinopril", "block"),
         ("amoxicillin, cephalosporins", "ceftriaxone", "warn"),
         ("beta-lactams", "amoxicillin", "block"),
+        ("beta-lactam", "amoxicillin", "block"),
+        ("Sulphonamides", "Bactrim", "block"),
+        ("opiate", "morphine", "warn"),
+        ("opioid", "fentanyl", "block"),
+        ("statin", "Zocor", "warn"),
+        ("quinolone", "Cipro", "warn"),
+        ("macrolide antibiotics", "azithromycin", "warn"),
+        ("ACE-inhibitor", "lisinopril", "block"),
+        ("penicillin-class antibiotics", "ampicillin", "block"),
+        ("PCNs", "amoxicillin", "block"),
+        ("barbiturates", "phenobarbital", "block"),
+        ("amoxycillin", "amoxicillin", "block"),
+        ("antihistamines", "diphenhydramine", "block"),
+        ("insulin glargine", "insulin lispro", None),
     ],
 )
 def test_allergies_cross_by_class_and_side_chain(allergy: str, drug: str, severity: str | None):
@@ -139,6 +181,8 @@ def test_a_man_is_not_asked_whether_he_is_pregnant():
         ({"pregnant": None}, "warfarin", "pregnant"),
         ({"age_years": None}, "codeine", "age_years"),
         ({"liver_disease": None}, "statin? simvastatin", "child_pugh"),
+        ({"breastfeeding": None}, "codeine", "breastfeeding"),
+        ({"potassium_mmol_l": None}, "lisinopril", "potassium_mmol_l"),
         ({"allergies": None}, "amoxicillin", "allergies"),
         ({"allergies": ["peanuts"]}, "amoxicillin", "allergy-1"),
     ],
@@ -154,7 +198,12 @@ def test_what_is_not_known_is_said_and_never_taken_as_fine(change, drug: str, me
         ("butalbital / acetaminophen / caffeine", True),
         ("metformin / vildagliptin", True),
         ("aspirin 81 mg + Blorbinol", True),
+        ("Benadryl D", True),
+        ("losartan HCT", True),
+        ("Mucinex Fast-Max Cold", True),
         ("Augmentin 875/125", False),
+        ("Claritin D", False),
+        ("Toprol XL 50 mg", False),
         ("amoxicillin 250 mg/5 mL", False),
         ("hydrocodone/APAP 5/325 tablet", False),
         ("Acetaminophen 325 MG / Hydrocodone Bitartrate 7.5 MG Oral Tablet", False),
@@ -166,12 +215,49 @@ def test_a_part_of_a_combination_that_is_not_known_is_told(drug: str, is_told: b
 
 
 @pytest.mark.parametrize(
+    ("brand", "ingredients"),
+    [
+        ("Claritin D", ("loratadine", "pseudoephedrine")),
+        ("Claritin-D 12 Hour", ("loratadine", "pseudoephedrine")),
+        ("Robitussin DM", ("guaifenesin", "dextromethorphan")),
+        ("Diovan HCT 160/12.5 mg", ("valsartan", "hydrochlorothiazide")),
+        ("Lopressor HCT", ("metoprolol", "hydrochlorothiazide")),
+        ("Sudafed PE", ("phenylephrine",)),
+        ("Sudafed", ("pseudoephedrine",)),
+        ("Tylenol PM", ("acetaminophen", "diphenhydramine")),
+        ("Advil Cold & Sinus", ("ibuprofen", "pseudoephedrine")),
+    ],
+)
+def test_a_brand_with_a_suffix_is_another_product(brand: str, ingredients: tuple[str, ...]):
+    assert drug_names().ingredients_of(brand) == ingredients
+
+
+@pytest.mark.parametrize(
     ("allergy", "is_told"),
-    [("aspirin, peanuts", True), ("codeine, NSAIDs", False), ("penicillin and sulfa", False)],
+    [
+        ("aspirin, peanuts", True),
+        ("antidepressants", True),
+        ("codeine, NSAIDs", False),
+        ("penicillin and sulfa", False),
+    ],
 )
 def test_a_part_of_an_allergy_that_is_no_drug_is_told(allergy: str, is_told: bool):
     found = check_orders(replace(WELL, allergies=[allergy]), [Order("metformin")])
-    assert ("allergy-1" in {a.rule for a in found}) is is_told
+    assert ({a.severity for a in found if a.rule == "allergy-1"} == {"warn"}) is is_told
+
+
+def test_a_drug_without_a_dose_limit_is_told_and_weighs_more_in_a_child():
+    assert rules_of(WELL, "furosemide")["no-limit"] == "note"
+    assert rules_of(replace(WELL, age_years=17), "furosemide")["no-limit"] == "warn"
+    assert rules_of(replace(WELL, age_years=None), "furosemide")["no-limit"] == "warn"
+    assert "no-limit" not in rules_of(WELL, "amlodipine")
+
+
+def test_a_child_never_gets_more_than_an_adult():
+    child = replace(WELL, age_years=4)
+    found = rules_of(child, Order("amlodipine", {"amlodipine": 20}, 1))
+    assert (found["do-16"], found["no-limit"]) == ("block", "warn")
+    assert "do-16" not in rules_of(child, Order("amlodipine", {"amlodipine": 5}, 1))
 
 
 def test_an_unknown_drug_is_said_to_be_unknown_without_its_name():

@@ -104,6 +104,10 @@ WELL = {
 }
 
 
+PLAIN = order("amlodipine", dosageInstruction=dosage(5, 1))
+"""An order that everything is known of and no rule speaks against."""
+
+
 def request(*drafts: dict, hook: str = "order-sign", prefetch: dict | None = None, **context):
     return {
         "hook": hook,
@@ -177,6 +181,18 @@ FAULTS = [
         {"patient": WOMAN, "conditions": bundle(condition(code="77386006", system=SNOMED))},
     ),
     ("age", "critical", order("codeine"), {"patient": MAN | {"birthDate": "2018-01-01"}}),
+    (
+        "lactation",
+        "critical",
+        order("codeine"),
+        {"patient": WOMAN, "conditions": bundle(condition("Breastfeeding"))},
+    ),
+    (
+        "lab",
+        "critical",
+        order("spironolactone"),
+        {"observations": bundle(result("2823-3", 7.2, "mmol/L"))},
+    ),
 ]
 
 
@@ -208,16 +224,25 @@ class TestTheRoutes:
 
     @pytest.mark.usefixtures("ours")
     def test_nothing_found_and_all_checked_is_no_card(self, client):
-        response = client.post(SIGN, json=request(order("amoxicillin")))
+        response = client.post(SIGN, json=request(PLAIN))
         assert (response.status_code, response.json()) == (200, {"cards": []})
 
+    @pytest.mark.parametrize("key", ["patient", "allergies", "medications"])
+    def test_without_patient_allergies_or_medications_nothing_is_advised(self, client, key):
+        rest = {name: one for name, one in WELL.items() if name != key}
+        for held in (rest, WELL | {key: {"resourceType": "OperationOutcome", "issue": []}}):
+            response = client.post(SIGN, json=request(order("amoxicillin"), prefetch=held))
+            assert response.status_code == 412
+            assert response.json()["issue"][0]["diagnostics"] == f"prefetch lacks {key}"
+        assert client.post(SIGN, json=request(PLAIN, prefetch=WELL)).status_code == 200
+
     @pytest.mark.usefixtures("ours")
-    def test_a_call_without_any_prefetch_says_what_could_not_be_checked(self, client):
-        asked = request(order("amoxicillin"))
-        del asked["prefetch"]
+    def test_a_call_with_the_least_prefetch_says_what_could_not_be_checked(self, client):
+        least = {"patient": MAN, "allergies": None, "medications": None}
+        asked = request(order("amoxicillin"), prefetch=least)
         (card,) = client.post(SIGN, json=asked).json()["cards"]
         assert card["indicator"] == "warning"
-        for said in ("allergies are not known", "medications: not sent", "observations: not sent"):
+        for said in ("allergies are not known", "statements: not sent", "observations: not sent"):
             assert said in card["detail"]
 
     @pytest.mark.usefixtures("ours")
@@ -276,7 +301,35 @@ class TestWhatIsReadOfARequest:
 
     def test_an_allergy_that_is_not_in_the_tables_is_told(self):
         (card,) = told(order("amoxicillin"), allergies=bundle(allergy("latex")))
-        assert "allergy to latex: not in the tables" in card["detail"]
+        assert card["indicator"] == "warning"
+        assert card["summary"].startswith("Not checked: allergy to latex: not in the tables")
+
+    def test_an_allergy_that_is_not_in_the_tables_stands_before_all_else(self):
+        cards = told(order("Blorbinol"), order("codeine", "2"), allergies=bundle(allergy("latex")))
+        assert cards[0]["summary"].startswith("Not checked: allergy to latex")
+
+    @pytest.mark.parametrize(
+        ("draft", "birth", "indicator"),
+        [
+            (order("oxycodone", dosageInstruction=dosage(1000, 6)), "1970-01-01", "warning"),
+            (order("prednisone", dosageInstruction=dosage(5, 4, "g")), "1970-01-01", "warning"),
+            (order("Tylenol", dosageInstruction=dosage(2, 6, "g")), "2021-01-01", "critical"),
+            (order("ibuprofen", dosageInstruction=dosage(800, 4)), "2023-01-01", "warning"),
+            (order("digoxin", dosageInstruction=dosage(250, 1)), "1970-01-01", "critical"),
+        ],
+        ids=lambda one: one["medicationCodeableConcept"]["text"] if isinstance(one, dict) else one,
+    )
+    def test_a_dose_beyond_any_label_is_told_at_every_age(self, draft, birth, indicator):
+        cards = told(draft, patient=MAN | {"birthDate": birth})
+        mine = [one for one in cards if one["summary"].startswith("Dose")]
+        assert [one["indicator"] for one in mine][:1] == [indicator]
+
+    def test_a_drug_without_a_limit_for_the_age_is_said_to_have_none(self):
+        draft = order("furosemide", dosageInstruction=dosage(400, 6))
+        for birth, indicator in (("1970-01-01", "info"), ("2020-01-01", "warning")):
+            (card,) = told(draft, patient=MAN | {"birthDate": birth})
+            assert card["indicator"] == indicator
+            assert "no dose limit in the tables at this age (furosemide)" in card["detail"]
 
     def test_a_drug_that_is_not_in_the_tables_is_said_so(self):
         (card,) = told(order("Blorbinol 5 mg"))
@@ -344,15 +397,15 @@ class TestWhatIsReadOfARequest:
 
     def test_only_what_the_drafts_are_part_of_is_told(self):
         both = bundle(order("simvastatin", "8"), order("clarithromycin", "9"))
-        assert told(order("amoxicillin"), medications=both) == []
+        assert told(PLAIN, medications=both) == []
 
     def test_a_draft_that_changes_an_active_order_is_no_duplicate_of_it(self):
-        assert told(order("amoxicillin"), medications=bundle(order("amoxicillin"))) == []
-        other = told(order("amoxicillin"), medications=bundle(order("amoxicillin", "9")))
+        assert told(PLAIN, medications=bundle(PLAIN)) == []
+        other = told(PLAIN, medications=bundle(PLAIN | {"id": "9"}))
         assert other[0]["summary"].startswith("Duplicate")
 
     def test_a_selected_order_alone_is_told_of_and_checked_against_the_others(self):
-        drafts = (order("amoxicillin"), order("simvastatin", "2"), order("clarithromycin", "3"))
+        drafts = (PLAIN, order("simvastatin", "2"), order("clarithromycin", "3"))
         asked = request(*drafts, hook="order-select")
         assert order_cards(asked["context"], WELL, today=TODAY).cards == ()
         asked["context"]["selections"] = ["MedicationRequest/3"]
@@ -423,6 +476,47 @@ class TestWhatIsReadOfARequest:
         cards = told(order("isotretinoin"), patient=WOMAN, observations=seen)
         assert "pregnancy is not known (isotretinoin)" in json.dumps(cards)
 
+    @pytest.mark.parametrize(
+        ("one", "is_feeding"),
+        [
+            (condition("Breastfeeding"), True),
+            (condition(code="Z39.1"), True),
+            (condition(code="413712001", system=SNOMED), True),
+            (condition("Not breastfeeding"), False),
+            (condition("Breastfeeding", verified="refuted"), False),
+        ],
+    )
+    def test_breastfeeding_counts_by_code_and_by_words(self, one, is_feeding):
+        cards = told(order("codeine"), patient=WOMAN, conditions=bundle(one))
+        assert any(c["summary"].startswith("Lactation") for c in cards) is is_feeding
+        assert ("breastfeeding is not known (codeine)" in json.dumps(cards)) is not is_feeding
+
+    def test_a_fresh_answer_on_breastfeeding_is_taken_and_no_man_is_asked(self):
+        for answer, said in (("LA29252-6", "Lactation"), ("LA29253-4", "")):
+            stated = result("63895-7", 0, "", valueCodeableConcept=concept("", answer, LOINC))
+            cards = told(order("codeine"), patient=WOMAN, observations=bundle(stated))
+            assert ("Lactation" in json.dumps(cards)) is bool(said)
+            assert "breastfeeding is not known" not in json.dumps(cards)
+        assert "breastfeeding" not in json.dumps(told(order("codeine")))
+
+    @pytest.mark.parametrize(
+        ("drug", "potassium", "indicator"),
+        [
+            ("spironolactone", 5.5, "critical"),
+            ("spironolactone", 5.2, "warning"),
+            ("spironolactone", 5.0, None),
+            ("lisinopril", 6.0, "warning"),
+            ("lisinopril", 4.4, None),
+            ("sotalol", 3.9, "critical"),
+            ("sotalol", 4.0, None),
+        ],
+    )
+    def test_potassium_counts_for_drugs_that_raise_or_need_it(self, drug, potassium, indicator):
+        seen = bundle(result("2823-3", potassium, "mmol/L"))
+        mine = [c for c in told(order(drug), observations=seen) if c["summary"].startswith("Lab")]
+        assert [one["indicator"] for one in mine] == ([indicator] if indicator else [])
+        assert "potassium is not known" in json.dumps(told(order(drug)))
+
     def test_liver_disease_without_results_counts_as_the_mildest_class(self):
         cards = told(order("duloxetine"), conditions=bundle(condition("x", "K74.60")))
         assert cards[0]["summary"].startswith("Liver")
@@ -432,7 +526,7 @@ class TestWhatIsReadOfARequest:
     def test_recorded_genotypes_go_into_the_cards(self):
         seen = bundle(*(e["resource"] for e in WELL["observations"]["entry"]),
                       genotype("CYP2C19", "*2/*2"))  # fmt: skip
-        (card,) = told(order("Plavix"), observations=seen)
+        card, _ = told(order("Plavix"), observations=seen)
         assert card["indicator"] == "warning"
         assert "CYP2C19 Poor Metabolizer" in card["summary"]
         assert card["source"]["label"].startswith("CPIC")
@@ -452,6 +546,75 @@ class TestWhatIsReadOfARequest:
     def test_a_genotype_that_cannot_be_read_is_said(self):
         cards = told(order("Plavix"), observations=bundle(genotype("CYP2C19", "*999/*2")))
         assert any("genotype of CYP2C19" in one["detail"] for one in cards)
+
+    @pytest.mark.parametrize(
+        ("drug", "gene", "call"),
+        [("azathioprine", "TPMT", "*1/*5"), ("Plavix", "CYP2C19", "*1/*12")],
+    )
+    def test_a_gene_without_a_recommendation_is_said_to_have_none(self, drug, gene, call):
+        cards = told(order(drug), observations=bundle(genotype(gene, call)))
+        assert f"no recommendation for {gene} Indeterminate" in cards[-1]["summary"]
+        known = told(order(drug), observations=bundle(genotype(gene, "*1/*1")))
+        assert "no recommendation" not in json.dumps(known)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"component": [{"code": concept(code="48018-6", system=LOINC), "valueCodeableConcept":
+                concept(code="HGNC:2621", system="http://www.genenames.org/geneId")}]},
+            {"component": [{"code": concept(code="48018-6", system=LOINC),
+                "valueString": "CYP2C19"}]},
+            {"valueCodeableConcept": None, "valueString": "*2/*2"},
+            {"valueCodeableConcept": concept("CYP2C19 *2/*2")},
+        ],
+    )  # fmt: skip
+    def test_a_genotype_is_read_however_it_is_coded(self, change):
+        cards = told(order("Plavix"), observations=bundle(genotype("CYP2C19", "*2/*2") | change))
+        assert any("CYP2C19 Poor Metabolizer" in one["summary"] for one in cards)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"status": "preliminary"}, "genotype of CYP2C19: preliminary, not used"),
+            ({"valueCodeableConcept": None}, "genotype of CYP2C19: in a form that is not read"),
+            ({"component": []}, "genotype of a gene that is not named: in a form"),
+            ({"code": concept(code="69548-6", system=LOINC)}, "genotype of CYP2C19: in a form"),
+            ({"code": concept("CYP2C19 metabolic activity"), "component": []},
+             "genotype of CYP2C19: in a form"),
+        ],
+    )  # fmt: skip
+    def test_a_genomic_result_that_is_not_used_is_told_where_it_matters(self, change, said):
+        seen = bundle(genotype("CYP2C19", "*2/*2") | change)
+        assert said in told(order("Plavix"), observations=seen)[-1]["detail"]
+        assert "genotype" not in json.dumps(told(order("amlodipine"), observations=seen))
+
+    @pytest.mark.parametrize(
+        ("code", "value", "indicator"),
+        [
+            (concept(code="50956-2", system=LOINC), {"valueString": "Positive"}, "critical"),
+            (concept("HLA-B*57:01 [Presence]"), {"valueBoolean": True}, "critical"),
+            (
+                concept("HLA-B*57:01"),
+                {"valueCodeableConcept": concept(code="LA9633-4")},
+                "critical",
+            ),
+            (concept(code="50956-2", system=LOINC), {"valueString": "Negative"}, None),
+        ],
+    )
+    def test_a_test_for_one_hla_allele_is_read(self, code, value, indicator):
+        one = {"resourceType": "Observation", "status": "final", "code": code} | value
+        found = [
+            c for c in told(order("abacavir"), observations=bundle(one)) if "Genes" in c["summary"]
+        ]
+        assert [one["indicator"] for one in found] == ([indicator] if indicator else [])
+
+    def test_an_hla_test_without_an_answer_is_told(self):
+        one = {"resourceType": "Observation", "status": "final", "code": concept("HLA-B*57:01"),
+               "valueString": "see report"}  # fmt: skip
+        other = one | {"code": concept("HLA-B*27:05"), "valueString": "Positive"}
+        for seen in (bundle(one), bundle(other)):
+            cards = told(order("abacavir"), observations=seen)
+            assert "genotype of HLA-B: in a form that is not read" in cards[-1]["detail"]
 
 
 JSON = st.recursive(

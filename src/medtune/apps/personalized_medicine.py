@@ -23,7 +23,7 @@ from medtune.apps.fields import fields_of, read_object
 from medtune.apps.personalized_medicine_measures import action, phenotype, unsafe_error
 from medtune.artifacts import read_jsonl
 from medtune.clinical.drugs import drug_rules
-from medtune.clinical.orders import SERVICES, order_cards
+from medtune.clinical.orders import REQUIRED, SERVICES, order_cards
 from medtune.clinical.pgx import (
     GeneResult,
     call_vcf,
@@ -290,7 +290,9 @@ APP = Application(
     check=check,
     picture=picture,
     hooks=tuple(
-        Hook(json.loads(one.as_json()), advise, drug_rules, frozenset(one.prefetch or {}))
+        Hook(
+            json.loads(one.as_json()), advise, drug_rules, frozenset(one.prefetch or {}) - REQUIRED
+        )
         for one in SERVICES
     ),
 )

@@ -1,8 +1,9 @@
-"""Check orders against a patient: allergy, interaction, duplicate, dose, organs, pregnancy, age.
+"""Check orders against a patient: allergy, interaction, dose, organs, potassium, pregnancy, age.
 
 Everything is computed from the tables. What cannot be judged, because a drug, an allergy or a
-measure is not known, is an alert of its own ("not_judged"): silence means that a rule was looked at
-and does not apply. No text of a model enters here, so none can take an alert away.
+measure is not known or no row limits the dose, is an alert of its own ("not_judged"). Silence is no
+clearance: it means that no row of the tables applies, and an interaction that no row names is not
+told. No text of a model enters here, so none can take an alert away.
 """
 
 import re
@@ -18,21 +19,34 @@ from medtune.errors import DataError
 from medtune.records import Severity
 
 CHILD_PUGH = {"A": 1.0, "B": 2.0, "C": 3.0}
-ALLERGY_WORDS: Mapping[str, str] = {
-    "penicillin": "penicillin", "penicillins": "penicillin", "pcn": "penicillin",
-    "cephalosporin": "cephalosporin", "cephalosporins": "cephalosporin",
-    "sulfa": "sulfonamide antibiotic", "sulfa drugs": "sulfonamide antibiotic",
-    "sulfonamide": "sulfonamide antibiotic", "sulfonamides": "sulfonamide antibiotic",
-    "sulfonamide antibiotics": "sulfonamide antibiotic", "nsaid": "nsaid", "nsaids": "nsaid",
-    "ace inhibitor": "ace inhibitor", "ace inhibitors": "ace inhibitor", "statins": "statin",
-    "opioids": "phenanthrene opioid", "opiates": "phenanthrene opioid", "macrolides": "macrolide",
-    "fluoroquinolones": "fluoroquinolone", "quinolones": "fluoroquinolone",
-    "tetracyclines": "tetracycline", "carbapenems": "carbapenem", "beta-lactams": "beta-lactam",
-}  # fmt: skip
-"""How an allergy list names a class."""
-CLASS_WORD = re.compile(
-    rf"(?<![\w-])(?:{'|'.join(sorted(ALLERGY_WORDS, key=len, reverse=True))})(?![\w-])"
-)
+ALLERGY_WORDS: Mapping[str, tuple[str, ...]] = {
+    "pcn": ("penicillin",),
+    "sulfa": ("sulfonamide antibiotic",),
+    "sulfonamide": ("sulfonamide antibiotic",),
+    "opiate": ("phenanthrene opioid",),
+    "quinolone": ("fluoroquinolone",),
+    "azole": ("azole antifungal",),
+    "acei": ("ace inhibitor",),
+    "angiotensin converting enzyme inhibitor": ("ace inhibitor",),
+    "angiotensin receptor blocker": ("arb",),
+    "non steroidal anti inflammatory": ("nsaid",),
+    "nonsteroidal anti inflammatory": ("nsaid",),
+    "anticonvulsant": ("antiepileptic",),
+    "thiazide": ("thiazide diuretic",),
+    "ppi": ("proton pump inhibitor",),
+    "antihistamine": ("antihistamine", "first-generation antihistamine"),
+    "calcium channel blocker": ("calcium channel blocker", "dihydropyridine"),
+}
+"""How an allergy list names classes otherwise than the tables do: spaces for hyphens, singular."""
+TOO_WIDE = frozenset({
+    "analgesic", "anticholinergic", "antidepressant", "antifungal", "antineoplastic", "antiviral",
+    "anxiolytic", "calcium", "herbal", "immunosuppressant", "iron", "mood stabilizer", "platinum",
+    "stimulant", "sympathomimetic", "vasodilator", "vitamin",
+})  # fmt: skip
+"""Classes whose name says more than the drugs that the tables put into them: told as not known."""
+SPELLED = (("sulph", "sulf"), ("cefalosporin", "cephalosporin"))
+"""British spellings of classes."""
+ADULT_YEARS = 18
 RANK: Mapping[Severity, int] = {"block": 0, "warn": 1, "note": 2}
 
 
@@ -44,6 +58,8 @@ class Patient:
     female: bool | None = None
     pregnant: bool | None = None
     gestation_weeks: float | None = None
+    breastfeeding: bool | None = None
+    potassium_mmol_l: float | None = None
     crcl_ml_min: float | None = None
     egfr_ml_min_1_73m2: float | None = None
     child_pugh: Literal["A", "B", "C"] | None = None
@@ -100,6 +116,7 @@ def check_orders(
         *_allergies(patient, taken, rules, names),
         *_pairs(taken, rules, names),
         *_measured(patient, orders, taken, rules, names),
+        *_unlimited(patient, orders, taken, rules, names),
     ]
     unique = {(alert.rule, alert.drugs): alert for alert in alerts}
     return sorted(unique.values(), key=lambda a: (RANK[a.severity], a.kind, a.rule, a.drugs))
@@ -154,11 +171,14 @@ def _allergies(
     for number, allergy in enumerate(patient.allergies, start=1):
         allergens = allergens_of(allergy, names)
         if not allergens:
-            yield _not_judged(f"allergy-{number}", (), f"allergy {number} is no drug in the tables")
+            yield _not_judged(
+                f"allergy-{number}", (), f"allergy {number} is no drug in the tables", "warn"
+            )
         elif any(not allergens_of(one, names) for one in parts_of(allergy, LISTED)):
             yield _not_judged(
-                f"allergy-{number}", (), f"a part of allergy {number} is no drug in the tables"
-            )
+                f"allergy-{number}", (), f"a part of allergy {number} is no drug in the tables",
+                "warn",
+            )  # fmt: skip
         for drug in ordered:
             crossed = [rule for rule in rules if _crosses(rule, drug, allergens, names)]
             is_named = bool(allergens & names.ingredients[drug].classes) and not crossed
@@ -180,11 +200,30 @@ def _crosses(rule: Rule, drug: str, allergens: frozenset[str], names: DrugNames)
 
 def allergens_of(allergy: str, names: DrugNames) -> frozenset[str]:
     """Ingredients and classes that an entry of an allergy list names."""
-    folded = " ".join(allergy.lower().split()).strip(" .,;")
-    if folded in ALLERGY_WORDS:
-        return frozenset({ALLERGY_WORDS[folded]})
-    classes = (ALLERGY_WORDS[match[0]] for match in CLASS_WORD.finditer(folded))
-    return frozenset((*names.ingredients_of(allergy), *classes))
+    spelled = allergy.lower()
+    for british, american in SPELLED:
+        spelled = spelled.replace(british, american)
+    classes = _class_words(names)
+    rest, named = spelled, names.find(spelled)
+    for mention in reversed(named):
+        # "insulin glargine" is no word for all insulins, but "insulin" is
+        if spelled[mention.start : mention.end] not in classes:
+            rest = f"{rest[: mention.start]} {rest[mention.end :]}"
+    plain = " ".join(rest.replace("-", " ").split())
+    pattern = "|".join(map(re.escape, sorted(classes, key=len, reverse=True)))
+    said = re.findall(rf"(?<!\w)({pattern})s?(?!\w)", plain)
+    return frozenset(
+        (
+            *(one for m in named for one in m.ingredients),
+            *(c for word in said for c in classes[word]),
+        )
+    )
+
+
+def _class_words(names: DrugNames) -> dict[str, tuple[str, ...]]:
+    """The classes that a word stands for, in the singular and with spaces for hyphens."""
+    own = {one.replace("-", " "): (one,) for one in names.classes - TOO_WIDE}
+    return {**own, **ALLERGY_WORDS}
 
 
 def _pairs(
@@ -229,23 +268,51 @@ def _measured(
         yield _not_judged(measure, tuple(sorted(drugs_of)), f"{measure} is not known")
 
 
+def _unlimited(
+    patient: Patient,
+    orders: Sequence[Order],
+    taken: Sequence[tuple[str, ...]],
+    rules: Sequence[Rule],
+    names: DrugNames,
+) -> Iterator[Alert]:
+    """Drugs whose dose no rule limits at this age; a child's above an adult's limit is too much."""
+    age = patient.age_years
+    limits = [rule for rule in rules if rule.kind == "dose" and rule.measure == "age_years"]
+    for drug in sorted({one for ingredients in taken for one in ingredients}):
+        mine = [rule for rule in limits if drug in names.members(rule.subject)]
+        here = [rule for rule in mine if age is None or rule.applies(age)]
+        if age is not None and age < ADULT_YEARS:
+            of_adults = [r for r in mine if r.applies(ADULT_YEARS) and r not in here]
+            above = [one for rule in of_adults for one in _limits(rule, drug, orders, taken)]
+            yield from (one for one in above if one.kind == "dose")
+        if here:
+            continue
+        is_adult = age is not None and age >= ADULT_YEARS
+        what = "no dose limit in the tables at this age"
+        yield _not_judged("no-limit", (drug,), what, "note" if is_adult else "warn")
+
+
 def _cannot_apply(patient: Patient, measure: Measure) -> bool:
     """Whether it is known that the measure plays no part for this patient."""
     if measure in ("pregnant", "gestation_weeks"):
         return patient.female is False or patient.pregnant is False
+    if measure == "breastfeeding":
+        return patient.female is False
     return measure == "child_pugh" and patient.liver_disease is False
 
 
 def _value(patient: Patient, measure: Measure) -> float | None:
     if measure == "child_pugh":
         return CHILD_PUGH[patient.child_pugh] if patient.child_pugh else None
-    if measure == "pregnant":
-        return None if patient.pregnant is None else float(patient.pregnant)
+    if measure in ("pregnant", "breastfeeding"):
+        state = patient.pregnant if measure == "pregnant" else patient.breastfeeding
+        return None if state is None else float(state)
     values: Mapping[Measure, float | None] = {
         "age_years": patient.age_years,
         "crcl_ml_min": patient.crcl_ml_min,
         "egfr_ml_min_1_73m2": patient.egfr_ml_min_1_73m2,
         "gestation_weeks": patient.gestation_weeks,
+        "potassium_mmol_l": patient.potassium_mmol_l,
     }
     return values[measure]
 

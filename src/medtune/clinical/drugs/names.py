@@ -32,6 +32,12 @@ FORM = re.compile(
     re.IGNORECASE,
 )
 """Words that name no drug though they stand in a part of their own."""
+SUFFIX = re.compile(
+    r"(?<!\w)(?:hct|pm|dm|d|pe|plus|cold|sinus|flu|congestion|nighttime|multi|dual|complete|compound)"
+    r"(?!\w)",
+    re.IGNORECASE,
+)
+"""What stands behind a brand for a further drug, or another one: Claritin D, Sudafed PE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,16 @@ class DrugNames:
         return tuple(dict.fromkeys(one for found in self.find(text) for one in found.ingredients))
 
     def unknown_parts(self, text: str, between: re.Pattern[str] = JOINED) -> list[str]:
-        """The parts of an order or a list entry that name no ingredient, beside those that do."""
-        return [one for one in parts_of(text, between) if not self.find(one)]
+        """The parts of an order or a list entry that name no ingredient, beside those that do.
+
+        A suffix that stands for a further drug is one, where no table has the brand with it.
+        """
+        unknown = [one for one in parts_of(text, between) if not self.find(one)]
+        found = self.find(text)
+        rest = text
+        for mention in reversed(found):
+            rest = f"{rest[: mention.start]} {rest[mention.end :]}"
+        return [*unknown, *(SUFFIX.findall(STRENGTH.sub(" ", rest)) if found else ())]
 
 
 def parts_of(text: str, between: re.Pattern[str]) -> list[str]:
@@ -118,7 +132,8 @@ def drug_names(more: tuple[Path, ...] = ()) -> DrugNames:
         unknown = [part for part in parts if part not in ingredients]
         if unknown:
             raise DataError(f"{path}: {row['name']} names unknown ingredients {unknown}")
-        _add(names, row["name"], parts, path)
+        for name in dict.fromkeys((row["name"], row["name"].replace("-", " "))):
+            _add(names, name, parts, path)
     return DrugNames(ingredients, names, phrases(names))
 
 

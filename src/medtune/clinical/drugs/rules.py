@@ -18,7 +18,7 @@ from medtune.errors import DataError, did_you_mean
 from medtune.records import Severity
 
 TABLES = Path(__file__).parent / "tables"
-FILES = ("allergies", "interactions", "duplicates", "doses", "organs", "people")
+FILES = ("allergies", "interactions", "duplicates", "doses", "organs", "people", "labs")
 COLUMNS = ("id", "kind", "subject", "with", "measure", "at_least", "below", "max_single_mg",
            "max_daily_mg", "severity", "what", "remedy", "source", "checked")  # fmt: skip
 
@@ -31,10 +31,15 @@ TABLE_OF: Mapping[str, str] = {
     "liver": "organs",
     "pregnancy": "people",
     "age": "people",
+    "lactation": "people",
+    "lab": "labs",
 }
 """The table that holds the built-in rules of a kind."""
 
-Kind = Literal["allergy", "interaction", "duplicate", "dose", "kidney", "liver", "pregnancy", "age"]
+Kind = Literal[
+    "allergy", "interaction", "duplicate", "dose", "kidney", "liver", "pregnancy", "lactation",
+    "age", "lab",
+]  # fmt: skip
 Measure = Literal[
     "age_years",
     "crcl_ml_min",
@@ -42,6 +47,8 @@ Measure = Literal[
     "child_pugh",
     "pregnant",
     "gestation_weeks",
+    "breastfeeding",
+    "potassium_mmol_l",
 ]
 Positive = Annotated[float, Field(gt=0)]
 

@@ -4,5 +4,6 @@ No model is asked, so none can take a card away. What could not be read or judge
 """
 
 from medtune.clinical.orders.card import SERVICES, order_cards
+from medtune.clinical.orders.request import REQUIRED
 
-__all__ = ["SERVICES", "order_cards"]
+__all__ = ["REQUIRED", "SERVICES", "order_cards"]

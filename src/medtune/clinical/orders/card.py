@@ -1,8 +1,8 @@
 """CDS Hooks cards for draft orders: drug safety, pharmacogenomics, and what could not be checked.
 
 Everything is computed: the rules of `clinical.drugs`, and the recommendations of `clinical.pgx`
-where the record has genotypes. A card names its source, the table and the table's day. There is no
-card if all could be checked and nothing was found; what could not be checked has its own card.
+where the record has genotypes. A card names its source, the table and the table's day. What
+could not be checked has its own card. No card is no clearance: no row of the tables applies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from medtune.clinical.drugs.rules import TABLE_OF, Measure, table_date
 from medtune.clinical.fhir import Resource
 from medtune.clinical.orders.patient import Known
 from medtune.clinical.orders.request import PREFETCH, Asked, read_request
-from medtune.clinical.pgx import CAUTION, Action, drugs, parse_outside_calls
+from medtune.clinical.pgx import CAUTION, Action, drugs, genes_of, parse_outside_calls
 from medtune.clinical.pgx.facts import objects, pgx_facts, strings
 from medtune.errors import DataError
 from medtune.records import Json, Severity
 
 Indicator = Literal["critical", "warning", "info"]
 ABOUT: Final = (
-    "Checks drug orders for allergies, interactions, duplicates, dose, kidney, liver, pregnancy, "
-    "age and recorded genotypes, and says what could not be checked."
+    "Checks drug orders for allergies, interactions, duplicates, dose, kidney, liver, potassium, "
+    "pregnancy, breastfeeding, age and recorded genotypes, and says what could not be checked."
 )
 SERVICES: Final = (
     Service(
@@ -48,6 +48,7 @@ BASIS: Mapping[str, tuple[Measure, ...]] = {
     "liver": ("child_pugh",),
     "age": ("age_years",),
     "dose": ("age_years",),
+    "lab": ("potassium_mmol_l",),
 }
 """What of the patient an alert of a kind rests on."""
 UNKNOWN: Mapping[str, str] = {
@@ -58,6 +59,8 @@ UNKNOWN: Mapping[str, str] = {
     "child_pugh": "the state of the liver is not known",
     "pregnant": "pregnancy is not known",
     "gestation_weeks": "the week of pregnancy is not known",
+    "breastfeeding": "breastfeeding is not known",
+    "potassium_mmol_l": "potassium is not known",
 }
 REVIEW: Final = "For review by the prescriber, who decides. No model was asked."
 
@@ -91,7 +94,7 @@ def order_cards(
     open_ = [one for one in alerts if one.kind == "not_judged"]
     grave = [*asked.grave, *(_unjudged(one, subject) for one in open_ if one.severity != "note")]
     minor = [_unjudged(one, subject) for one in open_ if one.severity == "note"]
-    cards = [*found, *genetic, *_open(grave, [*minor, *unclear, *asked.minor])]
+    cards = [*found, *genetic, *_open(grave, [*unclear, *minor, *asked.minor])]
     return Cards(cards=tuple(sorted(cards, key=lambda card: RANK[card.indicator])))
 
 
@@ -144,10 +147,11 @@ def _open(grave: Sequence[str], minor: Sequence[str]) -> list[Card]:
 
 def _genetic(asked: Asked, subject: Sequence[str]) -> tuple[list[Card], list[str]]:
     """Cards of the recorded genotypes, and what of them could not be used."""
+    unclear = _unread_genes(asked, subject)
     try:
-        results = parse_outside_calls(asked.calls)
+        results = parse_outside_calls("\n".join(asked.genotypes.calls))
     except DataError:
-        return [], ["genotypes: not in a form that can be read"]
+        return [], [*unclear, "genotypes: not in a form that can be read"]
     tested = {one.gene for one in results}
     taken = sorted({one for each in (*asked.drafts, *asked.others) for one in each.ingredients})
     cards: list[Card] = []
@@ -155,10 +159,24 @@ def _genetic(asked: Asked, subject: Sequence[str]) -> tuple[list[Card], list[str
         facts = pgx_facts(drug, results, medications=[one for one in taken if one != drug])
         action: Action = facts["action"]  # type: ignore[assignment]  # the tables write no other
         of_drug = {str(gene["gene"]) for gene in objects(facts["genes"])}
-        if of_drug & tested and action not in ("none", "standard"):
+        if of_drug & tested and action == "none":
+            known = [f"{one['gene']} {one['result']}" for one in objects(facts["genes"])]
+            unclear.append(f"{drug}: no recommendation for {', '.join(known)}")
+        elif of_drug & tested and action != "standard":
             cards.append(_pgx_card(drug, action, facts))
-    refused = [f"genotype of {one.gene}: {one.refused}" for one in results if one.refused]
-    return cards, refused
+    unclear += [f"genotype of {one.gene}: {one.refused}" for one in results if one.refused]
+    return cards, unclear
+
+
+def _unread_genes(asked: Asked, subject: Sequence[str]) -> list[str]:
+    """The genomic results that were not read and may matter for the drugs."""
+    genetic = [drug for drug in subject if drug in drugs()]
+    matter = {gene for drug in genetic for gene in genes_of(drug)}
+    return [
+        f"genotype of {gene or 'a gene that is not named'}: {why}"
+        for gene, why in asked.genotypes.unread
+        if genetic and (not gene or gene in matter)
+    ]
 
 
 def _pgx_card(drug: str, action: Action, facts: Mapping[str, Json]) -> Card:

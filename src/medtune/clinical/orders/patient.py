@@ -1,4 +1,4 @@
-"""What the drug rules need of a patient, out of FHIR R4: allergies, age, pregnancy, kidney, liver.
+"""What the drug rules need of a patient, out of FHIR R4: allergies, age, pregnancy, organs, labs.
 
 What the record does not say is not known. No list of allergies, or an empty one, is not "no
 allergy": that must be stated, as FHIR has it (SNOMED CT 716186003, no known allergy). Kidney
@@ -6,8 +6,9 @@ function is computed from the latest creatinine, never taken from an estimate of
 The Child-Pugh class is the least that the record allows, where it names a disease of the liver.
 
 Codes: SNOMED CT and LOINC as in US Core 7.0 (82810-3, pregnancy status) and the International
-Patient Summary; ICD-10-CM blocks (K70 to K77 liver, R18 ascites, K76.82 hepatic encephalopathy,
-Z33.1, Z34 and O09 pregnancy).
+Patient Summary; LOINC 63895-7, breastfeeding status, with its answers; ICD-10-CM blocks (K70 to K77
+liver, R18 ascites, K76.82 hepatic encephalopathy, Z33.1, Z34 and O09 pregnancy, Z39.1 lactating
+mother).
 """
 
 import re
@@ -47,18 +48,22 @@ ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 HORIZON_DAYS = 180
 """Older results are not used: our choice."""
 PREGNANCY_DAYS = 30
-"""An older statement on pregnancy is not used: our choice."""
+"""An older statement on pregnancy or breastfeeding is not used: our choice."""
 OLDEST_PREGNANT = 60
-"""Women of this age and above are not asked: our choice, beyond natural pregnancy."""
+"""Women of this age and above are asked neither: our choice, beyond natural pregnancy."""
 STATUS, PREGNANT, NOT_PREGNANT = "82810-3", "77386006", "60001007"
+FEEDING_STATUS, FEEDING, NOT_FEEDING = "63895-7", "LA29252-6", "LA29253-4"
+FEEDING_MOTHER = "413712001"
+FEEDING_SAID = r"^(?!.*\b(?:not|no|never|stopped|history)\b).*\b(?:breast[- ]?feeding|lactating)\b"
 TESTS: Mapping[str, tuple[str, str, frozenset[str]]] = {
     "creatinine_mg_dl": ("creatinine", "mg/dL", frozenset({"2160-0", "14682-9"})),
     "bilirubin_mg_dl": ("bilirubin", "mg/dL", frozenset({"1975-2", "14631-6"})),
     "albumin_g_dl": ("albumin", "g/dL", frozenset({"1751-7"})),
+    "potassium_mmol_l": ("potassium", "mmol/L", frozenset({"2823-3", "6298-4"})),
     "inr": ("inr", "", frozenset({"6301-6"})),
     "weight_kg": ("body weight", "kg", frozenset({"29463-7"})),
 }
-"""Inputs of the calculators: analyte, unit, LOINC codes."""
+"""Results that are used: analyte, unit, LOINC codes."""
 LOW_IS_WORSE = frozenset({"albumin_g_dl", "weight_kg"})
 OLD = "not of the last"
 PLAIN = frozenset({"", "1", "{INR}", "{ratio}"})
@@ -74,62 +79,79 @@ class Known:
     """What a measure was made from, for the card."""
     unread: Sequence[str]
     """What could not be used."""
+    allergies_unread: Sequence[str]
+    """Allergies that are not in the tables."""
 
 
 def read_patient(person: Resource, held: Mapping[str, Sequence[Resource]], today: date) -> Known:
     """What a Patient, and the resources under `allergies`, `conditions` and `observations`, say."""
     female = {"female": True, "male": False}.get(text(person.get("gender")))
     age = years(day(person.get("birthDate")), today)
-    listed, unread = _allergies(held["allergies"])
+    listed, over, strange = _allergies(held["allergies"])
     present = [one for one in held["conditions"] if _is_present(one)]
     results, odd = _results(held["observations"], today)
     values = {key: one.value for key, one in results.items()}
     pregnant = _pregnant(present, held["observations"], today)
-    if pregnant is None and (female is False or (age is not None and age >= OLDEST_PREGNANT)):
-        pregnant = False
-    basis: dict[Measure, str] = {}
-    if age is not None:
-        basis["age_years"] = f"age {age:.0f}"
+    feeding = _feeding(present, held["observations"], today)
+    if female is False or (age is not None and age >= OLDEST_PREGNANT):
+        pregnant, feeding = bool(pregnant), bool(feeding)
     body = {"age_years": age, "female": female, **values}
-    egfr = _computed("egfr_ckd_epi_2021", body, ("age_years", "female", "creatinine_mg_dl"))
-    clearance = _computed(
-        "creatinine_clearance", body, ("age_years", "female", "weight_kg", "creatinine_mg_dl")
-    )
-    if egfr is not None:
-        since = results["creatinine_mg_dl"].day
-        basis["egfr_ml_min_1_73m2"] = (
-            f"eGFR {egfr:.0f} mL/min/1.73 m2 (CKD-EPI 2021), creatinine of {since}"
-        )
-    if clearance is not None:
-        since, weighed = results["creatinine_mg_dl"].day, results["weight_kg"].day
-        basis["crcl_ml_min"] = (
-            f"clearance {clearance:.0f} mL/min (Cockcroft-Gault), creatinine of {since}, weight of "
-            f"{weighed}"
-        )
     liver = _child_pugh(present, values)
-    if liver is not None:
-        basis["child_pugh"] = f"Child-Pugh class {liver} at least, by what is on record"
-        if liver != "C":
-            odd.append(f"the liver: judged as Child-Pugh {liver}, and the class may be higher")
+    if liver in ("A", "B"):
+        odd.append(f"the liver: judged as Child-Pugh {liver}, and the class may be higher")
     patient = Patient(
         age_years=age,
-        female=None if pregnant else female,
+        female=None if pregnant or feeding else female,
         pregnant=pregnant,
-        crcl_ml_min=clearance,
-        egfr_ml_min_1_73m2=egfr,
+        breastfeeding=feeding,
+        potassium_mmol_l=values.get("potassium_mmol_l"),
+        crcl_ml_min=_computed(
+            "creatinine_clearance", body, ("age_years", "female", "weight_kg", "creatinine_mg_dl")
+        ),
+        egfr_ml_min_1_73m2=_computed(
+            "egfr_ckd_epi_2021", body, ("age_years", "female", "creatinine_mg_dl")
+        ),
         child_pugh=liver,
         allergies=listed,
     )
-    return Known(patient, basis, [*unread, *odd])
+    return Known(patient, _basis(patient, results), [*over, *odd], strange)
 
 
-def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[str]]:
-    """The allergies that the tables know, None where nobody has asked, and the others.
+def _basis(patient: Patient, results: Mapping[str, Measured]) -> dict[Measure, str]:
+    """What each measure was made from, for the card."""
+    found: dict[Measure, str] = {}
+    if patient.age_years is not None:
+        found["age_years"] = f"age {patient.age_years:.0f}"
+    if patient.potassium_mmol_l is not None:
+        since = results["potassium_mmol_l"].day
+        found["potassium_mmol_l"] = f"potassium {patient.potassium_mmol_l:g} mmol/L of {since}"
+    if patient.egfr_ml_min_1_73m2 is not None:
+        since = results["creatinine_mg_dl"].day
+        found["egfr_ml_min_1_73m2"] = (
+            f"eGFR {patient.egfr_ml_min_1_73m2:.0f} mL/min/1.73 m2 (CKD-EPI 2021), creatinine of "
+            f"{since}"
+        )
+    if patient.crcl_ml_min is not None:
+        since, weighed = results["creatinine_mg_dl"].day, results["weight_kg"].day
+        found["crcl_ml_min"] = (
+            f"clearance {patient.crcl_ml_min:.0f} mL/min (Cockcroft-Gault), creatinine of {since}, "
+            f"weight of {weighed}"
+        )
+    if patient.child_pugh is not None:
+        found["child_pugh"] = (
+            f"Child-Pugh class {patient.child_pugh} at least, by what is on record"
+        )
+    return found
+
+
+def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[str], list[str]]:
+    """The allergies that the tables know, None where nobody has asked; those that are over; others.
 
     An entry that is over says nothing on what is known now, so it is told and not counted.
     """
     found: list[str] = []
-    unread: list[str] = []
+    over: list[str] = []
+    strange: list[str] = []
     asked = False
     for one in resources:
         verified = status(one, "verificationStatus")
@@ -141,7 +163,7 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
         code, clinical = one.get("code"), status(one, "clinicalStatus")
         none_known = says_no_allergy(code)
         if clinical in OVER:
-            unread += [] if none_known else [f"allergy to {name(code)}: {clinical}, not counted"]
+            over += [] if none_known else [f"allergy to {name(code)}: {clinical}, not counted"]
             continue
         asked = True
         if none_known:
@@ -151,8 +173,8 @@ def _allergies(resources: Sequence[Resource]) -> tuple[list[str] | None, list[st
         known = [each for each in said if allergens_of(each, drug_names())]
         found += known
         if not known:
-            unread.append(f"allergy to {name(code)}: not in the tables")
-    return (found if asked else None), unread
+            strange.append(f"allergy to {name(code)}: not in the tables")
+    return (found if asked else None), over, strange
 
 
 def _is_present(one: Resource) -> bool:
@@ -180,19 +202,36 @@ def _names(conditions: Sequence[Resource], icd: Sequence[str], said: str) -> boo
 def _pregnant(
     conditions: Sequence[Resource], observations: Sequence[Resource], today: date
 ) -> bool | None:
-    stated = [
-        (taken, codes(one.get("valueCodeableConcept"), SNOMED))
-        for one in observations
-        if STATUS in codes(one.get("code"), LOINC)
-        and text(one.get("status")) in FINAL
-        and (taken := day(one.get("effectiveDateTime"))) is not None
-        and 0 <= (today - taken).days <= PREGNANCY_DAYS
-    ]
-    latest = max(stated, default=(None, list[str]()))[1]
+    latest = _latest_status(observations, STATUS, SNOMED, today)
     coded = any(PREGNANT in codes(one.get("code"), SNOMED) for one in conditions)
     if coded or PREGNANT in latest or _names(conditions, ("Z33.1", "Z34", "O09"), r"^pregnan"):
         return True
     return False if NOT_PREGNANT in latest else None
+
+
+def _feeding(
+    conditions: Sequence[Resource], observations: Sequence[Resource], today: date
+) -> bool | None:
+    latest = _latest_status(observations, FEEDING_STATUS, LOINC, today)
+    coded = any(FEEDING_MOTHER in codes(one.get("code"), SNOMED) for one in conditions)
+    if coded or FEEDING in latest or _names(conditions, ("Z39.1",), FEEDING_SAID):
+        return True
+    return False if NOT_FEEDING in latest else None
+
+
+def _latest_status(
+    observations: Sequence[Resource], asked: str, system: str, today: date
+) -> list[str]:
+    """The codes of the latest final answer, if it is not too old."""
+    stated = [
+        (taken, codes(one.get("valueCodeableConcept"), system))
+        for one in observations
+        if asked in codes(one.get("code"), LOINC)
+        and text(one.get("status")) in FINAL
+        and (taken := day(one.get("effectiveDateTime"))) is not None
+        and 0 <= (today - taken).days <= PREGNANCY_DAYS
+    ]
+    return max(stated, default=(None, list[str]()))[1]
 
 
 def _results(

@@ -12,7 +12,7 @@ from medtune.clinical.fhir import Resource, entries, items, part, text
 from medtune.clinical.medication import reference
 from medtune.clinical.orders.drug import Ordered, read_orders
 from medtune.clinical.orders.patient import Known, read_patient
-from medtune.clinical.pgx.record import genotypes
+from medtune.clinical.pgx.record import Genotypes, genotypes
 from medtune.errors import DataError
 from medtune.records import Json
 
@@ -28,6 +28,8 @@ PREFETCH: Final = {
     "observations": f"Observation?{PATIENT}&category=laboratory,vital-signs,social-history",
 }
 """The resources that are looked at, by key."""
+REQUIRED: Final = frozenset({"patient", "allergies", "medications"})
+"""Keys without which nothing is advised: HTTP 412. A call may lack the others, and is told so."""
 
 
 class Asked(NamedTuple):
@@ -38,8 +40,7 @@ class Asked(NamedTuple):
     others: Sequence[Ordered]
     """What else is ordered or taken."""
     known: Known
-    calls: str
-    """Genotypes, as lines of an outside call."""
+    genotypes: Genotypes
     has_drug: bool
     """Whether any drug is drafted, known or not."""
     grave: Sequence[str]
@@ -79,9 +80,9 @@ def read_request(context: Resource, prefetch: Mapping[str, Resource | None], tod
         drafts=mine,
         others=[*rest, *(one for one in taken if one.id not in ids)],
         known=known,
-        calls="\n".join(genotypes(held["observations"])),
+        genotypes=genotypes(held["observations"]),
         has_drug=bool(mine or unknown),
-        grave=[*unknown, *strange],
+        grave=[*known.allergies_unread, *unknown, *strange],
         minor=[*also, *more, *known.unread],
     )
 
