@@ -1,17 +1,19 @@
-"""Records without a target, for `medtune predict`: one JSON object per line in and out.
+"""Records without a target, for `medtune predict`: one JSON object per line.
 
 For imaging a record names its image file as `image`, and perhaps a `frame`.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from medtune.apps import custom, imaging
 from medtune.apps.fields import fields_of
-from medtune.artifacts import Release, read_jsonl, write_jsonl
+from medtune.artifacts import read_jsonl
 from medtune.config import Run
 from medtune.errors import DataError
-from medtune.records import Application, Example, Json, Prediction
+from medtune.records import Application, Example, Json
 
 
 def read_unlabelled(run: Run, app: Application, path: Path) -> list[Example]:
@@ -27,7 +29,7 @@ def read_unlabelled(run: Run, app: Application, path: Path) -> list[Example]:
         if one in seen:
             raise DataError(f"{path}:{number}: id {one!r} comes twice; ids must be unique")
         seen.add(one)
-        example = _example(run, row, one, path)
+        example = _example(run, app, row, one, path)
         try:
             app.prompt(example)
         except KeyError as error:
@@ -41,9 +43,14 @@ def read_unlabelled(run: Run, app: Application, path: Path) -> list[Example]:
     return examples
 
 
-def _example(run: Run, row: Mapping[str, Json], one: str, path: Path) -> Example:
+def _example(run: Run, app: Application, row: Mapping[str, Json], one: str, path: Path) -> Example:
     if run.task is not None:
         return custom.example_from_row(run.task, row, one)
+    if app.read is not None:
+        try:
+            return replace(app.read(_asked(row)), id=one, group=one)
+        except DataError as error:
+            raise DataError(f"{path}: record {one!r}: {error}") from None
     if run.app == imaging.APP.name:
         # The readers of images are slow to import.
         from medtune.apps.imaging_rows import learnt_task, unlabelled_image
@@ -53,11 +60,7 @@ def _example(run: Run, row: Mapping[str, Json], one: str, path: Path) -> Example
     return Example(id=one, group=one, fields=fields, target=None)
 
 
-def write_answers(path: Path, predictions: Sequence[Prediction], release: Release | None) -> None:
-    """Write id, answer and confidence of each record, with the release that answered."""
-    name = release.id if release is not None and release.released else None
-    rows: list[dict[str, Json]] = [
-        {"id": p.id, "answer": p.answer, "confidence": p.confidence, "release": name}
-        for p in predictions
-    ]
-    write_jsonl(path, rows)
+def _asked(row: Mapping[str, Json]) -> str:
+    """The record as the server is asked with it: one JSON object, or the cells of a report."""
+    cells = row.get("cells")
+    return cells if isinstance(cells, str) else json.dumps({k: row[k] for k in row if k != "id"})

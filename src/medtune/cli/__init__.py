@@ -190,11 +190,15 @@ def predict(
     target: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="Where answers go.")],
     overrides: Set = None,
     offline: Offline = False,
+    unreleased: Annotated[
+        bool, typer.Option("--unreleased", help="For study: answer without a release, and say so.")
+    ] = False,
 ) -> None:
     """Answer the records of a file in the way that is released."""
     from medtune.pipeline import predict as answer
 
-    n = answer(_job(run_file, overrides, offline=offline), source, target)
+    job = _job(run_file, overrides, offline=offline)
+    n = answer(job, source, target, unreleased=unreleased)
     print(f"{target}: {n} answers")
 
 

@@ -6,18 +6,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from medtune.artifacts import Decision, Export, Monitor, Release, sha256_file
-from medtune.errors import ConfigError, DataError, GateError
+from medtune.errors import ConfigError
+from medtune.pipeline.batch import predict
 from medtune.pipeline.job import Job, working_in
 from medtune.pipeline.lines import outcome
+from medtune.pipeline.released import model_of, released
 from medtune.pipeline.stages import CHAIN
-from medtune.pipeline.way import adapter_of, chosen_way, ends_here, heard_by, tunes
+from medtune.pipeline.way import ends_here, heard_by, tunes
 from medtune.progress import duration
-
-if TYPE_CHECKING:
-    from medtune.llm.load import LanguageModel
 
 __all__ = [
     "CHAIN",
@@ -90,47 +88,6 @@ def _report(job: Job, show: Callable[[str], None], *, whole: bool) -> bool:
     return stale
 
 
-def predict(job: Job, source: Path, target: Path) -> int:
-    """Answer every record of a file in the way of the run; return how many.
-
-    Raises:
-        DataError: A record lacks a field, or the model was not tuned yet.
-    """
-    batch = import_module("medtune.apps.unlabelled")
-    chosen = chosen_way(job)
-    adapter = adapter_of(job, chosen)
-    examples = batch.read_unlabelled(job.run, job.app, source)
-    model = job.load(adapter)
-    answer = import_module("medtune.llm.predict").predict
-    result = answer(model, chosen.app, examples, settings=job.run.evaluate, what="predict")
-    release = Release.find(job.run.out)
-    named = release if release is not None and release.way == chosen.way else None
-    batch.write_answers(target, result.predictions, named)
-    return len(examples)
-
-
-def released(job: Job) -> Release:
-    """The release of this run.
-
-    Raises:
-        DataError: The release stage has not run.
-        GateError: It was refused.
-        DataError: Its files were changed since.
-    """
-    found = Release.load(job.run.out)
-    if not found.released:
-        reasons = "\n".join(f"  {reason}" for reason in found.reasons)
-        raise GateError(
-            f"{job.run.out / Release.file}: refused, so it is not served or exported:\n{reasons}"
-        )
-    if Release.current(job.run.out, found.key) is None:
-        raise DataError(
-            f"{job.run.out / 'release'}: changed after the release {found.id}, so it is not "
-            "served; run medtune release again"
-        )
-    return found
-
-
 def export(job: Job, form: str, kind: str | None, folder: Path | None) -> Export:
     """Write the released model as plain weights, in `<out>/export/<form>` unless told otherwise.
 
@@ -162,7 +119,7 @@ def serve(job: Job) -> None:
     """
     release = released(job)
     hear = heard_by(job, release)
-    import_module("medtune.serve").serve(job.run, job.app, _model(job, release), release, hear)
+    import_module("medtune.serve").serve(job.run, job.app, model_of(job, release), release, hear)
 
 
 def serve_rules(job: Job) -> None:
@@ -188,13 +145,8 @@ def serving_release(job: Job) -> Generator[str]:
     release = released(job)
     hear = heard_by(job, release)
     stage = import_module("medtune.serve")
-    with stage.serving(job.run, job.app, _model(job, release), release, hear) as address:
+    with stage.serving(job.run, job.app, model_of(job, release), release, hear) as address:
         yield address
-
-
-def _model(job: Job, release: Release) -> "LanguageModel":
-    """The model of a release."""
-    return job.load(job.run.out / "release" / "adapter" if release.way.is_tuned else None)
 
 
 def monitor(job: Job) -> Monitor:

@@ -44,9 +44,13 @@ def _asked(app: Application, messages: Sequence[Message]) -> list[Message]:
 
 
 def _checked(app: Application, messages: Sequence[Message], text: str) -> str:
+    return told_of(app, _record(app, messages), text)
+
+
+def told_of(app: Application, example: Example, text: str) -> str:
+    """What is told of a reply to a record, by an application that computes its facts."""
     assert app.facts is not None, app.name
     assert app.check is not None, app.name
-    example = _record(app, messages)
     tell = app.tell or partial(_or_by_rule, app)
     return tell(example, text, app.check(app.facts(example), text))
 

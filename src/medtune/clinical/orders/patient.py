@@ -19,7 +19,7 @@ from typing import Literal
 
 from medtune.clinical.calculators import calculate
 from medtune.clinical.drugs import Patient, drug_names
-from medtune.clinical.drugs.check import allergens_of
+from medtune.clinical.drugs.allergens import allergens_of
 from medtune.clinical.drugs.rules import Measure
 from medtune.clinical.fhir import (
     CURRENT,
@@ -32,7 +32,6 @@ from medtune.clinical.fhir import (
     codes,
     day,
     items,
-    measured,
     name,
     part,
     says_no_allergy,
@@ -41,12 +40,10 @@ from medtune.clinical.fhir import (
     words,
     years,
 )
-from medtune.clinical.labs import convert_lab
+from medtune.clinical.orders.results import read_results
 from medtune.errors import DataError
 
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
-HORIZON_DAYS = 180
-"""Older results are not used: our choice."""
 PREGNANCY_DAYS = 30
 """An older statement on pregnancy or breastfeeding is not used: our choice."""
 OLDEST_PREGNANT = 60
@@ -55,18 +52,6 @@ STATUS, PREGNANT, NOT_PREGNANT = "82810-3", "77386006", "60001007"
 FEEDING_STATUS, FEEDING, NOT_FEEDING = "63895-7", "LA29252-6", "LA29253-4"
 FEEDING_MOTHER = "413712001"
 FEEDING_SAID = r"^(?!.*\b(?:not|no|never|stopped|history)\b).*\b(?:breast[- ]?feeding|lactating)\b"
-TESTS: Mapping[str, tuple[str, str, frozenset[str]]] = {
-    "creatinine_mg_dl": ("creatinine", "mg/dL", frozenset({"2160-0", "14682-9"})),
-    "bilirubin_mg_dl": ("bilirubin", "mg/dL", frozenset({"1975-2", "14631-6"})),
-    "albumin_g_dl": ("albumin", "g/dL", frozenset({"1751-7"})),
-    "potassium_mmol_l": ("potassium", "mmol/L", frozenset({"2823-3", "6298-4"})),
-    "inr": ("inr", "", frozenset({"6301-6"})),
-    "weight_kg": ("body weight", "kg", frozenset({"29463-7"})),
-}
-"""Results that are used: analyte, unit, LOINC codes."""
-LOW_IS_WORSE = frozenset({"albumin_g_dl", "weight_kg"})
-OLD = "not of the last"
-PLAIN = frozenset({"", "1", "{INR}", "{ratio}"})
 Class = Literal["A", "B", "C"]
 
 
@@ -89,7 +74,7 @@ def read_patient(person: Resource, held: Mapping[str, Sequence[Resource]], today
     age = years(day(person.get("birthDate")), today)
     listed, over, strange = _allergies(held["allergies"])
     present = [one for one in held["conditions"] if _is_present(one)]
-    results, odd = _results(held["observations"], today)
+    results, odd = read_results(held["observations"], today)
     values = {key: one.value for key, one in results.items()}
     pregnant = _pregnant(present, held["observations"], today)
     feeding = _feeding(present, held["observations"], today)
@@ -232,45 +217,6 @@ def _latest_status(
         and 0 <= (today - taken).days <= PREGNANCY_DAYS
     ]
     return max(stated, default=(None, list[str]()))[1]
-
-
-def _results(
-    observations: Sequence[Resource], today: date
-) -> tuple[dict[str, Measured], list[str]]:
-    """The latest usable value of each test, and what could not be used."""
-    best: dict[str, Measured] = {}
-    unread: dict[tuple[str, str], None] = {}
-    for one in observations:
-        here = set(codes(one.get("code"), LOINC))
-        for key, (analyte, unit, loinc) in TESTS.items():
-            if not here & loinc:
-                continue
-            found = _value(one, analyte, unit, today)
-            if isinstance(found, str):
-                unread[key, f"{analyte}: {found}"] = None
-            elif key not in best or _order(key, found) > _order(key, best[key]):
-                best[key] = found
-    # an old result tells nothing where there is a later one
-    told = [said for key, said in unread if key not in best or OLD not in said]
-    return best, told
-
-
-def _value(one: Resource, analyte: str, unit: str, today: date) -> Measured | str:
-    """A result in the unit of the calculators, or why it is not used."""
-    found = measured(one, today, HORIZON_DAYS)
-    if isinstance(found, str):
-        return found
-    try:
-        if unit or found.unit not in PLAIN:
-            found = found._replace(value=convert_lab(analyte, found.value, found.unit, unit))
-    except DataError:
-        return "no unit of the test"
-    return found
-
-
-def _order(key: str, found: Measured) -> tuple[date, float]:
-    """The later goes before; of one day, the one that asks for more care."""
-    return found.day, -found.value if key in LOW_IS_WORSE else found.value
 
 
 def _computed(
