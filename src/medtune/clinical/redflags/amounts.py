@@ -14,12 +14,17 @@ from medtune.clinical.redflags.readings import Number
 from medtune.clinical.redflags.text import Text
 
 PILLS = {"pills", "tablets", "tabs", "capsules", "tylenol", "paracetamol", "ibuprofen", "aspirin"}
-MASSES = {"mg": 1.0, "mgs": 1.0, "milligrams": 1.0, "milligram": 1.0, "g": 1e3, "gram": 1e3}
-MASSES |= {"grams": 1e3, "gm": 1e3, "gms": 1e3}
+MILLIGRAMS = dict.fromkeys(("mg", "mgs", "milligram", "milligrams"), 1.0)
+GRAMS = dict.fromkeys(("g", "gm", "gms", "gram", "grams"), 1000.0)
+MASSES = {**MILLIGRAMS, **GRAMS}
 """Milligrams in a unit."""
 LINKS = {"of", "my", "his", "her", "the", "their", "extra", "strength", "whole", "those"}
-TAKEN = {"took", "taken", "take", "taking", "swallowed", "swallow", "downed", "popped", "ate"}
-TAKEN |= {"eaten", "ingested", "had", "gave", "given", "necked"}
+TAKEN = frozenset(
+    (
+        *("took", "taken", "take", "taking", "swallowed", "swallow", "downed", "popped", "ate"),
+        *("eaten", "ingested", "had", "gave", "given", "necked"),
+    )
+)
 REACH = 5
 """Words between an amount and the drug that it is of, or the word that it was taken."""
 
