@@ -66,13 +66,13 @@ def test_any_text_can_be_read_and_the_answer_is_always_the_same(text):
         ("What are the symptoms of a stroke?", "information"),
         ("My grandfather had a stroke in 1998.", "past"),
         ("In the film the hero wants to kill himself.", "fiction"),
-        ("What happens if someone has a seizure?", "information"),
+        ("What happens if someone has a seizure?", "hypothetical"),
     ],
 )
 def test_a_context_silences_a_rule_and_says_why(text, status):
     found = triage(text)
     assert found.level is None or found.level <= Urgency.ROUTINE
-    assert status in {hit.status for hit in found.silenced} | {"information"}
+    assert status in {hit.status for hit in found.silenced}
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,7 @@ def test_the_c_ssrs_level_is_that_of_the_most_serious_yes(yes, level):
     found = screen(given_answers)
     assert (found.level, found.complete) == (level, True)
     assert set(found.why) <= set(yes)
+    assert (found.urgency or 0) >= (Urgency.URGENT if yes else 0)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(CODES)), st.one_of(st.none(), st.booleans())))

@@ -93,7 +93,7 @@ def test_a_positive_item_9_brings_lines_and_people_however_benign_the_model_is(
 
 
 @pytest.mark.parametrize("reply", BENIGN)
-@pytest.mark.parametrize("key", [k for k, v in LADDER.items() if v in ("moderate", "high")])
+@pytest.mark.parametrize("key", LADDER)
 def test_a_yes_of_the_suicide_screener_raises_urgency_however_benign_the_model_is(
     served, key, reply
 ):
@@ -101,6 +101,54 @@ def test_a_yes_of_the_suicide_screener_raises_urgency_however_benign_the_model_i
     is_high = URGENCY[LADDER[key]] is Urgency.EMERGENCY
     assert said.startswith(advice("crisis_now" if is_high else "crisis_ask", US))
     assert ("take over now" in said) is is_high
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"valueString": "Yes, last week"},
+        {"valueString": " YES"},
+        {"valueInteger": 1},
+        {"valueDecimal": 1.0},
+        {"valueCoding": {"code": "own", "display": "Yes, often"}},
+    ],
+)
+@pytest.mark.parametrize("key", LADDER)
+def test_a_yes_of_the_screener_is_read_in_any_form(key, answer):
+    sent = response(item(CODES[key], answer))
+    assert read_forms([sent]).suicide_risk == screen({key: True})
+    assert read_forms([sent]).unread == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_read"),
+    [
+        ({"valueString": "No, never"}, True),
+        ({"valueInteger": 0}, True),
+        ({"valueString": "no"}, True),
+        ({"valueString": "no, but I think of it at night"}, False),
+        ({"valueString": "not sure"}, False),
+        ({"valueInteger": 7}, False),
+        ({"valueCoding": {"code": "LA4489-6", "display": "Unknown"}}, False),
+        ({}, False),
+    ],
+)
+@pytest.mark.parametrize("key", LADDER)
+def test_an_answer_of_the_screener_that_cannot_be_read_is_answered_as_a_yes(
+    served, key, answer, is_read
+):
+    sent = response(item(CODES[key], answer))
+    found = read_forms([sent])
+    assert found.unread == (() if is_read else (CODES[key],))
+    assert found.suicide_risk.urgency is (None if is_read else Urgency.URGENT)
+    said = served("A good week.", sent)
+    assert said.startswith(advice("crisis_ask", US)) is not is_read
+
+
+@pytest.mark.parametrize("answer", ["yes", {"valueBoolean": True}])
+def test_an_answer_of_the_screener_that_is_no_list_is_not_lost(answer):
+    odd = {"linkId": CODES["intent"], "answer": answer}
+    assert read_forms([response(odd)]).suicide_risk.urgency >= Urgency.URGENT
 
 
 def test_words_and_questionnaires_that_are_both_urgent_are_both_told(served):

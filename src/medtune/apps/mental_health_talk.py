@@ -79,8 +79,9 @@ def decide(
     levels.append(Urgency.URGENT if model_says_risk else None)
     level = most_urgent(*levels)
     why = [*found.rule_ids, *(f"{s.instrument}: {s.why}" for s in screenings if s.urgency)]
-    if suicide_risk is not None and suicide_risk.level != "none":
-        why.append(f"C-SSRS screener: {suicide_risk.level} ({', '.join(suicide_risk.why)})")
+    if suicide_risk is not None and suicide_risk.urgency is not None:
+        reason = ", ".join(suicide_risk.why) or "an answer could not be read"
+        why.append(f"C-SSRS screener: {suicide_risk.level} ({reason})")
     why += [MODEL_SAYS] if model_says_risk else []
     at_risk = level is not None and level >= Urgency.URGENT
     coping = choose(needs_of(text)) if where.therapy and not at_risk else ()

@@ -33,10 +33,15 @@ POINTS: Mapping[str, int] = {
     **{words.lower(): n for n, (_, words) in ANSWERS.items()},
 }
 YES_NO: Mapping[str, bool] = {
-    "LA33-6": True, "LA32-8": False, "373066001": True, "373067005": False, "yes": True,
-    "no": False,
+    "la33-6": True, "la32-8": False, "373066001": True, "373067005": False, "true": True,
+    "false": False, "y": True, "n": False, "1": True, "0": False,
 }  # fmt: skip
-"""LOINC, SNOMED CT and the plain words."""
+"""LOINC, SNOMED CT and short forms, in lower case."""
+YES = re.compile(r"yes\b")
+NO = re.compile(
+    r"no\b(?!.*\b(?:but|except|only|yes|sometimes|maybe|although|until|unless)\b)", re.DOTALL
+)
+"""A "no, but" is not read as no: somebody must ask."""
 ORDINAL = (
     "http://hl7.org/fhir/StructureDefinition/ordinalValue",
     "http://hl7.org/fhir/StructureDefinition/itemWeight",
@@ -122,13 +127,15 @@ def read_forms(resources: Sequence[Resource]) -> Forms:
             mine = {code: _points(answers.get(code, [])) for code in QUESTIONNAIRES[name].items}
             screenings.append(score(name, mine))
         if KEYS.keys() & answers.keys():
-            risks.append(screen({KEYS[c]: _said(a) for c, a in answers.items() if c in KEYS}))
+            said = {code: _said(given) for code, given in answers.items() if code in KEYS}
+            has_unread = any(said[code] is None and answers[code] for code in said)
+            risks.append(screen({KEYS[c]: a for c, a in said.items()}, has_unread=has_unread))
         unread += [
             code
             for code, given in answers.items()
             if given and (_said(given) if code in KEYS else _points(given)) is None
         ]
-    worst = max(risks, key=lambda risk: ORDER.index(risk.level), default=None)
+    worst = max(risks, key=lambda risk: (ORDER.index(risk.level), risk.urgency or 0), default=None)
     return Forms(tuple(screenings), worst, tuple(dict.fromkeys(unread)))
 
 
@@ -138,7 +145,8 @@ def _answers(resource: Resource) -> dict[str, list[Json]]:
     waiting = items(resource.get("item"))[::-1]
     while waiting:
         one = waiting.pop()
-        given = items(part(one, "answer"))
+        stated = part(one, "answer")
+        given = stated if isinstance(stated, list) else [stated] if stated else []
         named = [*CODE.findall(text(part(one, "linkId")))[::-1]]
         named += CODE.findall(text(part(one, "definition")))
         code = next((each for each in named if each in ITEMS), None)
@@ -184,15 +192,29 @@ def _point(answer: Json) -> int | None:
 
 
 def _said(given: Sequence[Json]) -> bool | None:
-    """Yes if any answer to an item is yes; None if none can be read."""
-    found: list[bool] = []
-    for one in given:
-        coding, plain = part(one, "valueCoding"), part(one, "valueBoolean")
-        words = (part(coding, "code"), part(coding, "display"), part(one, "valueString"))
-        if isinstance(plain, bool):
-            found.append(plain)
-        found += [
-            YES_NO[each] for said in words for each in (text(said), text(said).lower())
-            if each in YES_NO
-        ]  # fmt: skip
-    return any(found) if found else None
+    """Yes if any answer to an item is yes; None if none is, and one or all cannot be read."""
+    found = [_yes_or_no(one) for one in given]
+    if True in found:
+        return True
+    return False if found and None not in found else None
+
+
+def _yes_or_no(answer: Json) -> bool | None:
+    coding = part(answer, "valueCoding")
+    stated = [part(answer, f"value{kind}") for kind in ("Boolean", "Integer", "Decimal", "String")]
+    read = [_meaning(one) for one in (*stated, part(coding, "code"), part(coding, "display"))]
+    if True in read:
+        return True
+    return False if False in read else None
+
+
+def _meaning(stated: Json) -> bool | None:
+    """Yes or no in a value: true, 1, a code, or words that begin with yes or no."""
+    if isinstance(stated, bool):
+        return stated
+    if (count := number(stated)) is not None:
+        return {0.0: False, 1.0: True}.get(count)
+    words = text(stated).strip().lower()
+    if YES.match(words):
+        return True
+    return False if NO.match(words) else YES_NO.get(words)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from medtune.clinical.urgency import Urgency
+from medtune.clinical.urgency import Urgency, most_urgent
 from medtune.errors import DataError
 
 LADDER_VERSION = "screener with triage points, 2016"
@@ -52,10 +52,12 @@ LADDER: Mapping[Key, RiskLevel] = {
 """The level that a yes gives."""
 URGENCY: Mapping[RiskLevel, Urgency | None] = {
     "none": None,
-    "low": Urgency.ROUTINE,
+    "low": Urgency.URGENT,
     "moderate": Urgency.URGENT,
     "high": Urgency.EMERGENCY,
 }
+"""A low risk is a risk statement too: it is acknowledged and asked about today, with a line and
+people (VERA-MH, Spring Health 2025), as item 9 of the PHQ-9 is from 1 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,17 @@ class SuicideRisk:
     urgency: Urgency | None
 
 
-def screen(answers: Mapping[str, bool | None]) -> SuicideRisk:
+def screen(answers: Mapping[str, bool | None], *, has_unread: bool = False) -> SuicideRisk:
     """The level of the answers given.
 
     The level is that of the most serious yes; behaviour never lowers ideation. Questions 3 to 5
     are asked after a yes to 2, and the time of behaviour after a yes to behaviour. An answer given
     beyond that still counts. What is not answered is asked, never taken as no.
+
+    Args:
+        answers: By key.
+        has_unread: Whether an answer was given that cannot be read: it may be a yes, so the
+            urgency is that of one at least.
 
     Raises:
         DataError: A key is unknown, or an answer is not true, false or None.
@@ -96,7 +103,7 @@ def screen(answers: Mapping[str, bool | None]) -> SuicideRisk:
         complete=not to_ask,
         to_ask=to_ask,
         why=tuple(key for key in yes if LADDER[key] == level),
-        urgency=URGENCY[level],
+        urgency=most_urgent(URGENCY[level], Urgency.URGENT if has_unread else None),
     )
 
 

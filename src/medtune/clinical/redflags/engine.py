@@ -178,7 +178,7 @@ def _hits(book: RuleBook, turns: Sequence[_Turn], first_new: int) -> Iterable[Hi
     known = {concept for turn in turns for concept in turn.cues.by_concept}
     for concept in known & book.alternatives.keys():
         for rule, alternative in book.alternatives[concept]:
-            if alternative.concepts <= known:
+            if alternative.concepts <= known and known.isdisjoint(alternative.unless_anywhere):
                 yield from _met(book, rule, alternative, turns, first_new)
 
 

@@ -1,23 +1,21 @@
-"""Numbers in a message that are red flags by themselves or with another word.
+"""Numbers in a message that are red flags by themselves or with another word: ages and fevers.
 
-Sources: fever, NICE NG143 (2019, updated 2021): 38 C under 3 months, 39 C at 3 to 6 months; oxygen,
-NICE NG191 and BTS 2017: 92 % or less; blood pressure, NICE NG136 (2019): 180/120, in pregnancy
-NICE NG133 (2019): 140/90 and 160/110; glucose, ADA Standards of Care 2025, section 6: under 54 and
-under 70 mg/dL, and over 250 mg/dL as a sign to test ketones; pulse, NICE NG253 (2025): over 130.
+Readings of meters are in `readings.py`, amounts of drugs in `amounts.py`. Source of fever: NICE
+NG143 (2019, updated 2021): 38 C under 3 months, 39 C at 3 to 6 months.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from medtune.clinical.redflags.amounts import find_amounts
 from medtune.clinical.redflags.lexicon import Found
+from medtune.clinical.redflags.readings import MMOL, UNITS, Number, find_pressure, find_readings
 from medtune.clinical.redflags.text import Text
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 WORD_NUMBERS = {word: float(number) for number, word in enumerate(WORDS)}
 LEADING = re.compile(r"(\d+(?:\.\d+)?)([a-z]*)")
 YEAR_NUMBER = re.compile(r"(?:19|20)\d\d")
-PRESSURE = re.compile(r"(\d{2,3})/(\d{2,3})")
 MONTHS = {"day": 1 / 30.4, "week": 12 / 52.2, "wk": 12 / 52.2, "month": 1.0, "mo": 1.0, "mth": 1.0}
 BABY = {"baby", "newborn", "infant", "babys"}
 YEAR = {"year", "yr", "yo", "y"}
@@ -35,15 +33,6 @@ HEAT = {
     "c",
     "f",
 }
-UNITS = frozenset(
-    ("kg", "kilos", "lbs", "pounds", "cm", "mm", "mg", "ml", "g", "weeks", "years", "percent", "km")
-)
-"""Units that make a number no temperature."""
-OXYGEN = {"oxygen", "o2", "spo2", "sats", "sat", "saturation", "sp02", "oximeter"}
-SUGAR = {"sugar", "sugars", "glucose", "bg", "bs", "bgl", "bm", "cbg", "dexcom", "libre"}
-KETONES = {"ketone", "ketones"}
-PULSE = {"pulse", "heartrate", "hr", "bpm", "rate", "heart", "heartbeat"}
-PILLS = {"pills", "tablets", "tabs", "capsules", "tylenol", "paracetamol", "ibuprofen", "aspirin"}
 LASTED = frozenset(
     (
         *(
@@ -68,30 +57,24 @@ REACH = 5
 """Words between a number and the word that says what it counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number with the letters that follow it, such as 38.5 and "c"."""
-
-    value: float
-    unit: str
-    place: int
-
-
 def find_numbers(text: Text) -> Iterator[Found]:
     """Concepts that numbers of the text state: ages, fevers, readings, pills."""
     for number in _numbers(text):
         near = _near(text, number.place)
-        yield from (Found(name, number.place, number.place + 1) for name in _age(text, number))
-        yield from (Found(name, number.place, number.place + 1) for name in _reading(number, near))
+        named = (
+            *_age(text, number),
+            *(_fever(number.value) if near & HEAT or number.unit in ("c", "f") else ()),
+            *find_readings(text, number, near),
+            *find_amounts(text, number, near),
+        )
+        yield from (Found(name, number.place, number.place + 1) for name in named)
         if not near & HEAT and not number.unit and _is_bare_fever(text, number):
             yield from (Found(one, number.place, number.place + 1) for one in _fever(number.value))
         yield from _weeks(text, number)
     for place, word in enumerate(text.words):
-        spoken = text.words[place + 1 : place + 2] == ("over",)  # "220 over 130"
-        match = PRESSURE.fullmatch("/".join(text.words[place : place + 3 : 2]) if spoken else word)
-        if match:
-            yield from _pressure(int(match[1]), int(match[2]), place)
-        elif YEAR_NUMBER.fullmatch(word) and text.words[max(place - 1, 0)] in ("in", "since"):
+        if word[0].isdigit():
+            yield from find_pressure(text, place, _near(text, place))
+        if YEAR_NUMBER.fullmatch(word) and text.words[max(place - 1, 0)] in ("in", "since"):
             yield Found("past", place, place + 1)
 
 
@@ -154,27 +137,11 @@ def _bands(months: float) -> Iterator[str]:
         yield "age_65"
 
 
-def _reading(number: Number, near: frozenset[str]) -> Iterator[str]:
-    value = number.value
-    if near & HEAT or number.unit in ("c", "f"):
-        yield from _fever(value)
-    if near & OXYGEN and 50 <= value <= 92:  # noqa: PLR2004  see the module's sources
-        yield "oxygen_low"
-    if near & SUGAR:
-        yield from _sugar(value)
-    if near & KETONES and 1.5 <= value < 15:  # noqa: PLR2004  mmol/L in blood, JBDS 02, 2023
-        yield "ketones"
-    if near & PULSE and not near & UNITS and 130 < value < 300:  # noqa: PLR2004  see the module's sources
-        yield "pulse_fast"
-    if near & PILLS and 10 <= value <= 500:  # noqa: PLR2004  above ten, any drug needs advice
-        yield "many_pills"
-
-
 def _is_bare_fever(text: Text, number: Number) -> bool:
     """Whether a number such as 38.7 stands without a unit of anything else."""
     after = text.words[number.place + 1 : number.place + 2]
     has_point = "." in text.words[number.place]
-    return has_point and 38 <= number.value <= 42.5 and not (set(after) & UNITS)  # noqa: PLR2004
+    return has_point and 38 <= number.value <= 42.5 and not (set(after) & (UNITS | MMOL))  # noqa: PLR2004
 
 
 def _fever(value: float) -> Iterator[str]:
@@ -184,21 +151,3 @@ def _fever(value: float) -> Iterator[str]:
         yield "fever_39"
     if 40 <= value <= 43 or 104 <= value <= 110:  # noqa: PLR2004
         yield "fever_40"
-
-
-def _sugar(value: float) -> Iterator[str]:
-    if 20 <= value < 54 or 0 < value < 3.0:  # noqa: PLR2004  mg/dL or mmol/L
-        yield "sugar_very_low"
-    elif 54 <= value < 70 or 3.0 <= value < 3.9:  # noqa: PLR2004
-        yield "sugar_low"
-    elif 250 < value < 2000 or 14 <= value < 20:  # noqa: PLR2004
-        yield "sugar_high"
-
-
-def _pressure(systolic: int, diastolic: int, place: int) -> Iterator[Found]:
-    if not 60 <= systolic <= 300 or not 30 <= diastolic < systolic:  # noqa: PLR2004  no pressure
-        return
-    steps = (("pressure_180", 180, 120), ("pressure_160", 160, 110), ("pressure_140", 140, 90))
-    for name, high, low in steps:
-        if systolic >= high or diastolic >= low:
-            yield Found(name, place, place + 1)

@@ -20,9 +20,10 @@ NUMBER_CONCEPTS = frozenset(
         *("age_under_3_months", "age_3_to_6_months", "age_65", "fever_measured", "fever_39"),
         *("fever_40", "oxygen_low", "pulse_fast", "many_pills", "sugar_very_low", "sugar_low"),
         *("sugar_high", "pressure_180", "pressure_160", "pressure_140", "weeks_along"),
+        *("sugar_unclear", "pressure_low", "pulse_slow", "temperature_low", "mass_over_daily"),
     )
 )
-"""What `numbers.py` finds."""
+"""What `numbers.py`, `readings.py` and `amounts.py` find."""
 STATES = frozenset(
     ("now", "baby", "young_baby", "elder", "age_65", "age_under_3_months", "age_3_to_6_months")
 )
@@ -45,6 +46,8 @@ class Alternative:
     """Each part stands in one sentence; the parts may stand in different ones."""
     unless: tuple[str, ...]
     """Concepts that must not stand in the sentence of the first part."""
+    unless_anywhere: tuple[str, ...] = ()
+    """Concepts that must not stand in any of the recent turns."""
 
     @property
     def concepts(self) -> frozenset[str]:
@@ -119,14 +122,16 @@ class RuleBook(NamedTuple):
 def parse(text: str) -> Alternative:
     """Read an alternative: concepts joined by `~` (near), `+` (one sentence), `&` (recent turns).
 
-    `! c d` at the end means: not if c or d stands in the sentence.
+    `! c d` at the end means: not if c or d stands in the sentence; `!! c d`: not if it stands
+    anywhere in the recent turns.
     """
-    wanted, _, unless = text.partition("!")
+    rest, _, anywhere = text.partition("!!")
+    wanted, _, unless = rest.partition("!")
     parts = tuple(
         tuple(tuple(name.strip() for name in near.split("~")) for near in part.split("+"))
         for part in wanted.split("&")
     )
-    return Alternative(parts, tuple(unless.split()))
+    return Alternative(parts, tuple(unless.split()), tuple(anywhere.split()))
 
 
 @cache
@@ -204,7 +209,7 @@ def _check(rules: Sequence[Rule], concepts: frozenset[str]) -> None:
     for rule in rules:
         for one in rule.any:
             alternative = parse(one)
-            named = alternative.concepts | frozenset(alternative.unless)
+            named = alternative.concepts | {*alternative.unless, *alternative.unless_anywhere}
             faults += [
                 f"{rule.id}: {one!r} names {name!r}, which no table of words has"
                 for name in sorted(named - concepts)

@@ -20,6 +20,7 @@ OVERLAP = 500
 CONTRACTIONS = re.compile(
     r"\b(do|does|did|is|are|was|were|has|have|had|wo|would|could|should|ca|can) ?n[o']t\b"
 )
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'", "\u00b4": "'"})
 
 
@@ -35,10 +36,10 @@ class Text:
 
 
 def plain(text: str) -> str:
-    """Lower case, no accents, no apostrophes: "Can't" and "can not" both become "cant"."""
+    """Lower case, no accents, apostrophes or thousands: "Can't" and "can not" become "cant"."""
     text = unicodedata.normalize("NFKD", text.translate(APOSTROPHES).lower())
     text = "".join(c for c in text if not unicodedata.combining(c))
-    text = text.replace("will not", "wont")
+    text = THOUSANDS.sub("", text.replace("will not", "wont"))
     text = CONTRACTIONS.sub(lambda m: m[1] + ("nt" if not m[1].endswith("n") else "t"), text)
     return text.replace("'", "")
 
