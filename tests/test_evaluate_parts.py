@@ -624,6 +624,19 @@ def test_a_judge_that_always_agrees_or_breaks_may_not_gate(out, tmp_path, judge,
         assert found.agreement.value == kappa
 
 
+def test_a_judge_that_leaves_labels_out_may_not_gate_on_the_rest(out, tmp_path):
+    labels = [(f"{reply} {i}", met) for i, (reply, met) in enumerate(LABELS)]
+    section = rubric(tmp_path, labels=labels)
+
+    def picky(messages):
+        reply = messages[1].content.split("Reply:\n")[1].split("\n\nCriterion")[0]
+        return None if reply[-2:] in {"35", "36", "37", "38", "39"} else honest(messages)
+
+    found = measure_judged(judging(out, section), picky)
+    assert (found.agreement.value, found.labels, found.missing) == (1, 35, [])
+    assert not found.may_gate
+
+
 def test_without_labels_a_judge_never_gates(out, tmp_path):
     found = measure_judged(judging(out, rubric(tmp_path)), honest)
     assert found.agreement is None
