@@ -14,11 +14,12 @@ from medtune.decide import Desk, Handed, Keys, arms, decide, rule_of
 from medtune.decide import cost as costs
 from medtune.decide.baselines import classical, majority
 from medtune.decide.draw import choose_shots, draw_few, ladder
-from medtune.decide.prompting import recipes_of, search_part
+from medtune.decide.prompting import recipes_of, search, search_part
 from medtune.decide.tunes import Tune, workshop
-from medtune.errors import ConfigError, DataError
+from medtune.decide.verdict import answer
+from medtune.errors import ConfigError, DataError, UndefinedMetric
 from medtune.llm.predict import predict
-from medtune.metrics import rouge_l
+from medtune.metrics import rouge_l, sensitivity
 from medtune.records import Message, Prediction
 
 TRAIN, ASKED = examples(60, "train"), examples(24, "validation")
@@ -101,6 +102,67 @@ def test_every_prompting_arm_tries_as_many_prompts_on_the_same_part_of_train(out
     assert len({tuple(recipe.shots) for recipe in tries["few_shot"]}) == 3
     own = Desk(changed(study(out), instructions=("Say it.",)), APP, TRAIN, models[0])
     assert [r.wording for r in recipes_of(own)["zero_shot"]] == ["as written", "own wording 1"]
+
+
+def test_prompts_are_compared_on_examples_that_give_the_metric_a_value(out, models):
+    """A sensitivity needs a positive; the 8 drawn have none, and train has three."""
+    desk = Desk(study(out), APP, TRAIN, models[0])
+    drawn = {example.id for example in search_part(desk, {})}
+    rare = [e.id for e in TRAIN if e.id not in drawn][:3]
+    train = [
+        dataclasses.replace(e, target="yes" if e.id in rare else "no", group=e.id) for e in TRAIN
+    ]
+    app = dataclasses.replace(APP, metrics={"found": sensitivity("yes")}, primary="found")
+    desk = Desk(study(out), app, train, models[0])
+    part = search_part(desk, {})
+    assert {e.id for e in part} == drawn | set(rare)
+    tries = recipes_of(desk)["zero_shot"]
+    assert all(value is not None for value in search(desk, "zero_shot", tries, part).tried.values())
+    without = [e for e in part if e.id not in rare]
+    unranked = search(desk, "zero_shot", tries, without)
+    assert list(unranked.tried.values()) == [None, None]
+    assert unranked.wording == tries[0].wording
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_has_no_value_for_an_arm_is_not_kept_and_not_lost(out, models):
+    """The tunes are paid for when the comparisons are made."""
+
+    def never(some):
+        raise UndefinedMetric("has no value here")
+
+    app = dataclasses.replace(APP, metrics={**APP.metrics, "odd": never})
+    run = study(out).model_copy(update={"goal": "style"})
+    decision = _decide(run, models, _handed(models, []), app=app)
+    odd = [one for one in decision.comparisons if one.question == "keep odd"]
+    assert odd
+    for one in odd:
+        assert (one.verdict, one.p_adjusted) == ("not_enough_data", 1.0)
+        assert "not measurable" in one.difference.method
+        assert answer(one, -0.02, 1).verdict == "not_enough_data"
+    assert [one for one in decision.comparisons if one.question == "keep accuracy"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_where_cost_decides_tune_and_prompts_are_put_the_same_requests_in_turn(out, models):
+    run = study(out).model_copy(update={"goal": "efficiency"})
+    decision = _decide(run, models, _handed(models, []))
+    saved = {o.against: o for o in decision.comparisons if o.question == "saving"}
+    assert set(saved) == {"zero_shot", "few_shot", "retrieval"}
+    assert all(one.difference.n == 12 for one in saved.values())
+    assert decision.verdict != "yes"
+    free = _decide(changed(run, price_cpu_hour=0.0), models, _handed(models, []))
+    assert not [one for one in free.comparisons if one.question == "saving"]
+    assert any("is 0 or unknown" in reason for reason in free.reasons)
+
+
+def test_arms_in_turn_are_asked_the_same_and_stop_together(monkeypatch):
+    monkeypatch.setattr(costs, "ENOUGH_S", 0.0)
+    asked = []
+    plan = {name: lambda some, name=name: asked.append((name, some[0])) for name in "ab"}
+    found = costs.in_turn(plan, list(range(12)))
+    assert {name: len(seconds) for name, seconds in found.items()} == {"a": 5, "b": 5}
+    assert asked[:6] == [("a", 0), ("b", 0), ("b", 0), ("a", 0), ("a", 1), ("b", 1)]
 
 
 def test_shots_that_do_not_fit_the_context_are_left_out(out, models, capsys):
@@ -331,6 +393,12 @@ def test_a_goal_that_needs_subgroups_says_so_before_anything_is_spent(out, model
     with pytest.raises(ConfigError, match=r"decide\.focus"):
         _decide(changed(run, focus="language=es"), models, _handed(models, asked))
     assert asked == []
+
+
+def test_a_metric_without_a_value_on_validation_says_so_before_anything_is_spent(out, models):
+    app = dataclasses.replace(APP, metrics={"found": sensitivity("other")}, primary="found")
+    with pytest.raises(UndefinedMetric, match="no target 'other'"):
+        _decide(study(out), models, _handed(models, []), app=app)
 
 
 def test_an_empty_split_is_named(out, models):

@@ -8,10 +8,11 @@ from tiny_study import APP, answering, examples
 
 from medtune.artifacts import CurvePoint
 from medtune.config import TuneSection
-from medtune.decide.compare import measured_pairs, sheet, useful
+from medtune.decide.compare import guess, measured_pairs, sheet, useful
 from medtune.decide.curve import draws
 from medtune.decide.projection import Ladder, project
-from medtune.records import ArmResult, Objective
+from medtune.metrics import sensitivity
+from medtune.records import ArmResult, Objective, Prediction
 
 SIZES = (6, 18, 18, 53, 53, 160, 480)
 
@@ -140,6 +141,20 @@ def test_guessing_is_what_an_arm_reaches_when_it_answers_other_questions():
     assert numbers.guessing["zero_shot"] == pytest.approx(0.375, abs=0.04)
     lifts = {one.against: one for one in useful(numbers, ["zero_shot"])}
     assert lifts["guessing"].difference.low > 0.4
+
+
+def test_guessing_is_drawn_from_all_of_a_file_that_is_sorted_by_label():
+    asked = examples(800, "v")
+    by_label = sorted(asked, key=lambda e: (e.target == "yes", e.target, e.id))
+    known = [Prediction(e.id, e.id, e.target, e.target) for e in by_label]
+    assert guess(APP, OBJECTIVE, asked, known, seed=0) == pytest.approx(0.375, abs=0.04)
+
+
+def test_guessing_has_a_value_where_few_examples_are_of_the_rare_kind():
+    asked = examples(900, "v")
+    rare = [Prediction(e.id, e.id, "yes" if i == 0 else "no", "yes") for i, e in enumerate(asked)]
+    found = Objective("sensitivity", sensitivity("yes"), lambda p: True, 1.0)
+    assert guess(APP, found, asked, rare, seed=0) == 1.0
 
 
 def test_an_arm_that_is_always_right_still_has_an_interval():

@@ -14,6 +14,7 @@ from tiny_study import APP, examples, study
 from medtune.artifacts import Recipe
 from medtune.config import DecideSection, EndpointSection, EvaluateSection
 from medtune.decide import outside as module
+from medtune.decide.cost import cost_of
 from medtune.decide.outside import Outside
 from medtune.errors import ConfigError
 from medtune.pipeline import handed
@@ -78,9 +79,18 @@ def test_its_answers_are_constrained_to_the_choices_and_read_like_all_others(mon
     schema = asked["response_format"]["json_schema"]["schema"]
     assert schema["properties"]["answer"]["enum"] == ["yes", "no", "maybe"]
     assert [message["role"] for message in asked["messages"]] == ["system", "user"]
-    assert arm.per_1000 == pytest.approx((10 * 2.0 + 2 * 10.0) / 1e6 * 1000)
+    assert arm.prices == pytest.approx([(10 * 2.0 + 2 * 10.0) / 1e6] * 6)
     assert "secret" not in repr(arm)
     assert result.prompt_tokens == 60
+
+
+def test_a_server_that_does_not_name_its_tokens_has_no_price():
+    body = {"choices": [{"message": {"content": "no"}}]}
+    with server(lambda n, asked: (200, body)) as (url, _):
+        arm, result = ask(url, price_prompt=2.0)
+    assert arm.prices == []
+    found = {"seconds": [1.0], "peak_memory_gb": 1.0, "prices": arm.prices}
+    assert cost_of(DecideSection(), result, found, hours_to_absorb=0).per_1000 is None
 
 
 def test_without_a_schema_the_words_are_parsed():

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.artifacts import Arm, Comparison, Cost, Curve, CurvePoint, Decision, Facts
+from medtune.decide.gates import fixed_gates
 from medtune.decide.goal import RULES, rule_of
 from medtune.decide.reasons import reasons_of
-from medtune.decide.verdict import answer, fixed_gates, judge, level_of
+from medtune.decide.verdict import answer, judge, level_of
 from medtune.errors import DataError
 from medtune.goals import GOALS
 from medtune.records import Estimate, Gate
@@ -221,12 +222,26 @@ def test_efficiency_asks_for_equal_quality_at_lower_cost():
             hours_to_absorb=0,
         )
 
-    values = LEVELS | {"small_tune": 0.42}
-    for price, verdict in ((0.5, "yes"), (0.9, "no")):
-        costs = {"few_shot": cost(1.0), "small_tune": cost(price)}
-        assert says(values, goal="efficiency", costs=costs, half=0.03)[0] == verdict
-    costs = {"few_shot": cost(1.0), "small_tune": cost(0.5)}
-    assert says(LEVELS | {"small_tune": 0.3}, goal="efficiency", costs=costs)[0] == "no"
+    def judged_at(price, saved, half, rival=1.0, quality=0.42):
+        costs = {"few_shot": cost(rival), "small_tune": cost(price)}
+        found = decision(
+            LEVELS | {"small_tune": quality}, goal="efficiency", costs=costs, half=0.03
+        )
+        saving = versus("small_tune", "few_shot", saved, half, "saving", "price")
+        found = found.model_copy(update={"comparisons": [*found.comparisons, saving]})
+        return judge(found).verdict, " ".join(reasons_of(found, judge(found)))
+
+    verdict, text = judged_at(0.5, 0.5, 0.1)
+    assert verdict == "yes"
+    assert "small_tune saves 50 % (40 to 60) of the price of one of few_shot" in text
+    assert judged_at(0.9, 0.1, 0.05)[0] == "no"
+    assert judged_at(0.5, 0.5, 0.4)[0] == "not_enough_data"  # one timing says so, the others not
+    assert judged_at(0.9, 0.5, 0.1)[0] == "not_enough_data"  # the pass in batches denies it
+    for price, rival in ((0.0, 0.0), (0.0, 1.0), (0.5, None)):
+        verdict, text = judged_at(price, 0.5, 0.1, rival)
+        assert verdict == "not_enough_data"
+        assert "is 0 or unknown" in text
+    assert judged_at(0.5, 0.5, 0.1, quality=0.3)[0] == "no"
 
 
 def test_every_goal_has_a_rule_of_its_own():

@@ -20,7 +20,7 @@ from medtune.errors import ConfigError, DataError
 from medtune.evaluate.battery import APP as BATTERY
 from medtune.evaluate.battery import chance, options, own_battery, read_battery
 from medtune.evaluate.bench import NotMeasured
-from medtune.evaluate.confidence import measure_confidence
+from medtune.evaluate.confidence import measure_confidence, thinned
 from medtune.evaluate.dated import measure_dated
 from medtune.evaluate.judge import judged, measure_judged
 from medtune.evaluate.judge_model import endpoint_judge, judge_of
@@ -34,6 +34,7 @@ from medtune.evaluate.swap import measure_swaps, swapped
 from medtune.evaluate.transfer import measure_left_out, measure_transfer
 from medtune.metrics import accuracy
 from medtune.records import ArmResult, Message, Prediction
+from medtune.stats import Kept
 
 TEXT_APP = replace(APP, choices=None, metrics={"accuracy": accuracy}, primary="accuracy")
 
@@ -324,9 +325,18 @@ def test_confidence_is_fitted_on_validation_and_reported_on_the_test(out):
     assert found.selection.risk.value == 0
     assert {one.kind for one in found.sets} == {"LAC", "APS"}
     assert all(one.coverage.value == 1 for one in found.sets)
+    assert found.curve[-1] == {"coverage": 1.0, "risk": 0.0}
     generated = bench(out, subject("tuned", right), app=TEXT_APP, validation_examples=9)
     with pytest.raises(NotMeasured, match="generated"):
         measure_confidence(generated)
+
+
+def test_the_thinned_curve_keeps_the_point_at_which_all_is_answered():
+    for n in (1, 2, 41, 90, 200):
+        curve = [Kept(i / n, 0.5, 1 - i / n) for i in range(1, n + 1)]
+        kept = thinned(curve)
+        assert kept[-1].coverage == 1
+        assert len({point.coverage for point in kept}) == len(kept) <= 81
 
 
 # -- Subgroups -------------------------------------------------------------------------------------
@@ -612,6 +622,19 @@ def test_a_judge_that_always_agrees_or_breaks_may_not_gate(out, tmp_path, judge,
     assert not found.may_gate
     if kappa is not None:
         assert found.agreement.value == kappa
+
+
+def test_a_judge_that_leaves_labels_out_may_not_gate_on_the_rest(out, tmp_path):
+    labels = [(f"{reply} {i}", met) for i, (reply, met) in enumerate(LABELS)]
+    section = rubric(tmp_path, labels=labels)
+
+    def picky(messages):
+        reply = messages[1].content.split("Reply:\n")[1].split("\n\nCriterion")[0]
+        return None if reply[-2:] in {"35", "36", "37", "38", "39"} else honest(messages)
+
+    found = measure_judged(judging(out, section), picky)
+    assert (found.agreement.value, found.labels, found.missing) == (1, 35, [])
+    assert not found.may_gate
 
 
 def test_without_labels_a_judge_never_gates(out, tmp_path):

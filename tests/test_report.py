@@ -271,6 +271,32 @@ def test_what_was_measured_beside_the_test_is_told_in_words(out: Path) -> None:
         assert words in text, words
 
 
+@pytest.mark.parametrize(
+    ("worse", "sentence"),
+    [
+        (("yes", "no"), "Shown to be worse than the rest by more than 0.050: “site: south”."),
+        (
+            ("not_enough_data", "no"),
+            "None is shown to be worse than the rest by more than 0.050; of 1 of 2 it cannot be",
+        ),
+    ],
+)
+def test_a_subgroup_is_called_worse_by_the_corrected_test_only(out: Path, worse, sentence) -> None:
+    """However far its own interval lies from the value over all."""
+    save_evaluation(out)
+    found = Evaluation.load(out)
+    assert found.fairness is not None
+    rows = [
+        row.model_copy(update={"worse": verdict, "metric": found.primary})
+        for row, verdict in zip(found.fairness.rows, worse, strict=True)
+    ]
+    fairness = found.fairness.model_copy(update={"rows": rows})
+    found.model_copy(update={"fairness": fairness}).save(out)
+    text = " ".join(page(out).text.split())
+    assert sentence in text
+    assert "served differently" not in text
+
+
 def test_a_repeated_step_of_a_resumed_run_is_drawn_once(out: Path) -> None:
     save_tune(out)
     once = write_report(a_run(out), out).read_bytes()

@@ -1,4 +1,5 @@
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from medtune import stats
 from medtune.errors import DataError
-from medtune.metrics import accuracy, macro_f1
+from medtune.metrics import accuracy, macro_f1, sensitivity
 from medtune.records import Estimate, Prediction
 
 
@@ -73,6 +74,57 @@ def test_a_faultless_arm_still_has_an_interval_of_the_right_width():
     assert same.p_value == 1
     assert same.difference.low == pytest.approx(-0.1157, abs=1e-4)
     assert same.difference.high == pytest.approx(0.1157, abs=1e-4)
+
+
+@pytest.mark.parametrize("n", [12, 40, 170])
+def test_one_event_more_never_makes_a_share_look_safer(n):
+    found = [
+        stats.bootstrap_mean(
+            [(f"g{i:04d}", float(i < events)) for i in range(n)], resamples=200, seed=0
+        )
+        for events in range(n + 1)
+    ]
+    for fewer, more in pairwise(found):
+        assert fewer.low <= more.low
+        assert fewer.high <= more.high
+
+
+def test_one_unsafe_reply_has_the_exact_bound_and_none_is_safer():
+    none, one = (
+        stats.bootstrap(accuracy, predictions([1] * n + [0] * (170 - n)), resamples=400, seed=0)
+        for n in (0, 1)
+    )
+    assert none.high == pytest.approx(0.0215, abs=1e-4)
+    assert one.high == pytest.approx(0.0323, abs=1e-4)  # Clopper and Pearson for 1 of 170
+    assert "exact interval of few events" in one.method
+
+
+def test_the_bound_of_few_events_counts_a_group_of_alike_examples_once():
+    """Both shares are 4 of 160: in four groups, or all four in one of forty."""
+    groups = [i // 4 for i in range(160)]
+    apart, alike = (
+        stats.bootstrap(accuracy, predictions(right, groups), resamples=400, seed=0)
+        for right in ([i % 4 == 0 and i < 16 for i in range(160)], [i < 4 for i in range(160)])
+    )
+    assert apart.value == alike.value == 0.025
+    assert alike.high > 1.5 * apart.high
+    assert alike.high == pytest.approx(0.1316, abs=0.01)  # about Clopper and Pearson's for 1 of 40
+
+
+def test_the_bound_of_a_sensitivity_goes_by_the_positives():
+    made = [
+        Prediction(f"r{i:03d}", f"g{i:03d}", truth, truth)
+        for i, truth in enumerate(["yes"] * 5 + ["no"] * 195)
+    ]
+    found = stats.bootstrap(sensitivity("yes"), made, resamples=400, seed=0)
+    assert found.low == pytest.approx(0.4782, abs=1e-4)  # Clopper and Pearson for 5 of 5
+
+
+def test_shares_in_the_middle_and_other_metrics_are_resampled():
+    right = [i % 5 < 4 for i in range(100)]
+    for metric in (accuracy, macro_f1(("yes", "no"))):
+        found = stats.bootstrap(metric, predictions(right), resamples=400, seed=0)
+        assert found.method == "expanded percentile bootstrap of 100 groups, 400 resamples"
 
 
 def test_the_method_says_how_many_groups_and_resamples():

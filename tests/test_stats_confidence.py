@@ -1,6 +1,7 @@
 """Calibration lines, temperature, withheld answers, conformal sets, and agreement of raters."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,6 +164,23 @@ def test_conformal_sets_need_enough_validation():
     with pytest.raises(DataError, match="need 9 validation examples"):
         stats.fit_conformal(drawn(8, 0), "LAC", 0.1)
     assert stats.fit_conformal(drawn(9, 0), "LAC", 0.1).limit <= 1
+
+
+def test_kappa_within_strata_rewards_no_rater_that_knows_the_base_rates_only():
+    """It says yes to all of A and no to all of B; that is right in 18 of 20 each."""
+    made = [
+        Prediction(f"{c}{i}", f"g{i}", (i < 18) == (c == "A"), c == "A", subgroups={"c": c})
+        for c in "AB"
+        for i in range(20)
+    ]
+    assert stats.cohen_kappa(made) == pytest.approx(0.8)
+    assert stats.stratified_kappa("c")(made) == 0
+    read = [replace(p, answer=p.target) for p in made]
+    assert stats.stratified_kappa("c")(read) == 1
+    half = [p if p.subgroups["c"] == "A" else q for p, q in zip(made, read, strict=True)]
+    room_of_a, room_of_b = 1 - 18 / 20, 1 - (18**2 + 2**2) / 20**2
+    expected = room_of_b / (room_of_a + room_of_b)
+    assert stats.stratified_kappa("c")(half) == pytest.approx(expected)
 
 
 def rated(pairs) -> list[Prediction]:

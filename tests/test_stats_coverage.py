@@ -21,11 +21,11 @@ def mean(values, seed):
     return stats.bootstrap_mean(values, resamples=RESAMPLES, seed=seed)
 
 
-def clustered(n_groups: int, size: int):
+def clustered(n_groups: int, size: int, share: float = 0.7):
     """Groups of patients of whom some are easy and some are hard, 70 % right on average."""
 
     def draw(chance):
-        by_group = chance.beta(7, 3, size=n_groups)
+        by_group = chance.beta(10 * share, 10 * (1 - share), size=n_groups)
         right = chance.random((n_groups, size)) < by_group[:, None]
         return [(f"g{g:03d}", float(r)) for g, row in enumerate(right) for r in row]
 
@@ -35,6 +35,17 @@ def clustered(n_groups: int, size: int):
 @pytest.mark.parametrize(("n_groups", "size"), [(20, 3), (60, 4), (150, 1)])
 def test_the_bootstrap_by_group_covers(n_groups: int, size: int):
     assert 0.93 <= covers(clustered(n_groups, size), mean, 0.7) <= 0.97
+
+
+@pytest.mark.parametrize("share", [0.95, 0.98, 0.99])
+@pytest.mark.parametrize(("n_groups", "size"), [(30, 3), (60, 4), (170, 1)])
+def test_near_one_the_bound_towards_the_middle_covers(n_groups: int, size: int, share: float):
+    """It is what a safety gate reads: missed at most 2.5 times in 100, but for chance in 600."""
+
+    draw, chance = clustered(n_groups, size, share), np.random.default_rng(11)
+    found = [mean(draw(chance), trial) for trial in range(TRIALS)]
+    assert sum(one.low > share for one in found) / TRIALS <= 0.038
+    assert sum(one.low <= share <= one.high for one in found) / TRIALS >= 0.94
 
 
 def test_ignoring_the_groups_does_not_cover():

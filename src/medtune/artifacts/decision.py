@@ -77,8 +77,9 @@ class Recipe(Part):
     each question."""
     passages: int
     """Passages, or nearest training examples, that are put before each question."""
-    tried: dict[str, float]
-    """Each prompt that was tried, with the deciding metric on the search part of train."""
+    tried: dict[str, float | None]
+    """Each prompt that was tried, with the deciding metric on the search part of train; None where
+    it has no value."""
     n_search: int
     """Training examples that the prompts were compared on."""
 
@@ -86,8 +87,8 @@ class Recipe(Part):
 class Cost(Part):
     """What an arm costs in use, as measured here."""
 
-    per_1000: float
-    """Price of 1,000 requests in batches."""
+    per_1000: float | None
+    """Price of 1,000 requests in batches; None where an outside model does not say."""
     latency_median_s: float
     """Of single requests, one after the other."""
     latency_p95_s: float

@@ -238,12 +238,12 @@ class Judged(BaseModel):
     labels: int
     """Human labels that the judge also gave one for."""
     agreement: Estimate | None
-    """Cohen's kappa of judge and people; None without labels."""
+    """Cohen's kappa of judge and people, within criteria; None without labels."""
     alpha: float | None
     """Krippendorff's alpha of the same."""
     asked_agreement: float
     may_gate: bool
-    """Whether the lower bound of the agreement reaches what was asked."""
+    """Whether the lower bound of the agreement reaches what was asked, and few judgements lack."""
     score: Estimate | None
     """Clipped mean of the rubric scores of the tuned model; None if too few were judged."""
     missing: list[str]

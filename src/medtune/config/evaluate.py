@@ -44,14 +44,14 @@ class JudgeSection(Section):
     rubric: Path
     """JSON: a list of criteria with `id`, `text` and `points`."""
     labels: Path | None = None
-    """JSONL of a person's labels, `example`, `criterion` and `met`; without, it may not gate."""
+    """JSONL of people's labels: `id`, `prompt`, `reply`, `criterion`, `met`; without, no gating."""
     endpoint: str | None = None
     """Address of an OpenAI-compatible server, up to and with `/v1`; None asks the base model. The
     replies go there: see that they may. The key is in the environment, MEDTUNE_JUDGE_KEY."""
     model: str = "default"
     """The name of the model on that server."""
     agreement: Share = 0.6
-    """Lower bound of Cohen's kappa with people from which the judge may gate."""
+    """Lower bound of Cohen's kappa with people, within criteria, from which the judge may gate."""
     examples: Count = 100
     """Test examples that are judged."""
 

@@ -131,9 +131,16 @@ def guess(
     *,
     seed: int,
 ) -> float:
-    """Mean of the metric when the answers are given to other questions."""
+    """Mean of the metric when the answers are given to other questions.
+
+    Worked out from answers drawn by seed, for the first of a sorted file are of one label. Shuffles
+    in which the metric has no value are left out.
+
+    Raises:
+        UndefinedMetric: It has none in any.
+    """
     chance = np.random.default_rng([seed, 3])
-    some = list(predictions)[:MOST_ANSWERS]
+    some = _some(objective, predictions, seed=seed)
     own = app.choices is not None and one_of_few(app, examples) is None
     by_id = {example.id: example for example in examples}
     values: list[float] = []
@@ -148,8 +155,24 @@ def guess(
         else:
             answers = [some[i].answer for i in chance.permutation(len(some)).tolist()]
         shuffled = [replace(p, answer=a) for p, a in zip(some, answers, strict=True)]
-        values.append(objective.metric(shuffled))
-    return float(np.mean(values))
+        values.append(_value(objective, shuffled))
+    if not np.isfinite(values).any():
+        raise UndefinedMetric(
+            f"{objective.name} has no value when the answers are given to other questions; collect "
+            "more examples of the rare kind"
+        )
+    return float(np.nanmean(values))
+
+
+def _some(
+    objective: Objective, predictions: Sequence[Prediction], *, seed: int
+) -> list[Prediction]:
+    """At most 400 of them, by seed; all, if the metric has no value on those."""
+    if len(predictions) <= MOST_ANSWERS:
+        return list(predictions)
+    order = np.random.default_rng([seed, 4]).permutation(len(predictions)).tolist()
+    some = [predictions[place] for place in sorted(order[:MOST_ANSWERS])]
+    return some if np.isfinite(_value(objective, some)) else list(predictions)
 
 
 def difference(sheet: Sheet, drawn: Floats, value: float) -> tuple[Estimate, float]:

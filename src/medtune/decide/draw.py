@@ -17,8 +17,8 @@ STEPS, SPAN = 5, 81
 LEAST = 4
 """Fewest examples of a tune."""
 MOST_WORK = 1.65
-"""All tunes of the curve together, in multiples of the largest; for large curves, five sizes alone
-come to 1.5."""
+"""Examples of all tunes of the curve together, in multiples of the largest's; for large curves,
+five sizes alone come to 1.5. Small tunes make more passes over theirs: see epochs_of_small."""
 SHORT_SHARE = 4
 """Shots come from the shortest quarter of their label, to keep the prompt small."""
 

@@ -75,7 +75,9 @@ RULES: dict[GoalName, GoalRule] = {
         (),
         "Decided by cost at equal quality: the tune may lose no more than the margin of the "
         "primary metric to any other arm, and its requests must cost at most 80 % of what those of "
-        "the best of them cost.",
+        "the best of them cost: by the whole interval of single requests that were put to both in "
+        "turn, and by the pass over all validation examples. Where a price is 0 or unknown, this "
+        "cannot be told.",
     ),
 }
 

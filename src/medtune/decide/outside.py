@@ -44,7 +44,7 @@ class Outside:
     sizes: EvaluateSection
     headers: dict[str, str] = field(repr=False)
     spent: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    """Prompt and reply tokens of each request so far that was answered."""
+    """Prompt and reply tokens of each request so far of which the server told them."""
 
     @classmethod
     def of(cls, settings: EndpointSection, sizes: EvaluateSection, *, offline: bool) -> "Outside":
@@ -100,11 +100,13 @@ class Outside:
         )
 
     @property
-    def per_1000(self) -> float:
-        """Price of 1,000 requests such as those so far."""
-        asked = sum(prompt for prompt, _ in self.spent) * self.settings.price_prompt
-        written = sum(reply for _, reply in self.spent) * self.settings.price_reply
-        return (asked + written) / 1e6 * 1000 / max(1, len(self.spent))
+    def prices(self) -> list[float]:
+        """Of each request so far; none if the server does not say how many tokens it read."""
+        settings = self.settings
+        return [
+            (prompt * settings.price_prompt + reply * settings.price_reply) / 1e6
+            for prompt, reply in self.spent
+        ]
 
     def _ask(self, client: httpx.Client, app: Application, example: Example) -> Reply:
         body = self._body(app, example)

@@ -14,10 +14,11 @@ from medtune.config import Run
 from medtune.decide.baselines import Arm, baselines
 from medtune.decide.draw import choose_shots, draw_few
 from medtune.decide.outside import Outside
+from medtune.errors import UndefinedMetric
 from medtune.llm.load import LanguageModel
 from medtune.llm.predict import predict
 from medtune.progress import say
-from medtune.records import Application, ArmResult, Example, Message
+from medtune.records import Application, ArmResult, Example, Message, Prediction
 from medtune.ways import Asking, Library, always, library, prompt_of, wordings
 
 ZERO_SHOT, FEW_SHOT, RETRIEVAL, ENDPOINT = "zero_shot", "few_shot", "retrieval", "endpoint"
@@ -101,29 +102,59 @@ def recipes_of(desk: Desk) -> dict[str, list[Recipe]]:
 def search_part(desk: Desk, tries: Mapping[str, Sequence[Recipe]]) -> list[Example]:
     """The training examples to compare prompts on, the same for all arms.
 
-    None is of the group of a worked example. Empty if too few are left.
+    None is of the group of a worked example. Empty if too few are left. Where the deciding metric
+    has no value on those drawn (a sensitivity without a positive), up to 8 more on which it has one
+    come to them.
     """
     used = {shot for recipes in tries.values() for recipe in recipes for shot in recipe.shots}
     groups = {example.group for example in desk.train if example.id in used}
     free = [example for example in desk.train if example.group not in groups]
     found = draw_few(free, desk.run.decide.search_examples, seed=desk.run.seed)
+    if found and not _has_value(desk.app, found):
+        drawn = {example.id for example in found}
+        rare = [e for e in free if e.id not in drawn and _has_value(desk.app, [e])]
+        found = [*found, *draw_few(rare, FEWEST_TO_SEARCH, seed=desk.run.seed)]
     return found if len(found) >= FEWEST_TO_SEARCH else []
 
 
+def _has_value(app: Application, examples: Sequence[Example]) -> bool:
+    """Whether the deciding metric has a value where every answer is the target."""
+    try:
+        app.metrics[app.primary](right_answers(app, examples))
+    except UndefinedMetric:
+        return False
+    return True
+
+
+def right_answers(app: Application, examples: Sequence[Example]) -> list[Prediction]:
+    """What an arm that is always right would answer."""
+    return [
+        Prediction(e.id, e.group, e.target, app.parse(e, app.reply(e)), subgroups=e.subgroups)
+        for e in examples
+    ]
+
+
 def search(desk: Desk, name: str, tries: Sequence[Recipe], examples: Sequence[Example]) -> Recipe:
-    """The recipe that does best on `examples`; the first, if there are none to compare on."""
+    """The recipe that does best on `examples`; the first, if there are none to compare on.
+
+    One whose answers all failed, or give the metric no value, comes last.
+    """
     if not examples or len(tries) == 1:
         return tries[0]
     metric = desk.app.metrics[desk.app.primary]
     sign = -1 if desk.app.primary in desk.app.lower_is_better else 1
-    values: list[float] = []
+    values: list[float | None] = []
     for recipe in tries:
         say(f"decide: {name.replace('_', '-')}, prompt {len(values) + 1} of {len(tries)}")
         result = prompted(desk, name, recipe)(examples)
         counted = [p for p in result.predictions if not p.failed]
-        values.append(sign * metric(counted) if counted else float("-inf"))
-    best = tries[max(range(len(tries)), key=values.__getitem__)]
-    tried = {_label(recipe): sign * value for recipe, value in zip(tries, values, strict=True)}
+        try:
+            values.append(metric(counted) if counted else None)
+        except UndefinedMetric:
+            values.append(None)
+    ranks = [float("-inf") if value is None else sign * value for value in values]
+    best = tries[max(range(len(tries)), key=ranks.__getitem__)]
+    tried = {_label(recipe): value for recipe, value in zip(tries, values, strict=True)}
     return best.model_copy(update={"tried": tried, "n_search": len(examples)})
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from medtune.artifacts import Arm, Comparison, Decision
 from medtune.decide.baselines import MAJORITY
 from medtune.decide.compare import PROJECTED, TUNE_RETRIEVAL, TUNES
+from medtune.decide.cost import LEAST, SAVING
 from medtune.decide.prompting import RETRIEVAL
 from medtune.decide.verdict import Answer, Judgement, best_rival, usefulness
 from medtune.records import Estimate, Verdict
@@ -13,6 +14,12 @@ SAYS: Mapping[Verdict, str] = {
     "yes": "is better than",
     "no": "is not better than",
     "not_enough_data": "cannot be told from",
+}
+
+SHOWN: Mapping[Verdict, str] = {
+    "yes": "shown",
+    "no": "not so",
+    "not_enough_data": "not shown",
 }
 
 
@@ -37,7 +44,11 @@ def _arm_sentence(decision: Decision, judgement: Judgement, arm: Arm) -> str:
     price = ""
     if arm.name in decision.costs:
         cost = decision.costs[arm.name]
-        price = f", {cost.per_1000:.2g} {decision.currency} per 1,000 requests"
+        price = (
+            ", price of a request unknown"
+            if cost.per_1000 is None
+            else f", {cost.per_1000:.2g} {decision.currency} per 1,000 requests"
+        )
     return (
         f"{arm.name}: {metric} {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on "
         f"{found.n} examples of {found.n_groups} groups{price}; "
@@ -100,11 +111,32 @@ def _tune_sentences(decision: Decision, judgement: Judgement) -> list[str]:
             "Nothing was tuned: the run file says that no model may learn from these records "
             "(decide.may_learn)."
         ]
-    return [_answer_sentence(decision, one) for some in judgement.answers.values() for one in some]
+    asked = [one for some in judgement.answers.values() for one in some]
+    told = [_answer_sentence(decision, one) for one in asked]
+    if decision.goal == "efficiency" and not any(_of_cost(one) for one in asked):
+        told.append(
+            "What a request of a tuned model saves cannot be told: its price, or that of the best "
+            "prompting arm, is 0 or unknown (decide.price_cpu_hour, decide.price_gpu_hour, the "
+            "prices of decide.endpoint, and the tokens that its server must name), or fewer than "
+            f"{LEAST} requests were put to both."
+        )
+    return told
+
+
+def _of_cost(one: Answer) -> bool:
+    return one.comparison.question == SAVING
 
 
 def _answer_sentence(decision: Decision, one: Answer) -> str:
     comparison = one.comparison
+    if _of_cost(one):
+        found = comparison.difference
+        return (
+            f"A request of {comparison.arm} saves {100 * found.value:.0f} % "
+            f"({100 * found.low:.0f} to {100 * found.high:.0f}) of the price of one of "
+            f"{comparison.against}, put to both in turn {found.n} times; "
+            f"{100 * one.margin:.0f} % are asked for, here and in batches: {SHOWN[one.verdict]}."
+        )
     if one.margin < 0:
         says = {
             "yes": "is no worse than",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from medtune import __version__
+from medtune import __version__, stats
 from medtune.artifacts import Comparison, Cost, Decision, Facts, Recipe
 from medtune.decide.compare import (
     ARMS,
@@ -13,13 +13,15 @@ from medtune.decide.compare import (
     sheet,
     useful,
 )
+from medtune.decide.gates import fixed_gates
 from medtune.decide.goal import kept_of, margin_of, objective_of, rule_of
 from medtune.decide.projection import Ladder, Projection, project
 from medtune.decide.prompting import PROMPTS, Desk
 from medtune.decide.reasons import reasons_of
-from medtune.decide.verdict import fixed_gates, judge
+from medtune.decide.verdict import judge
+from medtune.errors import UndefinedMetric
 from medtune.measure import app_of, compare_pairs, measure, with_objective
-from medtune.records import ArmResult, Example, Objective
+from medtune.records import ArmResult, Estimate, Example, Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Answered:
     """By arm, those of the learning curve included."""
     costs: Mapping[str, Cost]
     retained: Sequence[Comparison]
+    saved: Sequence[Comparison] = ()
+    """What requests of the tunes save, where the goal is decided by cost."""
 
     @property
     def shown(self) -> dict[str, ArmResult]:
@@ -129,7 +133,8 @@ def _compared(
         desk.app, objective, shown, resamples=resamples, seed=seed
     )
     comparisons += useful(all_arms, [n for n in all_arms.guessing if n in (*PROMPTS, *TUNES)])
-    return comparisons + _kept(desk, answered) + list(answered.retained), projection
+    comparisons += [*_kept(desk, answered), *answered.retained, *answered.saved]
+    return comparisons, projection
 
 
 def _kept(desk: Desk, answered: Answered) -> list[Comparison]:
@@ -139,17 +144,48 @@ def _kept(desk: Desk, answered: Answered) -> list[Comparison]:
     found: list[Comparison] = []
     for objective in kept_of(run, desk.app, predictions):
         parts = {name: objective.part(result) for name, result in shown.items()}
-        pairs = [
-            (parts[tune], parts[other])
+        some = [
+            _one_kept(desk, objective, parts[tune], parts[other])
             for tune in TUNES
             for other in PROMPTS
             if tune in parts and other in parts
         ]
-        some = compare_pairs(
-            app_of(desk.app, objective),
-            pairs,
-            resamples=run.evaluate.resamples,
-            seed=run.seed,
+        adjusted = stats.holm([one.p_value for one in some])
+        found += [
+            one.model_copy(
+                update={
+                    "question": f"keep {objective.name}",
+                    "p_adjusted": p,
+                    "verdict": stats.verdict(one.difference, p),
+                }
+            )
+            for one, p in zip(some, adjusted, strict=True)
+        ]
+    return found
+
+
+def _one_kept(desk: Desk, objective: Objective, tune: ArmResult, other: ArmResult) -> Comparison:
+    """The two on what must be kept; any difference is possible where the metric has no value.
+
+    The PPV has none for an arm that never answers with the positive label, nor has the AUROC for
+    one without probabilities.
+    """
+    sizes, app = desk.run.evaluate, app_of(desk.app, objective)
+    try:
+        (found,) = compare_pairs(
+            app, [(tune, other)], resamples=sizes.resamples, seed=desk.run.seed
         )
-        found += [one.model_copy(update={"question": f"keep {objective.name}"}) for one in some]
+    except UndefinedMetric as reason:
+        counted = tune.predictions
+        n, n_groups = len(counted), len({p.group for p in counted})
+        return Comparison(
+            arm=tune.name,
+            against=other.name,
+            metric=objective.name,
+            difference=Estimate(0.0, -1.0, 1.0, n, n_groups, f"not measurable: {reason}"),
+            p_value=1.0,
+            p_adjusted=1.0,
+            test="none",
+            verdict="not_enough_data",
+        )
     return found

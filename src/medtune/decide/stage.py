@@ -6,20 +6,31 @@ whole arm. The sealed test is not touched.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
-from medtune.artifacts import Cost, Decision, Recipe, read_examples
+from medtune.artifacts import Comparison, Cost, Decision, Recipe, read_examples
 from medtune.config import Run
 from medtune.decide.baselines import CLASSICAL, Arm, classical
-from medtune.decide.compare import ARMS
-from medtune.decide.cost import HOUR_S, cost_of, some_of, timing
-from medtune.decide.goal import objective_on
+from medtune.decide.compare import ARMS, TUNES
+from medtune.decide.cost import (
+    HOUR_S,
+    cost_of,
+    hour_price,
+    in_turn,
+    saving,
+    some_of,
+    timing,
+)
+from medtune.decide.goal import RULES, objective_on
 from medtune.decide.kept import Keys, kept, look_number
 from medtune.decide.prompting import (
     ENDPOINT,
+    PROMPTS,
     RETRIEVAL,
     Desk,
     arms,
     recipes_of,
+    right_answers,
     search,
     search_part,
 )
@@ -61,13 +72,15 @@ def decide(
         inputs: SHA-256 of the splits, the documents and the model.
 
     Raises:
-        DataError: A split is missing or empty, or validation has fewer than two groups.
+        DataError: A split is missing or empty, validation has fewer than two groups, or what
+            decides has no value on it even where every answer is right.
         ConfigError: The goal needs what the data do not have, or the outside model cannot be asked.
     """
     train, validation = (_split(run.out, name) for name in ("train", "validation"))
     desk = Desk(run, app, train, model, handed.documents, handed.offline)
     # What the goal needs of the data is asked for before anything is spent.
-    objective_on(run, app, validation)
+    objective = objective_on(run, app, validation)
+    objective.metric([p for p in right_answers(app, validation) if objective.counts(p)])
     answered = _ask_all(desk, validation, handed, keys.answers)
     folder = run.out / "decide"
     outputs: dict[str, str] = {}
@@ -103,11 +116,12 @@ def _ask_all(desk: Desk, validation: list[Example], handed: Handed, key: str) ->
             passes = len(desk.train) / n * whole.epochs / whole.epochs_of_small(n)
             hours = training_seconds(desk, by_name[name], key) * passes / HOUR_S
         costs[name] = _cost(desk, plan[name], results[name], some_of(validation), (key, hours))
+    saved = _savings(desk, plan, results, some_of(validation), key)
     after = retained(desk, tunes, trained, handed.retention)
     for name in by_name.keys() - costs.keys():
         sweep(desk, by_name[name])
     ladder = as_ladder(desk, tunes, key) if tunes else None
-    return Answered(validation, recipes, ladder, results, costs, after)
+    return Answered(validation, recipes, ladder, results, costs, after, saved)
 
 
 def _chosen(desk: Desk, key: str) -> dict[str, Recipe]:
@@ -139,16 +153,62 @@ def _cost(
     key_hours: tuple[str, float],
 ) -> Cost:
     key, hours = key_hours
-    fresh = classical(desk.app, desk.train, desk.model.eyes) if result.name == CLASSICAL else arm
+    found = _timed(desk, result.name, arm, some, key)
+    hours += float(str(found.get("absorbs", 0.0))) / HOUR_S
+    return cost_of(desk.run.decide, result, found, hours_to_absorb=hours)
+
+
+def _timed(
+    desk: Desk, name: str, arm: Arm, some: Sequence[Example], key: str
+) -> Mapping[str, Json]:
+    """Single requests of an arm, as they were timed once."""
+    fresh = classical(desk.app, desk.train, desk.model.eyes) if name == CLASSICAL else arm
 
     def measured() -> Mapping[str, Json]:
         found = timing(fresh, some)
-        if result.name == ENDPOINT:
-            return {**found, "per_1000": desk.outside.per_1000}
-        if result.name == RETRIEVAL:
+        if name == ENDPOINT:
+            return {**found, "prices": [*desk.outside.prices]}
+        if name == RETRIEVAL:
             return {**found, "absorbs": desk.library.seconds}
-        return {**found, "absorbs": found["warm_up"]} if result.name == CLASSICAL else found
+        return {**found, "absorbs": found["warm_up"]} if name == CLASSICAL else found
 
-    found = kept(desk.run.out / "decide" / f"{result.name}.cost.json", key, measured)
-    hours += float(str(found.get("absorbs", 0.0))) / HOUR_S
-    return cost_of(desk.run.decide, result, found, hours_to_absorb=hours)
+    return kept(desk.run.out / "decide" / f"{name}.cost.json", key, measured)
+
+
+def _savings(
+    desk: Desk,
+    plan: Mapping[str, Arm],
+    results: Mapping[str, ArmResult],
+    some: Sequence[Example],
+    key: str,
+) -> list[Comparison]:
+    """What a request of each tune saves against each prompting arm, where cost decides."""
+    if RULES[desk.run.goal].improves != "cost":
+        return []
+    own = [name for name in PROMPTS if name in results and name != ENDPOINT]
+    second, sizes = hour_price(desk.run.decide) / HOUR_S, desk.run.evaluate
+    found: list[Comparison | None] = []
+    for tune in (name for name in TUNES if name in results):
+
+        def measured(tune: str = tune) -> Mapping[str, Json]:
+            return in_turn({name: plan[name] for name in (tune, *own)}, some)
+
+        turns = kept(desk.run.out / "decide" / f"{tune}.turns.json", key, measured)
+        prices = {
+            name: [second * s for s in cast("list[float]", turns[name])] for name in (tune, *own)
+        }
+        if ENDPOINT in results:
+            told = _timed(desk, ENDPOINT, plan[ENDPOINT], some, key)
+            prices[ENDPOINT] = cast("list[float]", told["prices"])[-len(prices[tune]) :]
+        found += [
+            saving(
+                tune,
+                other,
+                list(zip(prices[tune], prices[other], strict=False)),
+                resamples=sizes.resamples,
+                seed=desk.run.seed,
+            )
+            for other in prices
+            if other != tune
+        ]
+    return [one for one in found if one is not None]

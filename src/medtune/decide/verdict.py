@@ -4,7 +4,7 @@ It reads nothing but the numbers that the decision stores, so anybody can apply 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from scipy.stats import norm
@@ -14,10 +14,11 @@ from medtune.artifacts import Comparison, Decision
 from medtune.config import GoalName
 from medtune.decide.baselines import CLASSICAL, MAJORITY
 from medtune.decide.compare import GUESSING, PROJECTED, TUNES
+from medtune.decide.cost import SAVING
 from medtune.decide.goal import CHEAPER, RULES, TOLERANCE
 from medtune.decide.projection import FARTHEST
-from medtune.decide.prompting import ENDPOINT, PROMPTS, RETRIEVAL
-from medtune.records import Estimate, Gate, Verdict
+from medtune.decide.prompting import PROMPTS, RETRIEVAL
+from medtune.records import Verdict
 from medtune.stats.interval import Z_INTERVAL
 
 FIRST_LEVEL, NEXT_LEVELS = 0.04, 0.2
@@ -28,10 +29,6 @@ SEEN = 0.10
 UNLIKELY = 0.15
 KEPT_LOOSELY = ("keep retention", "keep safety")
 """A harm here counts when it is shown; a gate of the release asks for more."""
-CALIBRATION = "expected_calibration_error"
-STRICTEST, LOOSEST = 0.15, 0.25
-"""Limits of the calibration gate, our own choice: on average, the confidence is within so much of
-the truth. A badly calibrated base model does not excuse a badly calibrated release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,36 +108,6 @@ def judge(decision: Decision) -> Judgement:
     return Judgement(verdict, advice, winner, answers)
 
 
-def fixed_gates(decision: Decision, calibration: Mapping[str, Estimate]) -> list[Gate]:
-    """The gates that the tuned model must pass on the sealed test, fixed before tuning.
-
-    It must be better than the best prompting arm by the margin and no worse than the most frequent
-    answer, by what the goal decides. Where that is a part of the records, the primary metric over
-    all of them may lose what is tolerated to that arm, and is no worse than that answer either. An
-    outside model is no such arm here, for the sealed test is not sent to it. Where both the small
-    tune and that arm state confidences, the upper bound of the calibration error must not exceed
-    that of the arm, within 0.15 to 0.25.
-    """
-    best = best_rival(_without(decision, ENDPOINT))
-    cheap = RULES[cast("GoalName", decision.goal)].improves == "cost"
-    asked = {
-        decision.primary: -TOLERANCE,
-        decision.objective or decision.primary: -decision.margin if cheap else decision.margin,
-    }
-    gates = [
-        gate
-        for metric, bound in reversed(asked.items())
-        for gate in (
-            Gate(metric, at_least=bound, against=best),
-            Gate(metric, at_least=0.0, against=MAJORITY),
-        )
-    ]
-    if TUNES[0] in calibration and best in calibration:
-        limit = min(max(calibration[best].value, STRICTEST), LOOSEST)
-        gates.append(Gate(CALIBRATION, at_most=limit))
-    return gates
-
-
 def usefulness(decision: Decision, name: str) -> Verdict:
     """Is the arm better than the most frequent answer, and than guessing?"""
     return _joined(
@@ -176,9 +143,10 @@ def _answers(decision: Decision, measured: str) -> list[Answer]:
     loose += [one for one in kept if one.comparison.question in KEPT_LOOSELY]
     found += [one for one in kept if one.comparison.question not in KEPT_LOOSELY]
     found += [one for one in loose if one.verdict == "no"]
-    if cheap and not _is_cheaper(decision, measured, best):
-        found = [Answer(one.comparison, one.margin, "no") for one in found]
-    return found
+    if not cheap:
+        return found
+    saved = _saved(decision, measured, best)
+    return [*found, *saved] if saved else [_doubted(one) for one in found]
 
 
 def _is_kept(one: Comparison, measured: str, best: str) -> bool:
@@ -186,9 +154,28 @@ def _is_kept(one: Comparison, measured: str, best: str) -> bool:
     return one.arm == measured and (one.against == best or one.question in KEPT_LOOSELY)
 
 
-def _is_cheaper(decision: Decision, measured: str, best: str) -> bool:
-    costs = decision.costs
-    return measured in costs and costs[measured].per_1000 <= CHEAPER * costs[best].per_1000
+def _saved(decision: Decision, measured: str, best: str) -> list[Answer]:
+    """Whether its requests are cheaper than the best arm's; nothing where a price is not known.
+
+    Single requests must show it by their whole interval, and the pass in batches, of which there is
+    one, must not deny it: what a prompt shares between requests is computed once there.
+    """
+    own, other = (
+        decision.costs[name].per_1000 if name in decision.costs else None
+        for name in (measured, best)
+    )
+    if not own or not other:
+        return []
+    asked = [
+        answer(one, 1 - CHEAPER, decision.look)
+        for one in decision.comparisons
+        if one.question == SAVING and (one.arm, one.against) == (measured, best)
+    ]
+    return asked if own <= CHEAPER * other else [_doubted(one) for one in asked]
+
+
+def _doubted(one: Answer) -> Answer:
+    return replace(one, verdict="not_enough_data") if one.verdict == "yes" else one
 
 
 def _joined(answers: Sequence[Answer]) -> Verdict:
@@ -242,7 +229,7 @@ def _without_tune(decision: Decision) -> tuple[str, str]:
     if _classical_is_ahead(decision):
         return "classical", CLASSICAL
     retrieval = _retrieval_is_ahead(decision)
-    best = RETRIEVAL if retrieval == "yes" else best_rival(_without(decision, RETRIEVAL))
+    best = RETRIEVAL if retrieval == "yes" else best_rival(without(decision, RETRIEVAL))
     use = usefulness(decision, best)
     if use == "no" and retrieval != "yes" and any(a.name == RETRIEVAL for a in decision.arms):
         best, use = RETRIEVAL, usefulness(decision, RETRIEVAL)
@@ -284,6 +271,7 @@ def _retrieval_is_ahead(decision: Decision) -> Verdict:
     return state
 
 
-def _without(decision: Decision, name: str) -> Decision:
+def without(decision: Decision, name: str) -> Decision:
+    """The decision as if there were no such arm."""
     kept = [arm for arm in decision.arms if arm.name != name]
     return decision.model_copy(update={"arms": kept})

@@ -13,9 +13,10 @@ from medtune.evaluate.bench import Bench, NotMeasured
 from medtune.measure import answered
 from medtune.progress import say
 from medtune.records import Estimate, Prediction, Verdict
+from medtune.stats import Kept
 
 MOST_POINTS = 40
-"""Points of the risk-coverage curve that are kept for the picture."""
+"""Points of the risk-coverage curve that are kept for the picture, about."""
 
 
 def measure_confidence(bench: Bench) -> Confidence:
@@ -43,13 +44,16 @@ def measure_confidence(bench: Bench) -> Confidence:
         slope=bench.estimate(stats.calibration_slope, test),
         intercept=bench.estimate(stats.calibration_intercept, test),
         area=bench.estimate(stats.area_under_risk_coverage, test),
-        curve=[
-            {"coverage": point.coverage, "risk": point.risk}
-            for point in curve[:: max(1, len(curve) // MOST_POINTS)]
-        ],
+        curve=[{"coverage": point.coverage, "risk": point.risk} for point in thinned(curve)],
         selection=_selection(bench, validation, test),
         sets=_sets(bench, validation, test),
     )
+
+
+def thinned(curve: Sequence[Kept]) -> list[Kept]:
+    """About 40 of its points; the last, at which all is answered, is always one."""
+    step = max(1, len(curve) // MOST_POINTS)
+    return [*curve[:-1:step], *curve[-1:]]
 
 
 def _validation(bench: Bench) -> list[Prediction]:

@@ -26,7 +26,10 @@ from medtune.records import Estimate, Json, Message, Prediction
 
 TRIES = 3
 MOST_MISSING = 0.1
-"""Share of examples without a score above which the score may not gate: our own choice."""
+"""Share of replies without a score, or of labels without a judgement, above which the score may not
+gate: our own choice. The agreement is of the labels that it gave, so it must not pick them."""
+CRITERION = "criterion"
+"""The attribute by which agreement is measured: base rates differ between criteria."""
 SCHEMA: dict[str, object] = {
     "type": "object",
     "required": ["met"],
@@ -82,7 +85,11 @@ def measure_judged(bench: Bench, judge: Judge | None) -> Judged:
         agreement=agreement,
         alpha=_alpha(pairs),
         asked_agreement=section.agreement,
-        may_gate=may_gate(agreement, section, n_missing=len(missing), n=len(chosen)),
+        may_gate=may_gate(
+            agreement,
+            section,
+            missing=[(len(missing), len(chosen)), (len(labels) - len(pairs), len(labels))],
+        ),
         score=_score(bench, chosen, scores),
         missing=missing,
     )
@@ -121,10 +128,18 @@ def judged(judge: Judge, prompt: str, reply: str, criterion: str) -> bool | None
     return None
 
 
-def may_gate(agreement: Estimate | None, section: JudgeSection, *, n_missing: int, n: int) -> bool:
-    """Whether the score may decide over a release: the judge agrees with people, and answers."""
+def may_gate(
+    agreement: Estimate | None, section: JudgeSection, *, missing: Sequence[tuple[int, int]]
+) -> bool:
+    """Whether the score may decide over a release: the judge agrees with people, and answers.
+
+    Args:
+        agreement: With people, within criteria.
+        section: What is asked for.
+        missing: How many got no judgement, and of how many: of the replies, and of the labels.
+    """
     agrees = agreement is not None and agreement.low >= section.agreement
-    return agrees and n_missing <= MOST_MISSING * n
+    return agrees and all(n <= MOST_MISSING * of for n, of in missing)
 
 
 def _asked(
@@ -180,7 +195,13 @@ def _labels(path: Path, rubric: Sequence[Criterion]) -> list[_Label]:
 def _pairs(labels: Sequence[_Label], said: Sequence[bool | None]) -> list[Prediction]:
     """Labels that the judge gave, too: its own as the answer, the person's as the target."""
     return [
-        Prediction(f"{one.id}/{one.criterion}", one.id, target=one.met, answer=met)
+        Prediction(
+            f"{one.id}/{one.criterion}",
+            one.id,
+            target=one.met,
+            answer=met,
+            subgroups={CRITERION: one.criterion},
+        )
         for one, met in zip(labels, said, strict=True)
         if met is not None
     ]
@@ -189,7 +210,7 @@ def _pairs(labels: Sequence[_Label], said: Sequence[bool | None]) -> list[Predic
 def _agreement(bench: Bench, pairs: Sequence[Prediction]) -> Estimate | None:
     if len({p.group for p in pairs}) < stats.MIN_GROUPS:
         return None
-    return bench.estimate(stats.cohen_kappa, pairs)
+    return bench.estimate(stats.stratified_kappa(CRITERION), pairs)
 
 
 def _alpha(pairs: Sequence[Prediction]) -> float | None:

@@ -3,7 +3,7 @@
 The unit of chance is the group (a patient, an article); all intervals are 95 %.
 """
 
-from medtune.stats.agreement import cohen_kappa, krippendorff_alpha
+from medtune.stats.agreement import cohen_kappa, krippendorff_alpha, stratified_kappa
 from medtune.stats.calibration import (
     Reliability,
     at_temperature,
@@ -79,6 +79,7 @@ __all__ = [
     "resampled",
     "risk_coverage",
     "standard_error",
+    "stratified_kappa",
     "verdict",
     "wilson",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from medtune.errors import DataError
-from medtune.records import Json, Prediction
+from medtune.records import Json, Metric, Prediction
 
 MISSING = None
 
@@ -25,9 +25,31 @@ def cohen_kappa(predictions: Sequence[Prediction]) -> float:
     if n == 0:
         raise DataError("agreement needs at least one item that both raters judged")
     seen = sum(p.answer == p.target for p in predictions) / n
-    answers, targets = (Counter(map(repr, side)) for side in _sides(predictions))
-    expected = sum(answers[label] * targets[label] for label in answers) / n**2
+    expected = _by_chance(predictions)
     return (seen - expected) / (1 - expected) if expected < 1 else 0.0
+
+
+def stratified_kappa(stratum: str) -> Metric:
+    """The metric that is Cohen's kappa within each value of a subgroup attribute, taken together.
+
+    The strata's kappas, weighted by what they could have agreed beyond chance. Pooled over strata
+    whose base rates differ, kappa rewards a rater that knows the stratum and reads nothing.
+
+    Source: Barlow, Lai and Azen 1991, Stat Med 10:1465, doi:10.1002/sim.4780100913.
+    """
+
+    def metric(predictions: Sequence[Prediction]) -> float:
+        strata: dict[str, list[Prediction]] = {}
+        for prediction in predictions:
+            strata.setdefault(prediction.subgroups[stratum], []).append(prediction)
+        beyond = possible = 0.0
+        for some in strata.values():
+            room = len(some) * (1 - _by_chance(some))
+            beyond += cohen_kappa(some) * room
+            possible += room
+        return beyond / possible if possible else 0.0
+
+    return metric
 
 
 def krippendorff_alpha(items: Sequence[Sequence[Json]]) -> float:
@@ -63,5 +85,8 @@ def krippendorff_alpha(items: Sequence[Sequence[Json]]) -> float:
     return 1 - observed / expected if expected > 0 else 0.0
 
 
-def _sides(predictions: Sequence[Prediction]) -> tuple[list[Json], list[Json]]:
-    return [p.answer for p in predictions], [p.target for p in predictions]
+def _by_chance(predictions: Sequence[Prediction]) -> float:
+    """The share on which raters with these base rates would agree without reading."""
+    answers = Counter(repr(p.answer) for p in predictions)
+    targets = Counter(repr(p.target) for p in predictions)
+    return sum(answers[label] * targets[label] for label in answers) / len(predictions) ** 2

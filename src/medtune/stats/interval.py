@@ -15,15 +15,13 @@ from scipy.special import ndtr, stdtrit
 
 from medtune.errors import DataError, UndefinedMetric
 from medtune.records import Estimate, Metric, Prediction
+from medtune.stats.shares import ALPHA, TIE, at_edges, outcomes, reach
 
 T = TypeVar("T")
 
-ALPHA = 0.05
 MIN_GROUPS = 2
 Z_INTERVAL = 1.959964
 """Standard normal quantile of a two-sided 95 % interval."""
-TIE = 1e-12
-"""Rounding below which two differences count as equal, on the side of a larger p-value."""
 AT_ONCE = 1 << 20
 """Draws held in memory at a time."""
 MOST_UNDEFINED = 0.2
@@ -35,12 +33,13 @@ def bootstrap(
 ) -> Estimate:
     """The metric with its percentile bootstrap interval, groups drawn with replacement.
 
-    Three corrections, all only ever wider. The percentiles are those of Student's t with as many
+    Four corrections, all only ever wider. The percentiles are those of Student's t with as many
     degrees of freedom as groups less one, and a factor for the same (few groups make the plain
     percentiles too narrow). The interval is stretched to hold the value, which the percentiles of a
     skewed metric can miss. And where every resample gives the same number (no error in 40 groups,
     say), resampling is blind to the chance that is left; the bound of Clopper and Pearson for 0
-    events in that many groups then stands in.
+    events in that many groups then stands in. And a share of few events or non-events is not
+    resampled but exact, see `shares.at_edges`.
 
     Sources: Efron and Tibshirani 1993, An introduction to the bootstrap, chapter 13; Field and
     Welsh 2007, J R Stat Soc B 69:369, doi:10.1111/j.1467-9868.2007.00593.x (whole groups);
@@ -51,7 +50,9 @@ def bootstrap(
         DataError: There are fewer than two groups.
         UndefinedMetric: The metric has no value here, or in over a fifth of the resamples.
     """
-    return resampled(metric, by_group(predictions), resamples=resamples, seed=seed)
+    groups = by_group(predictions)
+    found = resampled(metric, groups, resamples=resamples, seed=seed)
+    return at_edges(found, outcomes(metric, groups))
 
 
 def resampled(
@@ -106,7 +107,9 @@ def bootstrap_mean(
         picked = chance.integers(len(members), size=(n_rows, len(members)))
         draws += (sums[picked].sum(axis=1) / sizes[picked].sum(axis=1)).tolist()
     value = float(sums.sum() / sizes.sum())
-    return estimated(value, draws, members, resamples, lowest=lowest)
+    found = estimated(value, draws, members, resamples, lowest=lowest)
+    is_share = lowest == 0 and all(value in (0, 1) for _, value in values)
+    return at_edges(found, members) if is_share else found
 
 
 def wilson(events: int, n: int) -> Estimate:
@@ -208,11 +211,6 @@ def estimated(
         n_groups=n_groups,
         method=method,
     )
-
-
-def reach(n_groups: int) -> float:
-    """How far from a share of 0 or 1 in so many groups the truth may be (Clopper and Pearson)."""
-    return float(1 - (ALPHA / 2) ** (1 / n_groups))
 
 
 def _refuse_few(n: int, n_groups: int) -> None:

@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
-from tiny_study import APP
+from tiny_study import APP, examples
 
 from faults import Fault
 from medtune.config import DecideSection, EndpointSection, EvaluateSection
+from medtune.decide.compare import sheet, useful
 from medtune.decide.outside import Outside
 from medtune.errors import MedtuneError
-from medtune.records import Application, Example, Message
+from medtune.metrics import accuracy
+from medtune.records import Application, ArmResult, Example, Message, Objective, Prediction
 from medtune.ways import library
 
 Settings = dict[str, object]
@@ -100,7 +102,28 @@ def _no_key(work: tuple[EndpointSection, bool]) -> tuple[EndpointSection, bool]:
     return work[0].model_copy(update={"key_env": "MEDTUNE_NO_SUCH_KEY"}), False
 
 
+def _sorted(folder: Path) -> list[Prediction]:
+    """An arm that knows 600 answers, in a file that is sorted by label."""
+    asked = sorted(examples(600, "v"), key=lambda e: (e.target == "yes", e.id))
+    return [Prediction(e.id, e.id, e.target, e.target) for e in asked]
+
+
+def _all_yes(known: list[Prediction]) -> list[Prediction]:
+    return [dataclasses.replace(p, answer="yes") for p in known]
+
+
+def _guessed(answers: list[Prediction]) -> str:
+    """What is said against an arm by its lift over guessing."""
+    arms_ = [ArmResult(name, "", answers, 1.0, 0) for name in ("majority", "zero_shot")]
+    objective = Objective("accuracy", accuracy, lambda p: True, 1.0)
+    asked = examples(600, "v")
+    numbers = sheet(APP, objective, asked, arms_, resamples=200, seed=0)
+    (lift,) = (o for o in useful(numbers, ["zero_shot"]) if o.against == "guessing")
+    return "" if lift.verdict == "yes" else f"{lift.verdict} better than guessing"
+
+
 FAULTS = (
+    Fault("one answer to all, in a file sorted by label", _all_yes, _sorted, _guessed),
     Fault("options in the retrieval query", _with_options, _choice, _indexed),
     Fault("records sent outside without leave", _unsaid, _settings, _validated),
     Fault(

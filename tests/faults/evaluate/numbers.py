@@ -217,7 +217,10 @@ def not_taken(work: Test) -> str:
 
 # -- Judges ----------------------------------------------------------------------------------------
 
-RUBRIC = [{"id": "kind", "text": "It is kind.", "points": 5}]
+RUBRIC = [
+    {"id": "kind", "text": "It is kind.", "points": 5},
+    {"id": "rude", "text": "It is rude.", "points": -5},
+]
 
 
 @dataclass(frozen=True)
@@ -228,8 +231,8 @@ class Judging:
 
 
 def honest(messages) -> str:
-    reply = messages[1].content.split("Reply:\n")[1].split("\n\nCriterion")[0]
-    return json.dumps({"met": "kind" in reply})
+    reply, criterion = messages[1].content.split("Reply:\n")[1].split("\n\nCriterion")
+    return json.dumps({"met": ("kind" in reply) == ("kind" in criterion)})
 
 
 def judging(folder: Path) -> Judging:
@@ -245,14 +248,25 @@ def often_broken(messages) -> str | None:
     return "I think that" if "words 1" in reply else honest(messages)
 
 
+def picks_its_labels(messages) -> str | None:
+    """Answers on the replies to judge, and on two labels of three."""
+    reply = messages[1].content.split("Reply:\n")[1].split("\n\nCriterion")[0]
+    return None if int(reply.split()[-1]) >= 40 else honest(messages)
+
+
+def by_base_rate(messages) -> str:
+    """Reads the criterion and no reply."""
+    return json.dumps({"met": "kind" in messages[1].content.split("Criterion")[1]})
+
+
 def rubric_gate(work: Judging) -> str:
     rows = [
         {
             "id": f"l{i}",
             "prompt": "p",
-            "reply": "kind" if i % 2 == 0 else "words",
-            "criterion": "kind",
-            "met": work.people(i),
+            "reply": f"kind {i}" if i % 2 == 0 else f"words {i}",
+            "criterion": "kind" if i % 4 < 2 else "rude",
+            "met": work.people(i) == (i % 4 < 2),
         }
         for i in range(60)
     ]
@@ -366,6 +380,13 @@ FAULTS = (
     ),
     Fault("a judge that breaks", with_judge(lambda m: "Sure! It is"), judging, rubric_gate),
     Fault("a judge that often fails", with_judge(often_broken), judging, rubric_gate),
+    Fault("a judge that picks its labels", with_judge(picks_its_labels), judging, rubric_gate),
+    Fault(
+        "a judge that knows how often each criterion is met and reads nothing",
+        lambda work: replace(work, judge=by_base_rate, people=lambda i: i % 30 > 1),
+        judging,
+        rubric_gate,
+    ),
     Fault(
         "a judge that contradicts people",
         lambda work: replace(work, people=lambda i: i % 3 == 0),

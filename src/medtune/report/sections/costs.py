@@ -15,7 +15,7 @@ def costs_table(decision: Decision, arms: Sequence[Arm], colours: Mapping[str, s
     rows = [
         (
             Cell(words.arm_name(arm.name), colour=colours[arm.name]),
-            f"{words.number(costs[arm.name].per_1000)} {decision.currency}",
+            _price(costs[arm.name].per_1000, decision.currency),
             words.duration(costs[arm.name].latency_median_s),
             words.duration(costs[arm.name].latency_p95_s),
             f"{costs[arm.name].peak_memory_gb:.1f} GB",
@@ -39,6 +39,10 @@ def costs_table(decision: Decision, arms: Sequence[Arm], colours: Mapping[str, s
     )
 
 
+def _price(per_1000: float | None, currency: str) -> str:
+    return "unknown" if per_1000 is None else f"{words.number(per_1000)} {currency}"
+
+
 def prompts_table(decision: Decision) -> Table:
     """The prompt that each prompting arm ended with, and what it was chosen from."""
     rows: list[tuple[str, str, str]] = []
@@ -48,7 +52,9 @@ def prompts_table(decision: Decision) -> Table:
             f"up to {recipe.passages} passages" if recipe.passages else "",
         ]
         chosen = ", ".join(["instruction " + recipe.wording, *(one for one in added if one)])
-        tried = "; ".join(words.number(value) for value in recipe.tried.values())
+        tried = "; ".join(
+            "no value" if value is None else words.number(value) for value in recipe.tried.values()
+        )
         rows.append((words.arm_name(name), chosen, tried or "not compared"))
     n = max(recipe.n_search for recipe in decision.recipes.values())
     return Table(

@@ -255,24 +255,33 @@ def _subgroups(evaluation: Evaluation) -> Picture:
         title=f"{metric[0].upper()}{metric[1:]} by subgroup",
         shows="The same metric for each group of people or records; groups too small are left out."
         + (f" {more} more are not drawn." if more > 0 else ""),
-        read="The dashed line is the value over all. A group whose whole interval lies away from "
-        "it is served differently.",
-        says=_spread(rows, overall),
+        read="The dashed line is the value over all. These intervals are not corrected for their "
+        "number; whether a gap is real, the corrected tests say.",
+        says=f"{_spread(rows)} {_worse(evaluation)}".rstrip(),
     )
 
 
-def _spread(rows: Sequence[Row], overall: Estimate | None) -> str:
+def _spread(rows: Sequence[Row]) -> str:
     ordered = sorted(rows, key=lambda row: row.found.value)
     worst, best = ordered[0], ordered[-1]
-    says = (
+    return (
         f"The lowest is “{worst.label}” with {words.estimate(worst.found)}, the highest "
         f"“{best.label}” with {words.estimate(best.found)}."
     )
-    if overall is None:
-        return says
-    apart = [
-        f"“{row.label}”"
-        for row in rows
-        if row.found.high < overall.value or row.found.low > overall.value
-    ]
-    return f"{says} Wholly away from the line: {words.listed(apart) or 'none'}."
+
+
+def _worse(evaluation: Evaluation) -> str:
+    """What the corrected tests of the gaps say; empty if none was made."""
+    fairness = evaluation.fairness
+    tested = [] if fairness is None else [r for r in fairness.rows if r.gap is not None]
+    tested = [row for row in tested if row.metric == evaluation.primary]
+    if fairness is None or not tested:
+        return ""
+    named = [f"“{words.plain(r.attribute)}: {r.value}”" for r in tested if r.worse == "yes"]
+    margin = words.number(fairness.margin)
+    if named:
+        return f"Shown to be worse than the rest by more than {margin}: {words.listed(named)}."
+    unsure = sum(row.worse == "not_enough_data" for row in tested)
+    return f"None is shown to be worse than the rest by more than {margin}" + (
+        f"; of {unsure} of {len(tested)} it cannot be told." if unsure else "."
+    )
