@@ -153,7 +153,7 @@ class Perturbed(BaseModel):
     """Share of answers that stayed the same."""
     change: Estimate | None
     """Of the primary metric, changed minus plain, turned so that negative is worse; None where the
-    answer should differ, for the target is then another."""
+    answer should differ, for the target is then another, or where the metric has no value."""
     differing: list[str]
     """Ids of the examples whose answer changed."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from medtune.artifacts import (
     PLAIN_TUNE,
@@ -19,7 +19,6 @@ from medtune.artifacts import (
     SwapResult,
     Way,
 )
-from medtune.errors import UndefinedMetric
 from medtune.evaluate.bench import Bench, NotMeasured
 from medtune.evaluate.confidence import measure_confidence
 from medtune.evaluate.dated import measure_dated
@@ -33,8 +32,6 @@ from medtune.evaluate.subject import Subject
 from medtune.evaluate.swap import measure_swaps
 from medtune.evaluate.transfer import measure_left_out, measure_transfer
 from medtune.records import Application, ArmResult, Estimate, Example, Objective
-
-T = TypeVar("T")
 
 ZERO_SHOT = "zero_shot"
 """The baseline that stands for the base model."""
@@ -88,6 +85,8 @@ class Parts(NamedTuple):
 def measure_parts(bench: Bench, setup: Setup, results: Sequence[ArmResult]) -> Parts:
     """Every part; what cannot be measured is empty, with the reason in `not_measured`.
 
+    One swap, perturbation or domain that cannot be measured takes no other with it.
+
     Args:
         bench: The models and the test.
         setup: What is measured beside it.
@@ -97,15 +96,7 @@ def measure_parts(bench: Bench, setup: Setup, results: Sequence[ArmResult]) -> P
         DataError: A file that the run names cannot be used.
     """
     base = next((result for result in results if result.name == ZERO_SHOT), None)
-    missing: dict[str, str] = {}
-
-    def one(name: str, make: Callable[[], T]) -> T | None:
-        try:
-            return make()
-        except (NotMeasured, UndefinedMetric) as reason:
-            missing[name] = str(reason)
-            return None
-
+    one = bench.tried
     return Parts(
         confidence=one("confidence", lambda: measure_confidence(bench)),
         fairness=one("fairness", lambda: _fairness(bench, base)),
@@ -118,7 +109,7 @@ def measure_parts(bench: Bench, setup: Setup, results: Sequence[ArmResult]) -> P
         dated=one("dated", lambda: measure_dated(bench, setup.dated)) or [],
         judged=one("judged", lambda: measure_judged(bench, setup.judge)),
         likeness=one("likeness", lambda: measure_likeness(bench)),
-        not_measured=missing,
+        not_measured=bench.missing,
     )
 
 
