@@ -16,6 +16,7 @@ from medtune.apps import public_health
 from medtune.artifacts import read_examples, write_examples
 from medtune.canary import exposure, plant_canaries, rivals, with_canaries
 from medtune.config import JudgeSection, SwapSection
+from medtune.data.learnt import held_by
 from medtune.errors import ConfigError, DataError, UndefinedMetric
 from medtune.evaluate.battery import APP as BATTERY
 from medtune.evaluate.battery import chance, options, own_battery, read_battery
@@ -345,7 +346,7 @@ def test_a_metric_without_a_value_in_one_domain_leaves_the_others(out):
     ]
     made = bench(out, subject("tuned", right), app=app, test=test, robustness_examples=30)
     base = replace(made.base.ask(app, made.test), name="zero_shot")
-    assert {row.value for row in measure_transfer(made, base, {})} == {"A", "B"}
+    assert {row.value for row in measure_transfer(made, base, {}, no_copies)} == {"A", "B"}
     assert made.missing == {"transfer: site 'none'": "no positive"}
     negative = [e for e in test if e.target != "yes"]
     made = replace(made, test=negative, missing={})
@@ -518,6 +519,10 @@ def test_without_canaries_and_examples_nothing_is_measured(out):
         measure_memorisation(bench(out, subject("tuned", right)))
 
 
+def no_copies(some):
+    return set()
+
+
 # -- Transfer --------------------------------------------------------------------------------------
 
 
@@ -529,26 +534,30 @@ def test_a_domain_where_the_tuned_model_is_worse_is_found(out):
     base = replace(made.base.ask(APP, made.test), name="zero_shot")
     there = [replace(e, fields={"text": f"There: {words_of(e)}"}) for e in examples(60, "there")]
     copies = [replace(e, id=f"copy-{e.id}") for e in examples(5, "train")]
-    found = measure_transfer(made, base, {"other": [*there, *copies]})
+
+    def held(some):
+        return held_by(out / "train.jsonl", some, near_duplicate=0.8)
+
+    found = measure_transfer(made, base, {"other": [*there, *copies]}, held)
     by_value = {(row.attribute, row.value): row for row in found}
     assert by_value["site", "A"].harmed != "yes"
     assert by_value["site", "A"].n_train == 40
     assert by_value["set", "other"].harmed == "yes"
     assert by_value["set", "other"].n_train == 0
     assert (by_value["set", "other"].left_out, by_value["set", "other"].after.n) == (5, 60)
-    rest = measure_transfer(made, base, {"other": copies})
+    rest = measure_transfer(made, base, {"other": copies}, held)
     assert [row for row in rest if row.attribute == "set"] == []
     assert "0 examples that train does not hold" in made.missing["transfer: set 'other'"]
     one_site = [replace(e, subgroups={}) for e in made.test]
     with pytest.raises(NotMeasured, match="one source"):
-        measure_transfer(replace(made, test=one_site), base, {})
+        measure_transfer(replace(made, test=one_site), base, {}, no_copies)
 
 
 def test_a_year_is_a_domain(out):
     test = [replace(e, time=f"{2019 + i % 2}-05-01") for i, e in enumerate(examples(120, "test"))]
     made = bench(out, subject("tuned", right), test=test)
     base = replace(made.base.ask(APP, made.test), name="zero_shot")
-    found = measure_transfer(made, base, {})
+    found = measure_transfer(made, base, {}, no_copies)
     assert {(r.value, r.n_train) for r in found if r.attribute == "year"} == {
         ("2019", 0),
         ("2020", 0),

@@ -1,6 +1,6 @@
 """The parts of the evaluation beside the test: each is measured, or says why it was not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -58,6 +58,8 @@ class Setup:
         default_factory=dict[str, Sequence[Example]], repr=False
     )
     """The examples of `evaluate.transfer`, by name."""
+    held: Callable[[Sequence[Example]], Set[str]] = lambda _: frozenset[str]()
+    """Ids of those that train holds."""
     dated: Sequence[Path] = ()
     """The files of `evaluate.dated_facts`."""
     judge: Judge | None = None
@@ -104,7 +106,8 @@ def measure_parts(bench: Bench, setup: Setup, results: Sequence[ArmResult]) -> P
         retention=one("retention", lambda: measure_retention(bench, setup.retention)) or [],
         robustness=one("robustness", lambda: measure_robustness(bench)) or [],
         memorisation=one("memorisation", lambda: measure_memorisation(bench)),
-        transfer=one("transfer", lambda: measure_transfer(bench, base, setup.transfer)) or [],
+        transfer=one("transfer", lambda: measure_transfer(bench, base, setup.transfer, setup.held))
+        or [],
         left_out=one("left_out", lambda: measure_left_out(bench, setup.tune_on)) or [],
         dated=one("dated", lambda: measure_dated(bench, setup.dated)) or [],
         judged=one("judged", lambda: measure_judged(bench, setup.judge)),

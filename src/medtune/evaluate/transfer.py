@@ -6,7 +6,7 @@ was learnt from. Where the tuned model is worse than the base model, that is neg
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ from medtune.measure import answered
 from medtune.progress import say
 from medtune.records import ArmResult, Estimate, Example, Prediction, Verdict
 
+Held = Callable[[Sequence[Example]], Set[str]]
+"""Ids of the examples that train holds."""
 SET = "set"
 MOST_LEFT_OUT = 4
 """Values of an attribute that are left out in turn: the most frequent ones."""
@@ -45,7 +47,10 @@ class _Row(NamedTuple):
 
 
 def measure_transfer(
-    bench: Bench, base: ArmResult | None, sets: Mapping[str, Sequence[Example]]
+    bench: Bench,
+    base: ArmResult | None,
+    sets: Mapping[str, Sequence[Example]],
+    held: Held,
 ) -> list[Domain]:
     """The matrix.
 
@@ -53,6 +58,7 @@ def measure_transfer(
         bench: The models and the test.
         base: The base model's answers on the test; None if it has none.
         sets: Extra sets, by name.
+        held: Ids of those that train holds, the same, nearly, or as a part of a record.
 
     Raises:
         NotMeasured: The test has but one domain, and there is no extra set; or none of them could
@@ -69,7 +75,7 @@ def measure_transfer(
         for pair in pairs
     ]
     tried += [
-        bench.tried(_named(SET, name), partial(_of_set, bench, name, examples, number))
+        bench.tried(_named(SET, name), partial(_of_set, bench, name, examples, held, number))
         for number, (name, examples) in enumerate(sets.items())
     ]
     rows = [row for row in tried if row is not None]
@@ -102,8 +108,11 @@ def _row(bench: Bench, pair: _Pair) -> _Row:
     return _Row(pair, before, after, bench.change(pair.after, pair.before))
 
 
-def _of_set(bench: Bench, name: str, examples: Sequence[Example], number: int) -> _Row:
-    return _row(bench, _extra(bench, name, examples, number))
+def _of_set(bench: Bench, name: str, examples: Sequence[Example], held: Held, number: int) -> _Row:
+    learnt = held(examples)
+    asked = [example for example in examples if example.id not in learnt]
+    pair = _extra(bench, name, asked, number)
+    return _row(bench, pair._replace(left_out=len(examples) - len(asked)))
 
 
 def measure_left_out(
@@ -179,18 +188,13 @@ def _attributes(examples: Sequence[Example]) -> dict[str, Callable[[Example], st
     }
 
 
-def _extra(bench: Bench, name: str, examples: Sequence[Example], number: int) -> _Pair:
-    """Both models on an extra set, without what train holds too.
+def _extra(bench: Bench, name: str, asked: Sequence[Example], number: int) -> _Pair:
+    """Both models on what train does not hold of an extra set.
 
     Raises:
-        NotMeasured: Fewer than two groups are left.
+        NotMeasured: That is of fewer than two groups.
     """
-    learnt = {_input(e) for e in read_examples(bench.run.out / "train.jsonl")}
-    asked = [example for example in examples if _input(example) not in learnt]
-    n_left_out = len(examples) - len(asked)
     say(f"evaluate: transfer: base and {bench.tuned.name} on {len(asked)} examples of {name}")
-    if n_left_out:
-        say(f"evaluate: transfer: {n_left_out} more of {name} are in train, and are left out")
     if len({example.group for example in asked}) < stats.MIN_GROUPS:
         raise NotMeasured(
             f"{len(asked)} examples that train does not hold, in fewer than {stats.MIN_GROUPS} "
@@ -202,12 +206,7 @@ def _extra(bench: Bench, name: str, examples: Sequence[Example], number: int) ->
         for subject, app in ((bench.base, bench.plain), (bench.tuned, bench.app))
     )
     ids = [id for id in before if id in after]
-    return _Pair(SET, name, 0, [before[id] for id in ids], [after[id] for id in ids], n_left_out)
-
-
-def _input(example: Example) -> str:
-    """The text of an example, to compare it with others."""
-    return "\n".join(" ".join(example.fields[name].split()) for name in sorted(example.fields))
+    return _Pair(SET, name, 0, [before[id] for id in ids], [after[id] for id in ids])
 
 
 def _estimate(bench: Bench, predictions: Sequence[Prediction]) -> Estimate:
