@@ -74,7 +74,10 @@ def data(job: Job) -> Step:
         handed = {"key": key, "inputs": inputs, "spread": job.spread}
         return prepare(run, job.app, paths, job.renderer, **handed)
 
-    settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
+    settings = _settings(run, run.data) | {
+        "context_tokens": str(run.model.context_tokens),
+        "own_battery": str(run.evaluate.retention_items > 0),
+    }
     return _step(job, DataCard, settings, inputs, make)
 
 
