@@ -1,14 +1,19 @@
 """The settings of the evaluation: paths, names, suites, and what they must not invalidate."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from planted import data_card
+from tiny_bench import bench, right, subject
+from tiny_study import APP
 
 from medtune.config import EvaluateSection, SwapSection, load_run
 from medtune.errors import ConfigError, DataError
+from medtune.evaluate.transfer import measure_transfer
+from medtune.metrics import accuracy
 from medtune.pipeline import Job
 from medtune.pipeline.handed import transfer_sets
 from medtune.pipeline.hashes import cleaner_hashes, score_hash, suite_hashes
@@ -133,7 +138,7 @@ def test_a_set_from_elsewhere_is_cleaned_before_anything_reads_it(tmp_path: Path
         "reply": "Mr. Oakenfold has a fever.",
         "hospital": "Saint Vitruvius Hospital",
     }
-    job = deidentified(tmp_path, [row])
+    job = deidentified(tmp_path, [row, row | {"id": "2", "patient": "448-21-908"}])
     with pytest.raises(DataError, match=r"deidentify\.key"):
         transfer_sets(job)
     cleaner_hashes(job.run)  # the data stage makes the key
@@ -141,6 +146,12 @@ def test_a_set_from_elsewhere_is_cleaned_before_anything_reads_it(tmp_path: Path
     shown = str([(e.id, e.group, e.fields, e.target, e.subgroups) for e in examples])
     assert [secret for secret in secrets if secret in shown] == []
     assert "has a fever" in shown
+    app = replace(APP, choices=None, metrics={"accuracy": accuracy}, primary="accuracy")
+    made = bench(tmp_path / "out", subject("tuned", right), app=app)
+    assert measure_transfer(made, None, transfer_sets(job), lambda _: set())
+    written = [path.read_text() for path in (tmp_path / "out/evaluate").glob("transfer-*.jsonl")]
+    assert written
+    assert [secret for secret in secrets if secret in "".join(written)] == []
 
 
 def test_a_changed_key_tagger_or_score_makes_the_data_stage_run_again(tmp_path: Path):
