@@ -238,3 +238,49 @@ def test_a_medicine_within_the_resource_has_its_name(reference, named):
     request = about("MedicationRequest", medicationReference={"reference": reference})
     (fact,) = facts_of(request | {"contained": [inside]})
     assert fact.what == named
+
+
+def entries(*pairs: tuple[str, dict]) -> str:
+    listed = [{"fullUrl": url, "resource": resource} for url, resource in pairs]
+    return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": listed})
+
+
+def ill(patient: str, words: str) -> dict:
+    condition = {"resourceType": "Condition", "code": coded("1", words)}
+    return condition | {"subject": {"reference": f"urn:uuid:{patient}"}}
+
+
+def test_a_patient_known_by_its_full_url_keeps_what_is_known_of_it(tmp_path):
+    path = tmp_path / "transaction.json"
+    people = [{"resourceType": "Patient", "gender": sex} for sex in ("female", "male")]
+    both = {"resourceType": "Patient", "id": "p3", "birthDate": "1950-01-01"}
+    drug = {"resourceType": "Medication", "code": coded("29046", "Lisinopril")}
+    takes = {"resourceType": "MedicationRequest", "subject": {"reference": "Patient/p3"}}
+    path.write_text(
+        entries(
+            ("urn:uuid:A", people[0]),
+            ("urn:uuid:B", people[1]),
+            ("urn:uuid:C", both),
+            ("urn:uuid:M", drug),
+            ("urn:uuid:1", ill("A", "Gout")),
+            ("urn:uuid:2", ill("B", "Asthma")),
+            ("urn:uuid:3", ill("C", "Anaemia")),
+            ("urn:uuid:4", takes | {"medicationReference": {"reference": "urn:uuid:M"}}),
+        ),
+        encoding="utf-8",
+    )
+    found = [row.values for row in rows(path, "auto")]
+    assert [(r["patient"], r["sex"], r["conditions"][8:]) for r in found] == [
+        ("A", "female", "Gout"),
+        ("B", "male", "Asthma"),
+        ("p3", "", "Anaemia"),
+    ]
+    assert found[2]["birth_date"] == "1950-01-01"
+    assert "Lisinopril" in found[2]["medications"]
+
+
+def test_a_patient_that_nothing_can_refer_to_is_refused(tmp_path):
+    path = tmp_path / "bundle.json"
+    path.write_text(bundle([{"resourceType": "Patient", "gender": "male"}]), encoding="utf-8")
+    with pytest.raises(DataError, match="a Patient has no id"):
+        list(rows(path, "auto"))

@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+import tiny_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medtune.config import EvaluateSection
 from medtune.data import rows
 from medtune.data.checks.overlaps import contamination
 from medtune.data.checks.people import representation
 from medtune.data.overlap import COMMON, HOLDS, Item, find_overlaps, is_long_enough, item_of
+from medtune.data.references import OWN, Reference
 from medtune.data.row import Row
 from medtune.records import Example
 
@@ -71,6 +74,7 @@ def test_a_check_that_compared_nothing_does_not_pass():
     short = Item("exam", "1", ["chest pain", "a cough"])
     assert not is_long_enough(short)
     assert is_long_enough(Item("exam", "2", [words(8)]))
+    assert Reference(short, []).is_comparable is False
     nothing = contamination([], {"exam": 0}, 0)
     assert (nothing.outcome, nothing.found[:20]) == ("not_run", "no item of exam has ")
     assert contamination([], {"exam": 3}, 0).outcome == "pass"
@@ -79,6 +83,50 @@ def test_a_check_that_compared_nothing_does_not_pass():
     assert other.outcome == "not_run"
     assert "no record has gender" in other.found
     assert "the records have (sex)" in other.found
+
+
+FACT = {"id": "f1", "question": "Which drug is first?", "answer": "a", "other": ["b"],
+        "superseded": [], "source": "a guideline", "valid_from": "2021-05-18"}  # fmt: skip
+ITEM = {
+    "id": "q1",
+    "area": "own",
+    "question": "Why is it so?",
+    "options": ["a", "b"],
+    "answer": "b",
+}
+EARLIER = {"note": " ".join(f"word{n}" for n in range(12)), "label": "yes"}
+OWN_ITEM = "What is two plus three?"
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("Why is it so?", "battery.jsonl"),
+        ("Which drug is first? a b", "facts.jsonl"),
+        (f"{EARLIER['note']} and", "earlier.jsonl"),
+        (OWN_ITEM, OWN),
+        ("A note like no other.", ""),
+    ],
+)
+def test_train_is_compared_with_every_evaluation_set_in_use(tmp_path, out, text, reference):
+    records = tiny_data.rows()
+    for row in records:
+        row["note"] = text if row["id"] == "r0" else row["note"]
+    source = tiny_data.saved(tmp_path, "notes.jsonl", records)
+    files = {"earlier.jsonl": EARLIER, "battery.jsonl": ITEM, "facts.jsonl": FACT}
+    named = [tiny_data.saved(tmp_path, name, [row]) for name, row in files.items()]
+    sections = [{"source": f"path:{path}"} for path in named]
+    run = tiny_data.make_run(out, [source], check_against=sections[:1])
+    evaluate = EvaluateSection.model_validate(
+        {"retention": sections[1:2], "dated_facts": sections[2:]}
+    )
+    run = run.model_copy(update={"evaluate": evaluate})
+    assert [one.source for one in run.evaluation_sets] == [one["source"] for one in sections]
+    card = tiny_data.prepared(run, [source, *named])
+    (found,) = [check for check in card.checks if check.name == "contamination"]
+    assert (found.outcome, found.ids) == (("fail", ["r0"]) if reference else ("pass", []))
+    listed = [f"{name} (1 items)" for name in files] + [f"{OWN} (160 items)"]
+    assert all(one in found.found for one in listed)
 
 
 def holding(texts: list[tuple[str, str]], items: list[tuple[str, str]]) -> set[tuple[str, str]]:

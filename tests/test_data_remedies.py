@@ -180,3 +180,29 @@ def test_twins_are_added_to_train_only_and_counted(tmp_path, out):
     assert not any(e.id.endswith("~twin") for e in load_split(out, "test"))
     assert card.remedies[0].startswith(f"{len(own)} twins of the other gender")
     assert card.splits["train"].tokens == sum(len(e.fields["note"].split()) + 5 for e in train)
+
+
+def test_a_twin_that_is_a_record_of_the_test_is_left_out(tmp_path, out):
+    def of(split: str, word: str, n: int) -> list[dict]:
+        notes = [" ".join(f"{word} had {split[0]}{k}x{i}" for i in range(9)) for k in range(n)]
+        return [
+            {"id": f"{split}{k}", "patient": f"{split}{k}", "note": note, "sex": "f"}
+            | {"label": ("yes", "no")[k % 2]}
+            for k, note in enumerate(notes)
+        ]
+
+    train = of("train", "She", 8)
+    copies = [row | {"note": row["note"].replace("She", "He")} for row in of("train", "She", 3)]
+    near = of("train", "He", 5)[3:]
+    held = [*copies, *(row | {"note": row["note"] + " again"} for row in near)]
+    for number, row in enumerate(held):
+        row |= {"id": f"held{number}", "patient": f"held{number}"}
+    names = {"train": train, "validation": of("validation", "They", 8), "test": held}
+    paths = [saved(tmp_path, f"{name}.jsonl", some) for name, some in names.items()]
+    sources = [{"split": name} for name in names]
+    run = make_run(out, paths, sources, counterfactual="gender", near_duplicate=0.8)
+    card = prepared(run, paths)
+    twins = {e.id for e in load_split(out, "train") if e.id.endswith("~twin")}
+    assert twins == {f"train{n}~twin" for n in (5, 6, 7)}
+    assert card.remedies[0].startswith("3 twins of the other gender")
+    assert card.remedies[1].startswith("5 twins were left out")

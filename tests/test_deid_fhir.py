@@ -1,11 +1,14 @@
 """FHIR elements that no list names: all are searched, and what a server is asked goes."""
 
 import json
+from datetime import date
 
 import pytest
 from test_deid_files import KEY, METHOD, left
 
 from medtune.deid.files.fhir import deidentify_fhir
+
+BORN = {"birthDate": "1961-03-04"}
 
 
 def in_one(resource: dict, **more: object) -> dict:
@@ -67,3 +70,20 @@ def test_a_fhir_value_that_is_no_age_stays():
     for one in (told, days):
         resource = {"resourceType": "Observation", "status": "final", **one}
         assert in_one(resource)["resource"] == resource
+
+
+def test_the_dates_of_a_patient_known_by_its_full_url_move_with_its_facts():
+    def days(name: str) -> int:
+        facts = {"resourceType": "Procedure", "subject": {"reference": f"urn:uuid:{name}"}}
+        entries = [
+            {"fullUrl": "urn:uuid:A", "resource": {"resourceType": "Patient", **BORN}},
+            {"fullUrl": "urn:uuid:B", "resource": {"resourceType": "Patient", **BORN}},
+            {"resource": facts | {"performedDateTime": "2011-03-04"}},
+        ]
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+        clean = deidentify_fhir(bundle, METHOD, KEY, [])[0]["entry"]
+        born = clean["AB".index(name)]["resource"]["birthDate"]
+        done = clean[2]["resource"]["performedDateTime"]
+        return (date.fromisoformat(done) - date.fromisoformat(born)).days
+
+    assert days("A") == days("B") == (date(2011, 3, 4) - date(1961, 3, 4)).days

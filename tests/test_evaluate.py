@@ -63,7 +63,11 @@ def test_the_whole_evaluation(out, tuned):
     assert {row.name for row in found.robustness} == {"typos", "irrelevant_context", "negation"}
     assert found.memorisation.n_train == found.memorisation.n_held_out == 12
     assert [row.value for row in found.transfer] == ["A", "B"]
-    assert set(found.not_measured) == {"swaps", "left_out", "dated", "judged", "likeness"}
+    inapplicable = ("options_order", "findings_order", "paraphrase", "units")
+    assert set(found.not_measured) == {
+        *("swaps", "left_out", "dated", "judged", "likeness"),
+        *(f"robustness: {name}" for name in inapplicable),
+    }
     assert {"evaluate/validation-tuned.jsonl", "evaluate/memorisation.json"} <= set(found.outputs)
     assert Evaluation.current(out, "key") == found
 

@@ -16,7 +16,8 @@ from medtune.apps import public_health
 from medtune.artifacts import read_examples, write_examples
 from medtune.canary import exposure, plant_canaries, rivals, with_canaries
 from medtune.config import JudgeSection, SwapSection
-from medtune.errors import ConfigError, DataError
+from medtune.data.learnt import held_by
+from medtune.errors import ConfigError, DataError, UndefinedMetric
 from medtune.evaluate.battery import APP as BATTERY
 from medtune.evaluate.battery import chance, options, own_battery, read_battery
 from medtune.evaluate.bench import NotMeasured
@@ -33,7 +34,7 @@ from medtune.evaluate.subgroups import measure_fairness
 from medtune.evaluate.swap import measure_swaps, swapped
 from medtune.evaluate.transfer import measure_left_out, measure_transfer
 from medtune.metrics import accuracy
-from medtune.records import ArmResult, Message, Prediction
+from medtune.records import ArmResult, Example, Message, Prediction
 from medtune.stats import Kept
 
 TEXT_APP = replace(APP, choices=None, metrics={"accuracy": accuracy}, primary="accuracy")
@@ -299,6 +300,63 @@ def test_a_swap_counts_flips_and_names_them(out):
         measure_swaps(bench(out, subject("tuned", reads)))
 
 
+def with_men(n_of: int) -> list[Example]:
+    """Test examples, the first `n_of` of which hold a word of `SEX`."""
+    return [
+        replace(e, fields={"text": f"{'He' if i < n_of else 'A thing'}: {e.fields['text']}"})
+        for i, e in enumerate(examples(120, "test"))
+    ]
+
+
+NOWHERE = SwapSection(name="nowhere", pairs=(("unicorn", "dragon"),))
+
+
+def test_a_swap_that_cannot_be_measured_takes_no_other_with_it(out):
+    made = bench(out, subject("tuned", reads), test=with_men(60), swaps=(SEX, NOWHERE))
+    assert [one.name for one in measure_swaps(made)] == ["sex"]
+    assert made.missing == {"swaps: nowhere": "no test example holds one of its words"}
+    of_one = bench(out, subject("tuned", reads), test=with_men(2), swaps=(SEX,))
+    with pytest.raises(NotMeasured, match="no swap"):
+        measure_swaps(of_one)
+    assert "1 group(s)" in of_one.missing["swaps: sex"]
+
+
+def test_a_changed_example_that_no_longer_fits_is_left_out_and_counted(out):
+    model = subject("tuned", reads, fits=lambda e: "She" not in words_of(e) or " 1" in words_of(e))
+    made = bench(out, model, test=with_men(60), swaps=(SEX,))
+    (found,) = measure_swaps(made)
+    assert 0 < found.n < 60
+    assert made.missing["swaps: sex"].startswith(f"{60 - found.n} of 60 examples exceed")
+    long = subject("tuned", reads, fits=lambda e: not words_of(e).endswith("."))
+    made = bench(out, long, robustness_examples=30)
+    assert "irrelevant_context" not in {row.name for row in measure_robustness(made)}
+    assert "robustness: irrelevant_context" in made.missing
+
+
+def test_a_metric_without_a_value_in_one_domain_leaves_the_others(out):
+    def share_of_yes(predictions):
+        some = [p.right for p in predictions if p.target == "yes"]
+        if not some:
+            raise UndefinedMetric("no positive")
+        return sum(some) / len(some)
+
+    app = replace(APP, metrics={"sensitivity": share_of_yes}, primary="sensitivity")
+    test = [
+        replace(e, subgroups={"site": "none" if e.target != "yes" else "AB"[i % 3 == 0]})
+        for i, e in enumerate(examples(240, "test"))
+    ]
+    made = bench(out, subject("tuned", right), app=app, test=test, robustness_examples=30)
+    base = replace(made.base.ask(app, made.test), name="zero_shot")
+    assert {row.value for row in measure_transfer(made, base, {}, no_copies)} == {"A", "B"}
+    assert made.missing == {"transfer: site 'none'": "no positive"}
+    negative = [e for e in test if e.target != "yes"]
+    made = replace(made, test=negative, missing={})
+    rows = measure_robustness(made)
+    assert rows
+    assert {row.change for row in rows} == {None}
+    assert "no positive" in made.missing["robustness: irrelevant_context: change of sensitivity"]
+
+
 def test_where_the_answer_must_differ_those_that_do_not_are_named(out):
     deed = SwapSection(name="deed", pairs=(("increases", "decreases"),), expect="differ")
     made = bench(out, subject("tuned", reads), swaps=(deed,))
@@ -471,6 +529,10 @@ def test_without_canaries_and_examples_nothing_is_measured(out):
         measure_memorisation(bench(out, subject("tuned", right)))
 
 
+def no_copies(some):
+    return set()
+
+
 # -- Transfer --------------------------------------------------------------------------------------
 
 
@@ -482,25 +544,30 @@ def test_a_domain_where_the_tuned_model_is_worse_is_found(out):
     base = replace(made.base.ask(APP, made.test), name="zero_shot")
     there = [replace(e, fields={"text": f"There: {words_of(e)}"}) for e in examples(60, "there")]
     copies = [replace(e, id=f"copy-{e.id}") for e in examples(5, "train")]
-    found = measure_transfer(made, base, {"other": [*there, *copies]})
+
+    def held(some):
+        return held_by(out / "train.jsonl", some, near_duplicate=0.8)
+
+    found = measure_transfer(made, base, {"other": [*there, *copies]}, held)
     by_value = {(row.attribute, row.value): row for row in found}
     assert by_value["site", "A"].harmed != "yes"
     assert by_value["site", "A"].n_train == 40
     assert by_value["set", "other"].harmed == "yes"
     assert by_value["set", "other"].n_train == 0
     assert (by_value["set", "other"].left_out, by_value["set", "other"].after.n) == (5, 60)
-    with pytest.raises(DataError, match="other: 0 examples that train does not hold"):
-        measure_transfer(made, base, {"other": copies})
+    rest = measure_transfer(made, base, {"other": copies}, held)
+    assert [row for row in rest if row.attribute == "set"] == []
+    assert "0 examples that train does not hold" in made.missing["transfer: set 'other'"]
     one_site = [replace(e, subgroups={}) for e in made.test]
     with pytest.raises(NotMeasured, match="one source"):
-        measure_transfer(replace(made, test=one_site), base, {})
+        measure_transfer(replace(made, test=one_site), base, {}, no_copies)
 
 
 def test_a_year_is_a_domain(out):
     test = [replace(e, time=f"{2019 + i % 2}-05-01") for i, e in enumerate(examples(120, "test"))]
     made = bench(out, subject("tuned", right), test=test)
     base = replace(made.base.ask(APP, made.test), name="zero_shot")
-    found = measure_transfer(made, base, {})
+    found = measure_transfer(made, base, {}, no_copies)
     assert {(r.value, r.n_train) for r in found if r.attribute == "year"} == {
         ("2019", 0),
         ("2020", 0),

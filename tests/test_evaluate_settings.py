@@ -1,15 +1,22 @@
 """The settings of the evaluation: paths, names, suites, and what they must not invalidate."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from planted import data_card
+from tiny_bench import bench, right, subject
+from tiny_study import APP
 
 from medtune.config import EvaluateSection, SwapSection, load_run
-from medtune.errors import ConfigError
+from medtune.errors import ConfigError, DataError
+from medtune.evaluate.transfer import measure_transfer
+from medtune.metrics import accuracy
 from medtune.pipeline import Job
-from medtune.pipeline.handed import suite_hashes, transfer_sets
+from medtune.pipeline.handed import transfer_sets
+from medtune.pipeline.hashes import cleaner_hashes, score_hash, suite_hashes
 
 TASK = {
     "instruction": "Is the note urgent?",
@@ -97,6 +104,85 @@ def test_every_file_of_the_evaluation_is_part_of_what_it_was_made_from(tmp_path:
     assert set(before) == {"retention:0", "judge:rubric.json"}
     own.write_text(json.dumps(ITEM | {"answer": "a"}), encoding="utf-8")
     assert suite_hashes(job)["retention:0"] != before["retention:0"]
+
+
+OWN_NAMES = {
+    "instruction": "What has the patient?",
+    "input": "{note}",
+    "answer": "text",
+    "target": "reply",
+    "id": "id",
+    "group": "patient",
+    "subgroups": ["hospital"],
+}
+
+
+def deidentified(folder: Path, rows: list[dict[str, str]], **settings: object) -> Job:
+    (folder / "other.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    data = {
+        "sources": [{"source": "path:notes.jsonl"}],
+        "deidentify": {"key": str(folder / "key")} | settings,
+    }
+    evaluate = {"transfer": [{"source": "path:other.jsonl"}]}
+    return Job(
+        load_run(run_file(folder, data=data, evaluate=evaluate, task=OWN_NAMES)), offline=True
+    )
+
+
+def test_a_set_from_elsewhere_is_cleaned_before_anything_reads_it(tmp_path: Path):
+    secrets = ("448-21-907", "Oakenfold", "44821907", "Saint Vitruvius")
+    row = {
+        "id": "448-21-907/2",
+        "patient": "448-21-907",
+        "note": "Mr. Oakenfold came on 03/02/2023, MRN: 44821907.",
+        "reply": "Mr. Oakenfold has a fever.",
+        "hospital": "Saint Vitruvius Hospital",
+    }
+    job = deidentified(tmp_path, [row, row | {"id": "2", "patient": "448-21-908"}])
+    with pytest.raises(DataError, match=r"deidentify\.key"):
+        transfer_sets(job)
+    cleaner_hashes(job.run)  # the data stage makes the key
+    ((_, examples),) = transfer_sets(job).items()
+    shown = str([(e.id, e.group, e.fields, e.target, e.subgroups) for e in examples])
+    assert [secret for secret in secrets if secret in shown] == []
+    assert "has a fever" in shown
+    app = replace(APP, choices=None, metrics={"accuracy": accuracy}, primary="accuracy")
+    made = bench(tmp_path / "out", subject("tuned", right), app=app)
+    assert measure_transfer(made, None, transfer_sets(job), lambda _: set())
+    written = [path.read_text() for path in (tmp_path / "out/evaluate").glob("transfer-*.jsonl")]
+    assert written
+    assert [secret for secret in secrets if secret in "".join(written)] == []
+
+
+def test_a_changed_key_tagger_or_score_makes_the_data_stage_run_again(tmp_path: Path):
+    tagger, score = tmp_path / "tagger", tmp_path / "score.json"
+    tagger.write_text("one")
+    score.write_text("one")
+    settings = {"tagger": str(tagger), "measured": str(score)}
+    run = deidentified(tmp_path, [], **settings).run
+    secret = tmp_path / "key"
+    before = cleaner_hashes(run) | score_hash(run)
+    assert set(before) == {"deidentify key", "deidentify tagger", "deidentify measured"}
+    assert secret.read_text().strip() not in str(before)
+    assert cleaner_hashes(run) | score_hash(run) == before
+    tagger.write_text("two")
+    score.write_text("two")
+    held, _ = secret.read_text(), secret.unlink()
+    after = cleaner_hashes(run) | score_hash(run)
+    assert {name for name in before if before[name] != after[name]} == set(before)
+    secret.write_text(held)
+    assert cleaner_hashes(run)["deidentify key"] == before["deidentify key"]
+
+
+def test_a_finished_run_whose_key_was_taken_away_stays_as_it_is(tmp_path: Path):
+    run = deidentified(tmp_path, []).run
+    found = cleaner_hashes(run)
+    data_card(inputs=found).save(run.out)
+    (tmp_path / "key").unlink()
+    assert cleaner_hashes(run) == found
+    data_card(inputs={}).save(run.out)
+    assert cleaner_hashes(run) == {}
+    assert not (tmp_path / "key").exists()
 
 
 def test_a_set_from_elsewhere_is_read_as_the_task_reads_its_own(tmp_path: Path):

@@ -23,6 +23,7 @@ from planted import (
 )
 
 from medtune.artifacts import RESTRICTED, Check, Fairness, LeftOut
+from medtune.config import SwapSection
 from medtune.guards import GUARDS, Evidence, Facts
 from medtune.records import Gate
 
@@ -313,6 +314,30 @@ def test_pairs_must_be_tried_where_bias_is_the_goal():
     assert guard is not None
     (finding,) = guard(evidence._replace(run=bias))
     assert (finding.severity, finding.unmeasured) == ("warn", True)
+
+
+def test_a_swap_that_the_run_names_and_nobody_could_measure_is_no_silent_pass():
+    evidence = clean_evidence(
+        evaluation=evaluation(not_measured={"swaps: age": "no test example holds one of its words"})
+    )
+    sections = [SwapSection(name=name, pairs=(("a", "b"),)) for name in ("sex", "age")]
+    guard = GUARDS["fairness"].judge
+    assert guard is not None
+    for named in (sections[:1], sections):
+        evaluate = evidence.run.evaluate.model_copy(update={"swaps": tuple(named)})
+        run = evidence.run.model_copy(update={"evaluate": evaluate})
+        found = [(f.severity, f.unmeasured, f.what) for f in guard(evidence._replace(run=run))]
+        assert found == [("warn", True, "swap 'age' was not measured")][: len(named) - 1]
+
+
+def test_a_domain_that_could_not_be_measured_is_told_beside_the_others():
+    missing = {"transfer: set '1: other.jsonl'": "12 examples in fewer than 2 groups"}
+    evidence = clean_evidence(evaluation=evaluation(not_measured=missing))
+    guard = GUARDS["transfer"].judge
+    assert guard is not None
+    (found,) = guard(evidence)
+    assert (found.severity, found.unmeasured) == ("warn", True)
+    assert "other.jsonl" in found.evidence
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from medtune.config import EvaluateSection, ModelSection
 from medtune.errors import DataError
 from medtune.llm import LanguageModel, Numerics, find_model, load_model, score_replies, stream
 from medtune.llm.generate import generate
-from medtune.llm.predict import asked_messages, predict
+from medtune.llm.predict import asked_messages, fits, predict
 from medtune.records import Application, Example, Message
 
 FLOAT32 = Numerics(dtype="float32", onednn_isa=None, about="as a test needs", tokens_per_s=None)
@@ -117,6 +117,7 @@ def test_examples_beyond_the_context_are_named_and_their_text_is_not(
     lm: LanguageModel, app: Application
 ) -> None:
     examples = [*EXAMPLES, *(example(f"long{n}", "Smith " * 200) for n in range(7))]
+    assert fits(lm, app, examples) == [True] * 3 + [False] * 7
     named = r"7 of 10 examples \(first: long0, long1, long2, long3, long4\) exceed the 256 tokens"
     with pytest.raises(DataError, match=named) as error:
         predict(lm, app, examples, settings=SETTINGS, what="tuned")

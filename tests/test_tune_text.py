@@ -27,7 +27,8 @@ from medtune.artifacts import write_examples
 from medtune.errors import DataError, TuneError
 from medtune.llm.render import load_renderer
 from medtune.llm.source import ModelFolder
-from medtune.pipeline.handed import learnt_hashes, refuse_held_texts
+from medtune.pipeline.handed import refuse_held_texts
+from medtune.pipeline.hashes import learnt_hashes
 from medtune.records import Example, Message
 from medtune.tune.job import at_work, job
 from medtune.tune.lesson import pieces, text_of

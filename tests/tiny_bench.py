@@ -23,6 +23,7 @@ def subject(
     sure: float = 0.9,
     score=lambda messages, reply: -1.0,
     write=lambda messages: "",
+    fits=lambda example: True,
 ) -> Subject:
     """A model that gives `answer` and, where there are choices, is so sure of it."""
 
@@ -34,6 +35,7 @@ def subject(
     return Subject(
         name,
         ask,
+        fits=lambda app, asked: [fits(example) for example in asked],
         score=lambda items: [[score(m, reply) for reply in replies] for m, replies in items],
         write=lambda prompts: [write(prompt) for prompt in prompts],
         liken=lambda pairs: [1.0 if one == other else 0.5 for one, other in pairs],

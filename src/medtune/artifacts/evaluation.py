@@ -153,7 +153,7 @@ class Perturbed(BaseModel):
     """Share of answers that stayed the same."""
     change: Estimate | None
     """Of the primary metric, changed minus plain, turned so that negative is worse; None where the
-    answer should differ, for the target is then another."""
+    answer should differ, for the target is then another, or where the metric has no value."""
     differing: list[str]
     """Ids of the examples whose answer changed."""
 
@@ -194,7 +194,8 @@ class Domain(BaseModel):
     harmed: Verdict
     """Is the tuned model worse here than the base model? "yes" is negative transfer."""
     left_out: int = 0
-    """Examples of an extra set that are not counted, because train holds the same input."""
+    """Examples of an extra set that are not counted, because train holds the same, nearly
+    the same, or half of its runs of 13 words."""
 
 
 class LeftOut(BaseModel):

@@ -62,9 +62,10 @@ class DataSection(Section):
     test_from: date | None = None
     """For `split_by: time`: the date from which records are test; None takes the share."""
     check_against: tuple[SourceSection, ...] = ()
-    """Evaluation sets that training must not have seen: benchmarks, or your own earlier tests."""
+    """Evaluation sets that training must not have seen: benchmarks, or your own earlier tests.
+    `evaluate.retention`, `evaluate.dated_facts` and our own battery are such, too."""
     contaminated: Literal["report", "drop"] = "report"
-    """What to do with a training record that overlaps `check_against`."""
+    """What to do with a training record that overlaps an evaluation set."""
     near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Jaccard similarity of word 5-grams from which two inputs count as near duplicates."""
     max_tokens: Count | None = None

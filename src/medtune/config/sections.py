@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from medtune.config.compute import ComputeSection
-from medtune.config.data import DataSection
+from medtune.config.data import DataSection, SourceSection
 from medtune.config.decide import DecideSection
 from medtune.config.evaluate import EthicsSection, EvaluateSection
 from medtune.config.section import Count, Section
@@ -185,6 +185,11 @@ class Run(Section):
     serve: ServeSection = ServeSection()
     monitor: MonitorSection = MonitorSection()
     ethics: EthicsSection = EthicsSection()
+
+    @property
+    def evaluation_sets(self) -> tuple[SourceSection, ...]:
+        """The files of items that training must not have seen, `data.check_against` first."""
+        return (*self.data.check_against, *self.evaluate.retention, *self.evaluate.dated_facts)
 
     @property
     def journal_url(self) -> str:

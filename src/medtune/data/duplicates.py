@@ -118,13 +118,18 @@ class Clusters(NamedTuple):
 
 def near_to(wanted: Set[int], others: Set[int], inputs: Inputs) -> set[int]:
     """Those of the `wanted` inputs that equal, or are near, one of the `others`."""
-    found = set(wanted & others)
+    return set(partners(wanted, others, inputs))
+
+
+def partners(wanted: Set[int], others: Set[int], inputs: Inputs) -> dict[int, int]:
+    """One of the `others` for each of the `wanted` inputs that equals it or is near to it."""
+    found = {one: one for one in wanted & others}
     label = np.full(len(inputs), -1, dtype=np.int64)
     label[list(wanted)] = 0
     label[list(others)] = 1
     for pair in near_pairs(inputs, label):
-        hit = next(n for n in pair if label[n] == 0)
-        found.add(hit)
+        hit, other = pair if label[pair[0]] == 0 else pair[::-1]
+        found[hit] = other
         label[hit] = -1
     return found
 

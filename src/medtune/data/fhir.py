@@ -5,11 +5,12 @@ them (one resource per line; a folder for an export of several files). The resou
 may lie anywhere in the source: they are brought together in a temporary database on disk. What is
 about anything but a patient, such as a device or a group, is left out.
 
-Columns: `patient` (the resource's id), `sex`, `birth_date`, `death_date`, `race`, `ethnicity` (US
-Core), `time` (the last date), `text` (all of the below under headings), one column of lines for
-each kind of fact (allergies, conditions, medications, labs, vitals, observations, procedures,
-immunizations, encounters, reports, notes) and `facts` (a list of objects). Names, addresses,
-telephone numbers and other identifiers are never read.
+Columns: `patient` (the resource's id, or where it has none the one that its entry's fullUrl names),
+`sex`, `birth_date`, `death_date`, `race`, `ethnicity` (US Core), `time` (the last date), `text`
+(all of the below under headings), one column of lines for each kind of fact (allergies, conditions,
+medications, labs, vitals, observations, procedures, immunizations, encounters, reports, notes) and
+`facts` (a list of objects). Names, addresses, telephone numbers and other identifiers are never
+read.
 """
 
 import json
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from medtune.data.fhir_facts import (
     KINDS,
@@ -45,11 +47,25 @@ TABLES = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
     CREATE TABLE person (patient TEXT PRIMARY KEY, about TEXT);
+    CREATE TABLE alias (name TEXT PRIMARY KEY, patient TEXT);
     CREATE TABLE medication (id TEXT PRIMARY KEY, name TEXT);
     CREATE TABLE fact (patient TEXT, kind TEXT, date TEXT, what TEXT, code TEXT, value TEXT,
                        status TEXT, seen INTEGER PRIMARY KEY);
 """
+TO_ONE_NAME = """
+    UPDATE fact SET patient = (SELECT alias.patient FROM alias WHERE alias.name = fact.patient)
+    WHERE patient IN (SELECT name FROM alias)
+"""
 BY_PATIENT = "CREATE INDEX by_patient ON fact (patient, date, seen)"
+
+
+class _Entry(NamedTuple):
+    """A resource where it stands."""
+
+    resource: Resource
+    url: str
+    """The fullUrl of its entry in a Bundle; "" if it has none."""
+    where: str
 
 
 def is_resource(values: Mapping[str, Json]) -> bool:
@@ -61,7 +77,8 @@ def patients(path: Path) -> Iterator[Row]:
     """Yield one row per patient, in the order of their ids.
 
     Raises:
-        DataError: A file is not JSON, or holds something other than FHIR resources.
+        DataError: A file is not JSON, or holds something other than FHIR resources, or a Patient
+            that nothing can refer to.
     """
     with (
         TemporaryDirectory(prefix="medtune-fhir-") as folder,
@@ -69,9 +86,10 @@ def patients(path: Path) -> Iterator[Row]:
     ):
         database.executescript(TABLES)
         with progress("reading FHIR resources", 0, "resources") as advance:
-            for resource in _resources(path):
-                _store(database, resource)
+            for entry in _entries(path):
+                _store(database, entry)
                 advance(1)
+        database.execute(TO_ONE_NAME)
         database.execute(BY_PATIENT)
         yield from _rows(database, path)
 
@@ -82,29 +100,39 @@ def _files(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
 
 
-def _resources(path: Path) -> Iterator[Resource]:
+def _entries(path: Path) -> Iterator[_Entry]:
     for file in _files(path):
         rows = json_list(file) if file.suffix.lower() == ".json" else json_lines(file)
         for row in rows:
             if not is_resource(row.values):
                 raise DataError(f"{row.where}: not a FHIR resource: it has no resourceType")
             if row.values["resourceType"] != "Bundle":
-                yield row.values
+                yield _Entry(row.values, "", row.where)
                 continue
             for entry in listed(row.values.get("entry")):
                 resource = part(entry, "resource")
                 if isinstance(resource, dict):
-                    yield resource
+                    yield _Entry(resource, text(part(entry, "fullUrl")), row.where)
 
 
-def _store(database: sqlite3.Connection, resource: Resource) -> None:
-    kind, name = text(resource.get("resourceType")), text(resource.get("id"))
+def _store(database: sqlite3.Connection, entry: _Entry) -> None:
+    resource = entry.resource
+    kind, own = text(resource.get("resourceType")), text(resource.get("id"))
+    outer = _key(entry.url, kind)
     if kind == "Patient":
+        if not own and not outer:
+            raise DataError(
+                f"{entry.where}: a Patient has no id, and no fullUrl that names one, so nothing "
+                "can refer to it; give it an id"
+            )
         about = json.dumps(_person(resource))
-        database.execute("INSERT OR REPLACE INTO person VALUES (?, ?)", (name, about))
+        database.execute("INSERT OR REPLACE INTO person VALUES (?, ?)", (own or outer, about))
+        if own and outer and own != outer:
+            database.execute("INSERT OR REPLACE INTO alias VALUES (?, ?)", (outer, own))
     elif kind == "Medication":
         words, _ = concept(resource.get("code"))
-        database.execute("INSERT OR REPLACE INTO medication VALUES (?, ?)", (name, words))
+        for name in {own, outer} - {""}:
+            database.execute("INSERT OR REPLACE INTO medication VALUES (?, ?)", (name, words))
     else:
         subject = resource.get("subject") or resource.get("patient")
         patient = _key(text(part(subject, "reference")), "Patient")

@@ -6,18 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medtune.config import Run
-from medtune.data.duplicates import Inputs
+from medtune.data.duplicates import Inputs, partners
 from medtune.data.gather import Entry, Gathered
-from medtune.data.overlap import (
-    HOLDS,
-    Item,
-    Overlap,
-    find_overlaps,
-    is_long_enough,
-    item_of,
-    record_texts,
-)
-from medtune.data.readers import rows, source_names
+from medtune.data.overlap import HOLDS, Item, Overlap, find_overlaps, record_texts
+from medtune.data.references import Reference, read_references
 from medtune.data.split import HELD, Division, divide, draw
 from medtune.data.survey import placed
 from medtune.data.wording import some
@@ -40,7 +32,7 @@ class Kept(NamedTuple):
     overlaps: Sequence[Overlap]
     """Of train with the evaluation sets."""
     references: Mapping[str, int]
-    """Items of each evaluation set."""
+    """Items of each evaluation set that could be compared."""
 
     @property
     def entries(self) -> list[Entry]:
@@ -69,11 +61,17 @@ def keep(
     fit = [entry for entry in gathered.entries if entry.id not in removed]
     if not fit:
         raise DataError(_nothing_left(left_out, removed))
+    listed = list(read_references(run, references, next(gathered.examples()).fields.keys()))
+    item_of = {
+        gathered.numbering.number(text): one.item for one in reversed(listed) for text in one.inputs
+    }
     inputs = gathered.numbering.index(run.data.near_duplicate)
     division = divide(fit, inputs, run.data, run.seed)
     removed |= division.removed
-    items = list(_items(run, references))
-    overlaps = find_overlaps(_train_texts(gathered, division), items)
+    overlaps = [
+        *find_overlaps(_train_texts(gathered, division), [one.item for one in listed]),
+        *_near(division.splits["train"], item_of, inputs),
+    ]
     if run.data.contaminated == "drop":
         dropped = {one.id for one in overlaps if one.share >= HOLDS}
         removed |= dict.fromkeys(sorted(dropped), CONTAMINATED)
@@ -94,21 +92,23 @@ def keep(
         division,
         inputs,
         [one for one in overlaps if one.id in train],
-        _lengths(items),
+        _counted(listed),
     )
 
 
-def _items(run: Run, references: Sequence[Path]) -> Iterator[Item]:
-    for name, path, section in zip(
-        source_names(references), references, run.data.check_against, strict=True
-    ):
-        for row in rows(path, section.format):
-            yield item_of(name, row)
+def _near(train: Sequence[Entry], item_of: Mapping[int, Item], inputs: Inputs) -> Iterator[Overlap]:
+    """The records whose input equals, or is near, an item of an evaluation set."""
+    partner = partners({entry.input for entry in train}, item_of.keys(), inputs)
+    for entry in train:
+        if entry.input in partner:
+            item = item_of[partner[entry.input]]
+            yield Overlap(entry.id, item.reference, item.name, 1.0)
 
 
-def _lengths(items: Sequence[Item]) -> dict[str, int]:
-    counts = dict.fromkeys((item.reference for item in items), 0)
-    return counts | Counter(item.reference for item in items if is_long_enough(item))
+def _counted(listed: Sequence[Reference]) -> dict[str, int]:
+    """How many items of each evaluation set have something to be found by."""
+    counts = dict.fromkeys((one.item.reference for one in listed), 0)
+    return counts | Counter(one.item.reference for one in listed if one.is_comparable)
 
 
 def _train_texts(gathered: Gathered, division: Division) -> Iterator[tuple[str, list[str]]]:
@@ -121,7 +121,7 @@ def _without(splits: Mapping[Split, list[Entry]], dropped: set[str]) -> dict[Spl
     if not train:
         raise DataError(
             "data.contaminated: drop leaves no record to train on: all hold items of "
-            "data.check_against; take the source that is the evaluation set out of data.sources"
+            "evaluation sets; take the source that is the evaluation set out of data.sources"
         )
     return {**splits, "train": train}
 

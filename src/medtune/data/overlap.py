@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medtune.data.row import Row
-from medtune.data.shingles import Hashes, normalised, runs_of, words_of
+from medtune.data.shingles import Hashes, hashes_of, normalised, runs_of, words_of
 from medtune.records import Example, Json
 
 RUN = 13
@@ -36,7 +36,7 @@ class Overlap(NamedTuple):
     item: str
     """The item's id or place."""
     share: float
-    """Share of the item's runs that the record holds, in (0, 1]."""
+    """Share of the item's runs that the record holds, in (0, 1]; 1 where the two are near."""
 
 
 class Item(NamedTuple):
@@ -49,12 +49,12 @@ class Item(NamedTuple):
 
 def item_of(reference: str, row: Row) -> Item:
     """A row of any file as an item: all texts in it, nested ones too."""
-    return Item(reference, row.where.rsplit("/", 1)[-1], list(_texts(row.values)))
+    return Item(reference, row.where.rsplit("/", 1)[-1], list(texts_of(row.values)))
 
 
 def record_texts(example: Example) -> list[str]:
     """The texts of a record: its fields, and its target if that is text."""
-    return [*example.fields.values(), *_texts(example.target)]
+    return [*example.fields.values(), *texts_of(example.target)]
 
 
 def is_long_enough(item: Item) -> bool:
@@ -95,9 +95,8 @@ class _Index(NamedTuple):
 
     def hits(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Places in `runs` of what the texts hold."""
-        own = [
-            _runs(words_of(normalised(text)), length) for text in texts for length in self.lengths
-        ]
+        hashed = [hashes_of(words_of(normalised(text))) for text in texts]
+        own = [_runs(hashes, length) for hashes in hashed for length in self.lengths]
         every = np.unique(np.concatenate([*own, np.zeros(0, dtype=np.uint64)]))
         start = np.searchsorted(self.runs, every, side="left")
         end = np.searchsorted(self.runs, every, side="right")
@@ -115,7 +114,7 @@ def _index(items: Iterable[Item]) -> _Index:
             if len(words) >= SHORTEST:
                 length = min(RUN, len(words))
                 lengths.add(length)
-                own.append(_runs(words, length))
+                own.append(_runs(hashes_of(words), length))
         if own:
             kept.append(item._replace(texts=()))
             runs.append(np.unique(np.concatenate(own)))
@@ -128,14 +127,15 @@ def _index(items: Iterable[Item]) -> _Index:
     return _Index(kept, every[order], owner[order], sizes, sorted(lengths))
 
 
-def _runs(words: list[str], length: int) -> Hashes:
+def _runs(hashes: Hashes, length: int) -> Hashes:
     # The length is mixed in, for a run of 8 words is not the beginning of one of 13.
-    return runs_of(words, length) ^ np.uint64(length)
+    return runs_of(hashes, length) ^ np.uint64(length)
 
 
-def _texts(value: Json) -> Iterator[str]:
+def texts_of(value: Json) -> Iterator[str]:
+    """Every text in a value, nested ones too."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
-            yield from _texts(part)
+            yield from texts_of(part)

@@ -48,7 +48,7 @@ def prepare(  # noqa: PLR0913  what to prepare, for whom, and who shares the wor
         run: The run.
         app: Its application.
         paths: The files of `run.data.sources`, in their order, then those of
-            `run.data.check_against`.
+            `run.evaluation_sets`.
         renderer: Counts the tokens.
         key: The stage's key, for the card.
         inputs: SHA-256 of the stage's inputs by name, for the card.

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from medtune.artifacts import Check, Forecast
@@ -28,6 +28,7 @@ from medtune.data.keep import CONTAMINATED, Kept
 from medtune.data.overlap import Item, Overlap, find_overlaps, is_long_enough
 from medtune.data.split import HELD, find_conflicts
 from medtune.data.survey import Survey, placed
+from medtune.deid.surrogate.dates import MOST_WEEKS
 from medtune.progress import progress
 from medtune.records import Application
 
@@ -97,8 +98,11 @@ def _rows_left_out(material: Material) -> Check:
 
 
 def _plausibility(material: Material) -> list[Check]:
-    sample = material.survey.sample
-    return [plausible.plausibility(sample), dates.date_order(sample, material.today)]
+    sample, section = material.survey.sample, material.run.data.deidentify
+    moved = None
+    if section is not None:
+        moved = timedelta(weeks=MOST_WEEKS if section.shift_dates else 0)
+    return [plausible.plausibility(sample), dates.date_order(sample, material.today, moved=moved)]
 
 
 def _independence(material: Material) -> list[Check]:
@@ -138,7 +142,7 @@ def _labels(material: Material) -> list[Check]:
     ]
     if offered:
         known = [e for e in material.survey.sample if e.split != "test"]
-        found.append(labels.label_errors(known, offered))
+        found.append(labels.label_errors(known, offered, material.run.seed))
         found.append(source_tells_label(known))
     return found
 
@@ -159,7 +163,7 @@ def _people(material: Material) -> list[Check]:
         people.representation(sample, data.reference, data.reference_source),
         people.label_rates(sample, _offered(material)),
         people.missing(sample),
-        proxy.proxies(sample),
+        proxy.proxies(sample, material.run.seed),
     ]
 
 

@@ -53,7 +53,7 @@ def shingles(text: str, n: int) -> Hashes:
     A text of fewer than n words is one run of all its words; one without any word is hashed whole.
     """
     words = words_of(text) or [text]
-    runs = np.sort(runs_of(words, min(n, len(words))))
+    runs = np.sort(runs_of(hashes_of(words), min(n, len(words))))
     return runs[np.append(True, runs[1:] != runs[:-1])]
 
 
@@ -62,10 +62,14 @@ def words_of(text: str) -> list[str]:
     return text.translate(SPACED).split() if text.isascii() else WORD.findall(text)
 
 
-def runs_of(words: list[str], n: int) -> Hashes:
+def hashes_of(words: list[str]) -> Hashes:
+    """The hash of each word, in their order."""
+    return np.fromiter(map(_word_hash, words), dtype=np.uint64, count=len(words))
+
+
+def runs_of(hashes: Hashes, n: int) -> Hashes:
     """Hashes of the runs of n words, in their order, repeats included; none if there are fewer."""
-    hashes = np.fromiter(map(_word_hash, words), dtype=np.uint64, count=len(words))
-    n_runs = len(words) - n + 1
+    n_runs = len(hashes) - n + 1
     if n_runs <= 0:
         return hashes[:0]
     runs = hashes[:n_runs].copy()

@@ -15,7 +15,7 @@ Where sources fix a split:
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from medtune.config import DataSection
 from medtune.data.duplicates import Inputs, cluster, near_to
@@ -26,6 +26,18 @@ from medtune.errors import ConfigError, DataError
 from medtune.records import SPLITS, Split
 
 HELD: tuple[Split, ...] = ("validation", "test")
+
+
+class Named(Protocol):
+    """What has an id."""
+
+    @property
+    def id(self) -> str:
+        """Its own."""
+        ...
+
+
+T = TypeVar("T", bound=Named)
 
 
 class Division(NamedTuple):
@@ -85,7 +97,7 @@ def divide(entries: Sequence[Entry], inputs: Inputs, settings: DataSection, seed
     return Division(splits, removed, leaks, joined, places.cuts)
 
 
-def draw(entries: Sequence[Entry], at_most: int | None, seed: int) -> list[Entry]:
+def draw(entries: Sequence[T], at_most: int | None, seed: int) -> list[T]:
     """Keep at most so many, in their order; which ones depends on the seed and their ids alone."""
     if at_most is None or len(entries) <= at_most:
         return list(entries)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from medtune.artifacts import write_examples
 from medtune.config import Run
+from medtune.data.duplicates import Numbering, near_to
 from medtune.data.gather import Entry, Gathered, Size, measured
 from medtune.data.keep import Kept, token_limit
 from medtune.data.remedies import Member, copy_name, times, told
+from medtune.data.shingles import input_text
+from medtune.data.split import HELD
 from medtune.data.survey import placed
 from medtune.data.twins import twin
 from medtune.records import Application, Example
@@ -48,6 +51,7 @@ def write_train(
         ConfigError: The remedy goes by an attribute that train does not have.
     """
     copies = _copies(run, gathered, kept)
+    leaking = _leaking(run, app, gathered, kept)
     seen = _Seen()
 
     def examples() -> Iterator[Example]:
@@ -59,7 +63,7 @@ def write_train(
                     yield from _twin(seen, one, entry)
 
     def _twin(seen: _Seen, example: Example, entry: Entry) -> Iterator[Example]:
-        other = twin(example, app.choices)
+        other = None if entry.id in leaking else twin(example, app.choices)
         size = measured(other, app, renderer) if other else None
         if other and isinstance(size, Size) and size.tokens <= token_limit(run)[0]:
             seen.twins += 1
@@ -67,14 +71,43 @@ def write_train(
             yield from _noted(seen, other, sized)
 
     file = write_examples(run.out / "train.jsonl", examples())
+    sentences = _told(run, copies, seen.twins, len(leaking))
+    return Trained(file, seen.entries, dict(sorted(seen.labels.items())), sentences)
+
+
+def _told(run: Run, copies: Mapping[str, int], n_twins: int, n_leaking: int) -> list[str]:
+    """What was changed, one sentence each."""
     by = run.data.remedy_by
     sentences = [] if by is None else [told(copies, run.data.remedy, by)]
     if run.data.counterfactual == "gender":
         sentences.append(
-            f"{seen.twins:,} twins of the other gender were added to train; records about organs "
+            f"{n_twins:,} twins of the other gender were added to train; records about organs "
             "or conditions of one sex have none"
         )
-    return Trained(file, seen.entries, dict(sorted(seen.labels.items())), sentences)
+    if n_leaking:
+        sentences.append(
+            f"{n_leaking:,} twins were left out, for validation or test holds the same text or "
+            "nearly"
+        )
+    return sentences
+
+
+def _leaking(run: Run, app: Application, gathered: Gathered, kept: Kept) -> set[str]:
+    """Ids of the records of train whose twin equals, or is near, one of validation or test."""
+    if run.data.counterfactual == "none":
+        return set()
+    numbering = Numbering(gathered.file.parent)
+    held = {
+        numbering.number(input_text(one.example.fields))
+        for one in placed(gathered, {split: kept.splits[split] for split in HELD})
+    }
+    number: dict[str, int] = {}
+    for _, entry, example in placed(gathered, {"train": kept.splits["train"]}):
+        other = twin(example, app.choices)
+        if other is not None:
+            number[entry.id] = numbering.number(input_text(other.fields))
+    near = near_to(set(number.values()), held, numbering.index(run.data.near_duplicate))
+    return {name for name, own in number.items() if own in near}
 
 
 def _noted(seen: _Seen, example: Example, entry: Entry) -> Iterator[Example]:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +10,7 @@ from typing import TypeVar
 from medtune import artifacts, stats
 from medtune.artifacts import Way
 from medtune.config import Run
-from medtune.errors import MedtuneError
+from medtune.errors import MedtuneError, UndefinedMetric
 from medtune.evaluate.subject import Subject
 from medtune.measure import arm_files, more_is_better, resumed
 from medtune.records import (
@@ -54,6 +54,21 @@ class Bench:
     """The task as it writes its own prompt: the base model is asked so."""
     files: dict[str, str] = field(default_factory=dict[str, str])
     """SHA-256 of what the parts wrote, by path relative to the run's folder; they add to it."""
+    missing: dict[str, str] = field(default_factory=dict[str, str])
+    """What was not measured, and why; the parts add to it."""
+
+    def tried(self, what: str, make: Callable[[], T]) -> T | None:
+        """What `make` gives; None where that cannot be measured, and `missing` says why.
+
+        Args:
+            what: A part, or one of its rows as "part: row".
+            make: Measures it.
+        """
+        try:
+            return make()
+        except (NotMeasured, UndefinedMetric) as reason:
+            self.missing[what] = str(reason)
+            return None
 
     def needs_tuning(self) -> None:
         """Raise where the question is what a tuning changed, and nothing was tuned.
@@ -76,19 +91,34 @@ class Bench:
         return [items[place] for place in places]
 
     def estimate(self, metric: Metric, predictions: Sequence[Prediction]) -> Estimate:
-        """The metric with its interval."""
+        """The metric with its interval.
+
+        Raises:
+            NotMeasured: The predictions are of too few groups.
+        """
+        _refuse_few(p.group for p in predictions)
         return stats.bootstrap(
             metric, predictions, resamples=self.run.evaluate.resamples, seed=self.run.seed
         )
 
     def mean(self, values: Sequence[tuple[str, float]], *, lowest: float = 0.0) -> Estimate:
-        """The mean of numbers, each with its group, and its interval."""
+        """The mean of numbers, each with its group, and its interval.
+
+        Raises:
+            NotMeasured: They are of too few groups.
+        """
+        _refuse_few(group for group, _ in values)
         return stats.bootstrap_mean(
             values, resamples=self.run.evaluate.resamples, seed=self.run.seed, lowest=lowest
         )
 
     def change(self, after: Sequence[Prediction], before: Sequence[Prediction]) -> stats.Paired:
-        """The paired change of the primary metric; negative is worse."""
+        """The paired change of the primary metric; negative is worse.
+
+        Raises:
+            NotMeasured: The predictions are of too few groups.
+        """
+        _refuse_few(p.group for p in after)
         return stats.paired(
             self.metric,
             after,
@@ -112,6 +142,31 @@ class Bench:
         )
         self.files.update(arm_files(path, self.run.out))
         return result
+
+    def fitting(
+        self, what: str, examples: Sequence[Example], *, base: bool = False
+    ) -> list[Example]:
+        """Those of changed or foreign examples that fit the context; `missing` says how many not.
+
+        Args:
+            what: What they are for, as in `tried`.
+            examples: The examples.
+            base: Whether the base model is asked them, too.
+
+        Raises:
+            NotMeasured: Those that fit are of too few groups.
+        """
+        fit = self.tuned.fits(self.app, examples)
+        if base:
+            fit = map(min, fit, self.base.fits(self.plain, examples))
+        kept = [example for example, fits in zip(examples, fit, strict=True) if fits]
+        if len(kept) < len(examples):
+            self.missing[what] = (
+                f"{len(examples) - len(kept)} of {len(examples)} examples exceed "
+                "model.context_tokens, and were left out"
+            )
+        _refuse_few(example.group for example in kept)
+        return kept
 
     def answered_changed(self, part: str, changed: Sequence[Example]) -> ArmResult:
         """The model's answers to changed test examples, read as answers to the originals.
@@ -148,6 +203,15 @@ class Bench:
             artifacts.write_text(path, json.dumps(found, ensure_ascii=False) + "\n")
         self.files[str(path.relative_to(self.run.out))] = artifacts.sha256_file(path)
         return found
+
+
+def _refuse_few(groups: Iterable[str]) -> None:
+    n_groups = len(set(groups))
+    if n_groups < stats.MIN_GROUPS:
+        raise NotMeasured(
+            f"the examples are of {n_groups} group(s), such as patients, and an interval needs "
+            f"{stats.MIN_GROUPS}"
+        )
 
 
 def _read(path: Path) -> dict[str, Json] | None:

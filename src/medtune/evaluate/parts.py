@@ -1,9 +1,9 @@
 """The parts of the evaluation beside the test: each is measured, or says why it was not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from medtune.artifacts import (
     PLAIN_TUNE,
@@ -19,7 +19,6 @@ from medtune.artifacts import (
     SwapResult,
     Way,
 )
-from medtune.errors import UndefinedMetric
 from medtune.evaluate.bench import Bench, NotMeasured
 from medtune.evaluate.confidence import measure_confidence
 from medtune.evaluate.dated import measure_dated
@@ -33,8 +32,6 @@ from medtune.evaluate.subject import Subject
 from medtune.evaluate.swap import measure_swaps
 from medtune.evaluate.transfer import measure_left_out, measure_transfer
 from medtune.records import Application, ArmResult, Estimate, Example, Objective
-
-T = TypeVar("T")
 
 ZERO_SHOT = "zero_shot"
 """The baseline that stands for the base model."""
@@ -61,6 +58,8 @@ class Setup:
         default_factory=dict[str, Sequence[Example]], repr=False
     )
     """The examples of `evaluate.transfer`, by name."""
+    held: Callable[[Sequence[Example]], Set[str]] = lambda _: frozenset[str]()
+    """Ids of those that train holds."""
     dated: Sequence[Path] = ()
     """The files of `evaluate.dated_facts`."""
     judge: Judge | None = None
@@ -88,6 +87,8 @@ class Parts(NamedTuple):
 def measure_parts(bench: Bench, setup: Setup, results: Sequence[ArmResult]) -> Parts:
     """Every part; what cannot be measured is empty, with the reason in `not_measured`.
 
+    One swap, perturbation or domain that cannot be measured takes no other with it.
+
     Args:
         bench: The models and the test.
         setup: What is measured beside it.
@@ -97,15 +98,7 @@ def measure_parts(bench: Bench, setup: Setup, results: Sequence[ArmResult]) -> P
         DataError: A file that the run names cannot be used.
     """
     base = next((result for result in results if result.name == ZERO_SHOT), None)
-    missing: dict[str, str] = {}
-
-    def one(name: str, make: Callable[[], T]) -> T | None:
-        try:
-            return make()
-        except (NotMeasured, UndefinedMetric) as reason:
-            missing[name] = str(reason)
-            return None
-
+    one = bench.tried
     return Parts(
         confidence=one("confidence", lambda: measure_confidence(bench)),
         fairness=one("fairness", lambda: _fairness(bench, base)),
@@ -113,12 +106,13 @@ def measure_parts(bench: Bench, setup: Setup, results: Sequence[ArmResult]) -> P
         retention=one("retention", lambda: measure_retention(bench, setup.retention)) or [],
         robustness=one("robustness", lambda: measure_robustness(bench)) or [],
         memorisation=one("memorisation", lambda: measure_memorisation(bench)),
-        transfer=one("transfer", lambda: measure_transfer(bench, base, setup.transfer)) or [],
+        transfer=one("transfer", lambda: measure_transfer(bench, base, setup.transfer, setup.held))
+        or [],
         left_out=one("left_out", lambda: measure_left_out(bench, setup.tune_on)) or [],
         dated=one("dated", lambda: measure_dated(bench, setup.dated)) or [],
         judged=one("judged", lambda: measure_judged(bench, setup.judge)),
         likeness=one("likeness", lambda: measure_likeness(bench)),
-        not_measured=missing,
+        not_measured=bench.missing,
     )
 
 

@@ -1,6 +1,7 @@
 """Robustness: the tuned model on test examples that a rule has changed."""
 
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 from medtune.artifacts import Perturbed
@@ -28,18 +29,22 @@ def measure_robustness(bench: Bench) -> list[Perturbed]:
     """
     if not bench.run.evaluate.robustness_examples:
         raise NotMeasured("evaluate.robustness_examples is 0")
-    found = [_measure(bench, name) for name in bench.run.evaluate.perturbations]
+    found = [
+        bench.tried(f"robustness: {name}", partial(_measure, bench, name))
+        for name in bench.run.evaluate.perturbations
+    ]
     kept = [one for one in found if one is not None]
     if not kept:
-        raise NotMeasured(f"no perturbation applies to {FEWEST} or more test examples")
+        raise NotMeasured(f"no perturbation applies to {FEWEST} or more groups of test examples")
     return kept
 
 
-def _measure(bench: Bench, name: Perturbation) -> Perturbed | None:
+def _measure(bench: Bench, name: Perturbation) -> Perturbed:
     plain = {p.id: p for p in bench.answers.predictions if not p.failed}
     changed = _changed(bench, name, plain)
     if len({example.group for example in changed}) < FEWEST:
-        return None
+        raise NotMeasured(f"fewer than {FEWEST} groups of test examples hold what it changes")
+    changed = bench.fitting(f"robustness: {name}", changed)
     words = name.replace("_", " ")
     say(
         f"evaluate: robustness: {words}: {bench.tuned.name} on {len(changed)} changed test examples"
@@ -48,12 +53,18 @@ def _measure(bench: Bench, name: Perturbation) -> Perturbed | None:
     after = [p for p in result.predictions if not p.failed]
     before = [plain[p.id] for p in after]
     pairs = list(zip(before, after, strict=True))
+    change = None
+    if name not in MUST_DIFFER:
+        change = bench.tried(
+            f"robustness: {name}: change of {bench.app.primary}",
+            lambda: bench.change(after, before).difference,
+        )
     return Perturbed(
         name=name,
         expect="differ" if name in MUST_DIFFER else "same",
         n=len(after),
         same=bench.mean([(late.group, float(not differs(early, late))) for early, late in pairs]),
-        change=None if name in MUST_DIFFER else bench.change(after, before).difference,
+        change=change,
         differing=[late.id for early, late in pairs if differs(early, late)][:NAMED],
     )
 

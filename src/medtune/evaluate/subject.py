@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from medtune.config import EvaluateSection
 from medtune.llm.generate import generate
 from medtune.llm.likeness import cosines
 from medtune.llm.load import LanguageModel
-from medtune.llm.predict import predict
+from medtune.llm.predict import fits, predict
 from medtune.llm.score import score_replies
 from medtune.progress import progress
 from medtune.records import Application, ArmResult, Example, Message
@@ -22,6 +23,8 @@ class Subject:
     name: str
     ask: Callable[[Application, Sequence[Example]], ArmResult]
     """The answers to an application's examples, in order."""
+    fits: Callable[[Application, Sequence[Example]], list[bool]]
+    """Whether each example, as the application asks it, fits the context."""
     score: Callable[[Sequence[tuple[Conversation, Sequence[str]]]], list[list[float]]]
     """Log-probability in nats of each reply to each conversation."""
     write: Callable[[Sequence[Conversation]], list[str]]
@@ -61,4 +64,4 @@ def subject_of(lm: LanguageModel, name: str, settings: EvaluateSection) -> Subje
         with progress(f"{name}: likeness", len(pairs), "pairs") as advance:
             return cosines(lm, pairs, advance=advance)
 
-    return Subject(name, ask, score, write, liken)
+    return Subject(name, ask, partial(fits, lm), score, write, liken)

@@ -9,6 +9,7 @@ Source: counterfactual evaluation as in Garg 2019, AIES, arXiv:1809.10610.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from medtune.artifacts import SwapResult
 from medtune.config import SwapSection
@@ -24,12 +25,24 @@ def measure_swaps(bench: Bench) -> list[SwapResult]:
     """Every swap of the run on the test examples that hold one of its words.
 
     Raises:
-        NotMeasured: The run names no swap.
+        NotMeasured: The run names no swap, or none could be measured.
     """
     swaps = bench.run.evaluate.swaps
     if not swaps:
         raise NotMeasured("evaluate.swaps is empty: no words were named to swap")
-    return [_measure(bench, swap, number) for number, swap in enumerate(swaps)]
+    tried = [
+        bench.tried(named(swap), partial(_measure, bench, swap, number))
+        for number, swap in enumerate(swaps)
+    ]
+    found = [one for one in tried if one is not None]
+    if not found:
+        raise NotMeasured("no swap of evaluate.swaps could be measured")
+    return found
+
+
+def named(swap: SwapSection) -> str:
+    """A swap, among what was not measured."""
+    return f"swaps: {swap.name}"
 
 
 def swapped(example: Example, swap: SwapSection) -> Example | None:
@@ -74,7 +87,8 @@ def _measure(bench: Bench, swap: SwapSection, number: int) -> SwapResult:
     pairs = [(example, swapped(example, swap)) for example in bench.test]
     changed = [two for one, two in pairs if two is not None and bench.is_asked_otherwise(one, two)]
     if not changed:
-        raise NotMeasured(f"swap {swap.name!r}: no test example holds one of its words")
+        raise NotMeasured("no test example holds one of its words")
+    changed = bench.fitting(named(swap), changed)
     say(f"evaluate: swap {swap.name!r}: {bench.tuned.name} on {len(changed)} test examples")
     result = bench.answered_changed(f"swap-{number}", changed)
     plain = {p.id: p for p in bench.answers.predictions if not p.failed}

@@ -6,12 +6,12 @@ was learnt from. Where the tuned model is worse than the base model, that is neg
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 from typing import NamedTuple
 
 from medtune import stats
 from medtune.artifacts import Domain, LeftOut, read_examples
-from medtune.errors import DataError
 from medtune.evaluate.bench import Bench, NotMeasured
 from medtune.evaluate.subgroups import MIN_EXAMPLES, MIN_GROUPS
 from medtune.evaluate.subject import Subject
@@ -19,6 +19,8 @@ from medtune.measure import answered
 from medtune.progress import say
 from medtune.records import ArmResult, Estimate, Example, Prediction, Verdict
 
+Held = Callable[[Sequence[Example]], Set[str]]
+"""Ids of the examples that train holds."""
 SET = "set"
 MOST_LEFT_OUT = 4
 """Values of an attribute that are left out in turn: the most frequent ones."""
@@ -35,8 +37,20 @@ class _Pair(NamedTuple):
     left_out: int = 0
 
 
+class _Row(NamedTuple):
+    """One domain before Holm's correction."""
+
+    pair: _Pair
+    before: Estimate
+    after: Estimate
+    change: stats.Paired
+
+
 def measure_transfer(
-    bench: Bench, base: ArmResult | None, sets: Mapping[str, Sequence[Example]]
+    bench: Bench,
+    base: ArmResult | None,
+    sets: Mapping[str, Sequence[Example]],
+    held: Held,
 ) -> list[Domain]:
     """The matrix.
 
@@ -44,33 +58,61 @@ def measure_transfer(
         bench: The models and the test.
         base: The base model's answers on the test; None if it has none.
         sets: Extra sets, by name.
+        held: Ids of those that train holds, the same, nearly, or as a part of a record.
 
     Raises:
-        NotMeasured: The test has but one domain, and there is no extra set.
+        NotMeasured: The test has but one domain, and there is no extra set; or none of them could
+            be measured.
     """
     pairs = [] if base is None else _within(bench, base)
-    pairs += [_extra(bench, name, examples, i) for i, (name, examples) in enumerate(sets.items())]
-    if not pairs:
+    if not pairs and not sets:
         raise NotMeasured(
             "the test examples are of one source and state no year or attribute, and "
             "evaluate.transfer is empty"
         )
-    changes = [bench.change(pair.after, pair.before) for pair in pairs]
-    adjusted = stats.holm([change.p_value for change in changes])
+    tried = [
+        bench.tried(_named(pair.attribute, pair.value), partial(_row, bench, pair))
+        for pair in pairs
+    ]
+    tried += [
+        bench.tried(_named(SET, name), partial(_of_set, bench, name, examples, held, number))
+        for number, (name, examples) in enumerate(sets.items())
+    ]
+    rows = [row for row in tried if row is not None]
+    if not rows:
+        raise NotMeasured("no domain could be measured")
+    adjusted = stats.holm([row.change.p_value for row in rows])
     return [
         Domain(
-            attribute=pair.attribute,
-            value=pair.value,
-            n_train=pair.n_train,
-            before=_estimate(bench, pair.before),
-            after=_estimate(bench, pair.after),
-            change=change.difference,
+            attribute=row.pair.attribute,
+            value=row.pair.value,
+            n_train=row.pair.n_train,
+            before=row.before,
+            after=row.after,
+            change=row.change.difference,
             p_adjusted=p,
-            harmed=_harmed(change.difference, p),
-            left_out=pair.left_out,
+            harmed=_harmed(row.change.difference, p),
+            left_out=row.pair.left_out,
         )
-        for pair, change, p in zip(pairs, changes, adjusted, strict=True)
+        for row, p in zip(rows, adjusted, strict=True)
     ]
+
+
+def _named(attribute: str, value: str) -> str:
+    """A domain, among what was not measured."""
+    return f"transfer: {attribute} {value!r}"
+
+
+def _row(bench: Bench, pair: _Pair) -> _Row:
+    before, after = (_estimate(bench, some) for some in (pair.before, pair.after))
+    return _Row(pair, before, after, bench.change(pair.after, pair.before))
+
+
+def _of_set(bench: Bench, name: str, examples: Sequence[Example], held: Held, number: int) -> _Row:
+    learnt = held(examples)
+    asked = [example for example in examples if example.id not in learnt]
+    pair = _extra(bench, name, asked, number)
+    return _row(bench, pair._replace(left_out=len(examples) - len(asked)))
 
 
 def measure_left_out(
@@ -105,7 +147,11 @@ def measure_left_out(
     found: list[LeftOut] = []
     for number, (value, some) in enumerate(others.items()):
         without = tune_on(f"without-{number}", bench.drawn(some, n))
-        found.append(_left_out(bench, value, asked[value], whole, without))
+        measure = partial(_left_out, bench, value, asked[value], whole, without)
+        one = bench.tried(f"left out: {attribute} {value!r}", measure)
+        found += [] if one is None else [one]
+    if not found:
+        raise NotMeasured(f"no value of {attribute!r} could be measured")
     return found
 
 
@@ -142,34 +188,25 @@ def _attributes(examples: Sequence[Example]) -> dict[str, Callable[[Example], st
     }
 
 
-def _extra(bench: Bench, name: str, examples: Sequence[Example], number: int) -> _Pair:
-    """Both models on an extra set, without what train holds too.
+def _extra(bench: Bench, name: str, asked: Sequence[Example], number: int) -> _Pair:
+    """Both models on what train does not hold of an extra set.
 
     Raises:
-        DataError: Fewer than two groups are left.
+        NotMeasured: That is of fewer than two groups.
     """
-    learnt = {_input(e) for e in read_examples(bench.run.out / "train.jsonl")}
-    asked = [example for example in examples if _input(example) not in learnt]
-    n_left_out = len(examples) - len(asked)
     say(f"evaluate: transfer: base and {bench.tuned.name} on {len(asked)} examples of {name}")
-    if n_left_out:
-        say(f"evaluate: transfer: {n_left_out} more of {name} are in train, and are left out")
     if len({example.group for example in asked}) < stats.MIN_GROUPS:
-        raise DataError(
-            f"evaluate.transfer: {name}: {len(asked)} examples that train does not hold, in fewer "
-            "than 2 groups; name a set from elsewhere"
+        raise NotMeasured(
+            f"{len(asked)} examples that train does not hold, in fewer than {stats.MIN_GROUPS} "
+            "groups; name a set from elsewhere"
         )
+    asked = bench.fitting(_named(SET, name), asked, base=True)
     before, after = (
         {p.id: p for p in answered(bench.answered(subject, f"transfer-{number}", app, asked))}
         for subject, app in ((bench.base, bench.plain), (bench.tuned, bench.app))
     )
     ids = [id for id in before if id in after]
-    return _Pair(SET, name, 0, [before[id] for id in ids], [after[id] for id in ids], n_left_out)
-
-
-def _input(example: Example) -> str:
-    """The text of an example, to compare it with others."""
-    return "\n".join(" ".join(example.fields[name].split()) for name in sorted(example.fields))
+    return _Pair(SET, name, 0, [before[id] for id in ids], [after[id] for id in ids])
 
 
 def _estimate(bench: Bench, predictions: Sequence[Prediction]) -> Estimate:

@@ -110,19 +110,32 @@ def _suppressed(evidence: Evidence) -> list[Finding]:
 
 
 def _swaps(evidence: Evidence) -> list[Finding]:
-    swaps = evidence.evaluation.swaps
-    if not swaps:
+    swaps, missing = evidence.evaluation.swaps, evidence.evaluation.not_measured
+    tried = {swap.name for swap in swaps}
+    untried = [swap.name for swap in evidence.run.evaluate.swaps if swap.name not in tried]
+    if not swaps and not untried:
         must = evidence.run.goal == "bias"
         return [
             _finding(
                 "warn" if must else "note",
                 "no pairs that differ only in some words were tried",
-                evidence.evaluation.not_measured.get("swaps", "evaluate.swaps is empty"),
+                missing.get("swaps", "evaluate.swaps is empty"),
                 "name words that should not matter, and words that should, in evaluate.swaps",
                 unmeasured=must,
             )
         ]
-    return [_swap(swap) for swap in swaps if swap.as_expected != "yes"]
+    unmeasured = [
+        _finding(
+            "warn",
+            f"swap {name!r} was not measured",
+            missing.get(f"swaps: {name}", "it was not tried"),
+            "add test examples of several groups that hold its words, or take it out of "
+            "evaluate.swaps",
+            unmeasured=True,
+        )
+        for name in untried
+    ]
+    return [*(_swap(swap) for swap in swaps if swap.as_expected != "yes"), *unmeasured]
 
 
 def _swap(swap: SwapResult) -> Finding:

@@ -11,7 +11,7 @@ WHERE = "evaluation.json"
 
 
 def judge(evidence: Evidence) -> list[Finding]:
-    """A block for each domain that was harmed, and a note if no new domain was tried."""
+    """A block for each domain that was harmed, and a word on those that were not tried."""
     rows = evidence.evaluation.transfer
     if not rows:
         return [
@@ -39,10 +39,11 @@ def judge(evidence: Evidence) -> list[Finding]:
         for row in rows
         if row.harmed == "yes"
     ]
+    found = [*harmed, *_unmeasured(evidence)]
     if any(row.n_train == 0 for row in rows):
-        return harmed
+        return found
     return [
-        *harmed,
+        *found,
         Finding(
             "transfer",
             "note",
@@ -51,4 +52,23 @@ def judge(evidence: Evidence) -> list[Finding]:
             f"{len(rows)} domains, all with training examples",
             "validate on another site's records before use there (evaluate.transfer)",
         ),
+    ]
+
+
+def _unmeasured(evidence: Evidence) -> list[Finding]:
+    """The domains that could not be measured beside those that could."""
+    listed = evidence.evaluation.not_measured.items()
+    missing = {name: why for name, why in listed if name.startswith("transfer: ")}
+    if not missing:
+        return []
+    return [
+        Finding(
+            "transfer",
+            "warn",
+            "whether it holds in every domain was not measured",
+            WHERE,
+            "; ".join(f"{name.removeprefix('transfer: ')}: {why}" for name, why in missing.items()),
+            "add records of these domains, or exclude them from the intended use",
+            unmeasured=True,
+        )
     ]

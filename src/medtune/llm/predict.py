@@ -58,6 +58,17 @@ def predict(
     return ArmResult(what, about, predictions, time.perf_counter() - started, n_tokens)
 
 
+def fits(lm: LanguageModel, app: Application, examples: Sequence[Example]) -> list[bool]:
+    """Whether each example fits the context, with room for its choices or for a reply."""
+    asked = [asked_messages(app, example) for example in examples]
+    lm.look_at(asked)
+    if app.choices is None:
+        return [room(lm, lm.renderer.prompt(messages)) >= 1 for messages in asked]
+    choices = [list(app.choices(example)) for example in examples]
+    pairs = zip(asked, choices, strict=True)
+    return [not overflows(lm, lm.renderer.candidates(*pair)) for pair in pairs]
+
+
 def asked_messages(
     app: Application, example: Example, shots: Sequence[Example] = ()
 ) -> list[Message]:

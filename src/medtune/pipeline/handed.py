@@ -2,16 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medtune.apps import find_app
-from medtune.artifacts import Agreement, Decision, Parity, TuneRecord, read_examples, sha256_file
-from medtune.config import Run, SourceSection
+from medtune.artifacts import (
+    Agreement,
+    Decision,
+    Parity,
+    TuneRecord,
+    read_examples,
+)
+from medtune.config import Run
 from medtune.errors import DataError
 from medtune.features import shared_instruction
-from medtune.fetch import resolve_source
+from medtune.pipeline.hashes import existing, files_of
 from medtune.pipeline.job import Job
 from medtune.pipeline.way import ENDPOINT, Chosen, adapter_of
 from medtune.records import Application, ArmResult, Example, Message, Objective, Prediction
@@ -52,24 +59,6 @@ def tune_small(
         identity={},
     )
     return job.load(folder / "adapter", base=base), done.seconds
-
-
-def learnt_hashes(run: Run) -> dict[str, str]:
-    """SHA-256 of every file that `tune` names, by what it is for."""
-    texts = {f"text:{path.name}": sha256_file(existing(path)) for path in run.tune.texts}
-    replay = run.tune.replay_file
-    return texts | ({} if replay is None else {"replay": sha256_file(existing(replay))})
-
-
-def existing(path: Path) -> Path:
-    """The path, if there is a file.
-
-    Raises:
-        DataError: There is none.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; correct tune.texts or tune.replay_file")
-    return path
 
 
 def refuse_held_texts(run: Run) -> None:
@@ -117,24 +106,6 @@ def retention_of(job: Job) -> "Callable[[LanguageModel], dict[str, list[Predicti
     return ask
 
 
-def suite_hashes(job: Job) -> dict[str, str]:
-    """SHA-256 of every file that `evaluate` names, by what it is for."""
-    settings = job.run.evaluate
-    named = {
-        "retention": settings.retention,
-        "transfer": settings.transfer,
-        "dated_facts": settings.dated_facts,
-    }
-    hashes = {
-        f"{name}:{number}": sha256_file(path)
-        for name, sources in named.items()
-        for number, path in enumerate(_files(job, sources))
-    }
-    judge = settings.judge
-    files = [] if judge is None else [judge.rubric, *([judge.labels] if judge.labels else [])]
-    return hashes | {f"judge:{path.name}": sha256_file(path) for path in files}
-
-
 def evaluation_setup(job: Job, chosen: Chosen) -> "Setup":
     """The models, and what the evaluation measures them on beside the test."""
     run, settings = job.run, job.run.evaluate
@@ -158,9 +129,10 @@ def evaluation_setup(job: Job, chosen: Chosen) -> "Setup":
         way=chosen.way,
         plain=job.app,
         objective=decided_by(job),
-        retention=_files(job, settings.retention),
+        retention=files_of(job, settings.retention),
         transfer=transfer_sets(job),
-        dated=_files(job, settings.dated_facts),
+        held=partial(held_by_train, run),
+        dated=files_of(job, settings.dated_facts),
         judge=None if judge is None else stage.judge_of(judge, base, offline=job.offline),
         tune_on=tune_on,
     )
@@ -231,18 +203,31 @@ def same_prompts(job: Job, chosen: Chosen) -> Agreement | None:
     return Agreement(records=len(records), differ=differ)
 
 
-def _files(job: Job, sources: Sequence[SourceSection]) -> list[Path]:
-    return [resolve_source(one, offline=job.offline) for one in sources]
-
-
 def transfer_sets(job: Job) -> dict[str, list[Example]]:
-    """The examples of each set of `evaluate.transfer`, read as those of `data.sources` are."""
+    """The examples of each set of `evaluate.transfer`, read and cleaned as `data.sources` are.
+
+    Raises:
+        DataError: The key is missing that the training records were cleaned with.
+    """
     found: dict[str, list[Example]] = {}
+    section = job.run.data.deidentify
+    if section is not None and job.run.evaluate.transfer:
+        existing(section.key, "data.deidentify.key, which cleans evaluate.transfer, too")
     for number, source in enumerate(job.run.evaluate.transfer, start=1):
         alone = job.run.model_copy(
             update={"data": job.run.data.model_copy(update={"sources": (source,)})}
         )
         app: Application = find_app(alone)
-        (path,) = _files(job, [source])
-        found[f"{number}: {path.name}"] = list(app.load([path]))
+        cleaner = import_module("medtune.deid.example").cleaner_for(alone, app)
+        (path,) = files_of(job, [source])
+        examples = app.load([path])
+        found[f"{number}: {path.name}"] = list(
+            map(cleaner.clean, examples) if cleaner else examples
+        )
     return found
+
+
+def held_by_train(run: Run, examples: Sequence[Example]) -> set[str]:
+    """Ids of the examples that train holds, or nearly, or as a part of a record."""
+    held_by = import_module("medtune.data.learnt").held_by
+    return held_by(run.out / "train.jsonl", examples, run.data.near_duplicate)

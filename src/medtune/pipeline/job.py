@@ -101,7 +101,7 @@ class Job:
     @cached_property
     def references(self) -> list[Path]:
         """The evaluation sets that training must not have seen, fetched if need be."""
-        return [resolve_source(one, offline=self.offline) for one in self.run.data.check_against]
+        return [resolve_source(one, offline=self.offline) for one in self.run.evaluation_sets]
 
     @property
     def adapter(self) -> Path:

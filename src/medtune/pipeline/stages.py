@@ -34,14 +34,13 @@ from medtune.errors import ConfigError, DataError
 from medtune.pipeline.handed import (
     asked_of_small_tunes,
     evaluation_setup,
-    learnt_hashes,
     refuse_held_texts,
     retention_of,
     same_model,
     same_prompts,
-    suite_hashes,
     tune_small,
 )
+from medtune.pipeline.hashes import cleaner_hashes, learnt_hashes, score_hash, suite_hashes
 from medtune.pipeline.job import Job
 from medtune.pipeline.way import (
     chosen_way,
@@ -68,14 +67,17 @@ def data(job: Job) -> Step:
     named = import_module("medtune.data").source_names
     paths = [*job.sources, *job.references]
     hashes = {name: sha256_path(path) for name, path in zip(named(paths), paths, strict=True)}
-    inputs = hashes | {"model": job.weights_sha256}
+    inputs = hashes | {"model": job.weights_sha256} | cleaner_hashes(run) | score_hash(run)
 
     def make(key: str) -> DataCard:
         prepare = import_module("medtune.data").prepare
         handed = {"key": key, "inputs": inputs, "spread": job.spread}
         return prepare(run, job.app, paths, job.renderer, **handed)
 
-    settings = _settings(run, run.data) | {"context_tokens": str(run.model.context_tokens)}
+    settings = _settings(run, run.data) | {
+        "context_tokens": str(run.model.context_tokens),
+        "own_battery": str(run.evaluate.retention_items > 0),
+    }
     return _step(job, DataCard, settings, inputs, make)
 
 

@@ -237,7 +237,7 @@ def transfer(work: Work) -> str:
         replace(e, fields={"text": f"Elsewhere: {e.fields['text']}"})
         for e in examples(60, "elsewhere")
     ]
-    found = measure_transfer(made, base, {"another site": there})
+    found = measure_transfer(made, base, {"another site": there}, lambda _: set())
     return objections("transfer", transfer=found)
 
 

@@ -7,7 +7,7 @@ before all, and of each pair of `PAIRS` the first not after the second.
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from medtune.artifacts import Check
@@ -29,6 +29,7 @@ PAIRS = (
     ),
 )
 """Words in names: what the first names is not after what the second names."""
+YEAR = re.compile(r"\d{4}")
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?")
 LABELLED = re.compile(
     r"\b(date of birth|dob|admission date|date of admission|discharge date|date of discharge|"
@@ -45,9 +46,18 @@ class Dated(NamedTuple):
     day: date | None
 
 
-def date_order(examples: Sequence[Example], today: date) -> Check:
-    """Records with a date that cannot be, or with two dates in the wrong order."""
-    dated = {e.id: list(_dates(e)) for e in examples}
+def date_order(
+    examples: Sequence[Example], today: date, *, moved: timedelta | None = None
+) -> Check:
+    """Records with a date that cannot be, or with two dates in the wrong order.
+
+    Args:
+        examples: The records, as they are learnt from.
+        today: No date is after it.
+        moved: By how much de-identification may have moved a date, on or back; None where it did
+            not touch them. Where it did, the record's own date may be a year alone.
+    """
+    dated = {e.id: list(_dates(e, with_years=moved is not None)) for e in examples}
     seen = {name: dates for name, dates in dated.items() if dates}
     if not seen:
         return not_run("dates", "plausibility", "no record has an ISO date")
@@ -60,13 +70,15 @@ def date_order(examples: Sequence[Example], today: date) -> Check:
         "patient together",
         fail=FAIL,
     )
-    bad = [name for name, dates in seen.items() if not _possible(dates, today)]
+    earliest, latest = EARLIEST - (moved or timedelta()), today + (moved or timedelta())
+    bad = [name for name, dates in seen.items() if not _possible(dates, earliest, latest)]
     return by_share(look, bad, len(seen))
 
 
-def _dates(example: Example) -> Iterator[Dated]:
+def _dates(example: Example, *, with_years: bool) -> Iterator[Dated]:
     if example.time:
-        yield Dated(frozenset({OWN}), _day(example.time))
+        is_year = with_years and YEAR.fullmatch(example.time) is not None
+        yield Dated(frozenset({OWN}), _day(f"{example.time}-01-01" if is_year else example.time))
     for name, text in example.fields.items():
         if ISO.fullmatch(text.strip()):
             yield Dated(_words(name), _day(text.strip()))
@@ -75,13 +87,13 @@ def _dates(example: Example) -> Iterator[Dated]:
                 yield Dated(_words(label), _day(written))
 
 
-def _possible(dates: Sequence[Dated], today: date) -> bool:
+def _possible(dates: Sequence[Dated], earliest: date, latest: date) -> bool:
     births = [day for words, day in dates if words & BIRTH and day is not None]
     for words, day in dates:
-        if day is None or day > today:
+        if day is None or day > latest:
             return False
         care = not words & BIRTH
-        if care and (day < EARLIEST or any(day < birth for birth in births)):
+        if care and (day < earliest or any(day < birth for birth in births)):
             return False
     return not any(
         one.day > other.day

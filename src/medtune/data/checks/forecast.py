@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from medtune.artifacts import Forecast
 from medtune.data.checks.learner import learn_and_predict
+from medtune.data.checks.shares import drawn_of
 from medtune.data.shingles import input_text
+from medtune.data.split import draw
 from medtune.records import Estimate, Example
 
 PARTS = ((8, 5), (4, 5), (2, 3), (1, 1))
@@ -42,7 +44,7 @@ def forecast(
     train: Sequence[Example], validation: Sequence[Example], offered: Sequence[str], seed: int
 ) -> Forecast | None:
     """The learning curve, or None if there are too few records or only one label."""
-    train = train[:MOST]
+    n_every, train = len(train), draw(train, MOST, seed)
     labels = [offered.index(str(e.target)) for e in train]
     if len(train) < FEWEST or len(validation) < FEWEST_HELD or len(set(labels)) < 2:  # noqa: PLR2004
         return None
@@ -64,7 +66,8 @@ def forecast(
                 for _ in range(draws)
             ]
         )
-    return _fitted(sizes, answers, held, rng)
+    found = _fitted(sizes, answers, held, rng)
+    return found.model_copy(update={"about": found.about + drawn_of(len(train), n_every)})
 
 
 def _draw(groups: Answers, n: int, rng: np.random.Generator) -> Answers:

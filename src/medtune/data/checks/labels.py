@@ -13,8 +13,9 @@ import numpy as np
 
 from medtune.artifacts import Check, Outcome
 from medtune.data.checks.learner import out_of_sample
-from medtune.data.checks.shares import Look, by_share, not_run
+from medtune.data.checks.shares import Look, by_share, drawn_of, not_run
 from medtune.data.shingles import input_text
+from medtune.data.split import draw
 from medtune.records import SPLITS, Example
 
 CONFLICTS_FAIL = 0.05
@@ -75,10 +76,10 @@ def balance(labels: Mapping[str, Mapping[str, int]], offered: Sequence[str]) -> 
     )
 
 
-def label_errors(examples: Sequence[Example], offered: Sequence[str]) -> Check:
-    """Records whose label is likely wrong."""
-    name = "likely label errors"
-    examples = examples[:MOST]
+def label_errors(examples: Sequence[Example], offered: Sequence[str], seed: int) -> Check:
+    """Records whose label is likely wrong, of at most `MOST` that are drawn."""
+    name, n_every = "likely label errors", len(examples)
+    examples = draw(examples, MOST, seed)
     given = [offered.index(str(e.target)) for e in examples]
     if len(examples) < FEWEST or len(set(given)) < 2:  # noqa: PLR2004  nothing to tell apart
         return not_run(name, "labels", f"fewer than {FEWEST} records, or one label only")
@@ -99,7 +100,8 @@ def label_errors(examples: Sequence[Example], offered: Sequence[str]) -> Check:
     look = Look(
         name,
         "labels",
-        f"likely have a wrong label (a learner that is right in {right:.0%} is sure of another)",
+        f"likely have a wrong label (a learner that is right in {right:.0%} is sure of another)"
+        + drawn_of(len(examples), n_every),
         "have two people read these records without their labels; correct what both find wrong",
         warn=ERRORS_WARN,
         fail=ERRORS_FAIL,

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from medtune.artifacts import Check, Outcome
 from medtune.data.checks.shares import SHOWN, Look, by_share, not_run
+from medtune.data.duplicates import WORDS
 from medtune.data.gather import Entry
-from medtune.data.overlap import HOLDS, SHORTEST, Overlap
+from medtune.data.overlap import HOLDS, Overlap
 from medtune.records import Split
 
 PARTIAL_WARN, PARTIAL_FAIL = 0.05, 0.25
@@ -18,31 +19,31 @@ PARTIAL_WARN, PARTIAL_FAIL = 0.05, 0.25
 def contamination(
     overlaps: Sequence[Overlap], references: Mapping[str, int], dropped: int
 ) -> Check:
-    """Training records that hold items of the evaluation sets in `data.check_against`.
+    """Training records that hold, or nearly are, items of the evaluation sets in use.
 
     Args:
         overlaps: Of the records that are in train now.
-        references: The number of items of each evaluation set that are long enough to be found.
+        references: The number of items of each evaluation set that could be compared.
         dropped: Records that left train for it.
     """
     name = "contamination"
     if not references:
-        return not_run(name, "independence", "data.check_against names no evaluation set")
+        return not_run(name, "independence", "no evaluation set is in use (data.check_against)")
     if not any(references.values()):
-        short = f"no item of {', '.join(references)} has a text of {SHORTEST} words"
+        short = f"no item of {', '.join(references)} has a text of {WORDS} words"
         return not_run(name, "independence", f"{short}, so nothing could be compared")
     holding = [one for one in overlaps if one.share >= HOLDS]
     outcome: Outcome = "fail" if holding else "warn" if overlaps else "pass"
-    sets = ", ".join(f"{one} ({n:,} items of {SHORTEST} words)" for one, n in references.items())
+    sets = ", ".join(f"{one} ({n:,} items)" for one, n in references.items())
     items = {(one.reference, one.item) for one in holding}
+    n_parts = len({one.id for one in overlaps} - {one.id for one in holding})
     left = f"; {dropped:,} records left train for it" if dropped else ""
     return Check(
         name=name,
         topic="independence",
         outcome=outcome,
-        found=f"{len({one.id for one in holding}):,} training records hold {len(items):,} items of "
-        f"{sets}, and {len({one.id for one in overlaps} - {o.id for o in holding}):,} hold a part"
-        f"{left}",
+        found=f"{len({one.id for one in holding}):,} training records hold, or nearly are, "
+        f"{len(items):,} items of {sets}, and {n_parts:,} hold a part{left}",
         remedy=""
         if outcome == "pass"
         else "set data.contaminated to drop, or do not report these evaluation sets for this model",

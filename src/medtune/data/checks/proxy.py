@@ -14,8 +14,9 @@ from sklearn.metrics import roc_auc_score
 from medtune.artifacts import Check
 from medtune.data.checks.integrity import fields_of
 from medtune.data.checks.learner import out_of_sample
-from medtune.data.checks.shares import not_run
+from medtune.data.checks.shares import drawn_of, not_run
 from medtune.data.shingles import input_text
+from medtune.data.split import draw
 from medtune.records import Example
 
 NAME = "proxies of subgroups"
@@ -26,18 +27,24 @@ FEWEST = 50
 MOST_FIELDS = 30
 
 
-def proxies(examples: Sequence[Example]) -> Check:
-    """The attributes that the input gives away, and the field that does so best."""
+def proxies(examples: Sequence[Example], seed: int) -> Check:
+    """The attributes that the input gives away, and the field that does so best.
+
+    Of each attribute, at most `MOST` records that state it are drawn.
+    """
     attributes = sorted({name for e in examples for name in e.subgroups})
     found: dict[str, float] = {}
     told: list[str] = []
+    n_most = 0
     for attribute in attributes:
-        area = _area(examples, attribute, None)
+        stating = [e for e in examples if attribute in e.subgroups]
+        known, n_most = draw(stating, MOST, seed), max(n_most, len(stating))
+        area = _area(known, attribute, None)
         if area is None:
             continue
         found[attribute] = area
         if area >= TELLS:
-            told.append(f"{attribute} ({area:.2f}{_best_field(examples, attribute)})")
+            told.append(f"{attribute} ({area:.2f}{_best_field(known, attribute)})")
     if not found:
         return not_run(NAME, "people", f"no attribute with two values of {FEWEST} records each")
     return Check(
@@ -45,7 +52,9 @@ def proxies(examples: Sequence[Example]) -> Check:
         topic="people",
         outcome="warn" if told else "pass",
         found=f"the input tells {len(told)} of {len(found)} attributes by an area under the ROC "
-        f"curve of {TELLS} or more" + (f": {', '.join(told)}" if told else ""),
+        f"curve of {TELLS} or more"
+        + (f": {', '.join(told)}" if told else "")
+        + drawn_of(min(MOST, n_most), n_most),
         remedy="leave out the field if the task does not need it; in any case report results by "
         "this attribute, for hiding it does not make the model blind to it"
         if told
@@ -63,9 +72,8 @@ def _best_field(examples: Sequence[Example], attribute: str) -> str:
     return f", most by the field {best!r} with {areas[best]:.2f}"
 
 
-def _area(examples: Sequence[Example], attribute: str, field: str | None) -> float | None:
+def _area(known: Sequence[Example], attribute: str, field: str | None) -> float | None:
     """The area for the most frequent value against all others; None if it cannot be told."""
-    known = [e for e in examples if attribute in e.subgroups][:MOST]
     counts = Counter(e.subgroups[attribute] for e in known)
     if not counts:
         return None

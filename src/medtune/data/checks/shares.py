@@ -54,6 +54,11 @@ def by_share(look: Look, ids: Sequence[str], n: int) -> Check:
     )
 
 
+def drawn_of(n_drawn: int, n_every: int) -> str:
+    """That a check looked at some of the records only; empty where it looked at all."""
+    return "" if n_drawn == n_every else f"; {n_drawn:,} drawn from {n_every:,} were looked at"
+
+
 def not_run(name: str, topic: Topic, why: str) -> Check:
     """A check that had nothing to look at."""
     return Check(name=name, topic=topic, outcome="not_run", found=why)

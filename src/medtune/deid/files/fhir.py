@@ -75,7 +75,7 @@ def names_in(value: Json) -> Iterator[str]:
 def owner(resource: Element, default: str = "") -> str:
     """The id of the patient that a resource is about."""
     if resource.get("resourceType") == "Patient":
-        return str(resource.get("id", default))
+        return str(resource.get("id") or default)
     for name in OWNERS:
         element = resource.get(name)
         reference = element.get("reference") if isinstance(element, dict) else None
@@ -107,13 +107,18 @@ def deidentify_fhir(
 def _only_patient(bundle: Element) -> str:
     """The id of the bundle's patient, if it has one only."""
     entries = [entry for entry in _list(bundle.get("entry")) if isinstance(entry, dict)]
-    inside = [entry["resource"] for entry in entries if is_fhir(entry.get("resource"))]
     ids = {
-        str(one.get("id"))
-        for one in inside
-        if isinstance(one, dict) and one.get("resourceType") == "Patient"
+        owner(one, _by_url(entry))
+        for entry in entries
+        if isinstance(one := entry.get("resource"), dict) and one.get("resourceType") == "Patient"
     }
     return ids.pop() if len(ids) == 1 else ""
+
+
+def _by_url(entry: Element) -> str:
+    """The id that the fullUrl of a bundle's entry names; "" if it has none."""
+    url = entry.get("fullUrl")
+    return id_in(url) if isinstance(url, str) else ""
 
 
 def _list(value: Json) -> list[Json]:
@@ -128,6 +133,9 @@ def _object(value: Element, path: str, of: Of, found: list[Located]) -> dict[str
     """An element with children, each by its name."""
     if is_fhir(value) and path:
         of = of._replace(resource=str(value["resourceType"]), patient=owner(value, of.patient))
+    resource = value.get("resource")
+    if isinstance(resource, dict) and resource.get("resourceType") == "Patient":
+        of = of._replace(patient=_by_url(value) or of.patient)
     if isinstance(value.get("code"), dict) or "linkId" in value:
         of = of._replace(is_age=is_age(value))
     clean: dict[str, Json] = {}

@@ -24,7 +24,7 @@ def open_tagger(name: str | None, language: Language) -> Tagger | None:
     if name is None:
         return None
     kind, _, pipeline = name.partition(":")
-    if kind in OUTSIDE:
+    if is_outside(name):
         return OUTSIDE[kind](pipeline, language)
     tagger = load_tagger(Path(name))
     if tagger.language != language:
@@ -36,6 +36,11 @@ def open_tagger(name: str | None, language: Language) -> Tagger | None:
 
 def identity(name: str | None) -> str | None:
     """A tagger's name for a report: of a file, its hash."""
-    if name is None or name.partition(":")[0] in OUTSIDE:
+    if name is None or is_outside(name):
         return name
     return f"sha256:{sha256_file(Path(name))}"
+
+
+def is_outside(name: str) -> bool:
+    """Whether a tagger is a pipeline of another package."""
+    return name.partition(":")[0] in OUTSIDE
