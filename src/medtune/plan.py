@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from medtune import stats
 from medtune.artifacts import DataCard, TokenCount, read_examples
+from medtune.decide.draw import ladder
 from medtune.errors import DataError, MachineError, MedtuneError, memory_told
 from medtune.llm.memory import there_is
 from medtune.pipeline import CHAIN, Job, working_in
@@ -30,8 +31,6 @@ SHOWN_TOKENS = 400
 CHECKPOINT_COPIES = 13
 """Sizes of the trained weights on disk at once: two checkpoints and a third that is being written,
 each with the weights, the best weights and the optimizer's two moments; and the result."""
-CURVE = 1.65
-"""All tunes of the learning curve, in multiples of the largest."""
 ITEM_TOKENS = 45
 """Of an item of the battery with its options, about."""
 LATER_COPIES = 8
@@ -251,15 +250,14 @@ def _time(flight: _Flight) -> str:
     run, seen, splits = flight.job.run, flight.rehearsal, flight.card.splits
     tokens = seen.tokens
     few = min(run.decide.tune_examples, splits["train"].kept)
-    passes = run.tune.epochs_of_small(few) / run.tune.epochs
-    small = passes * tokens * few / splits["train"].kept
+    work = sum(n * run.tune.epochs_of_small(n) for n, _ in ladder(few)) / run.tune.epochs
+    small = tokens * work / splits["train"].kept
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens
     # Seven tunes and three prompts on validation, one tune and three prompts on the test.
     prompts = 1 + run.decide.passages / 2
     scored = (9 + prompts) * splits["validation"].tokens + (3 + prompts) * splits["test"].tokens
     scored += looks + _beside(flight)
-    small *= CURVE
     tokens += seen.searched_tokens
     fast = (tokens + small) / seen.train_rates[-1] + scored / seen.forward_rate
     slow = SLOWER * ((tokens + small) / seen.train_rates[0] + scored / seen.forward_rate)
