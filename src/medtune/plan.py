@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from medtune import stats
 from medtune.artifacts import DataCard, TokenCount, read_examples
-from medtune.decide.draw import ladder
 from medtune.errors import DataError, MachineError, MedtuneError, memory_told
 from medtune.llm.memory import there_is
 from medtune.pipeline import CHAIN, Job, working_in
@@ -250,7 +249,8 @@ def _time(flight: _Flight) -> str:
     run, seen, splits = flight.job.run, flight.rehearsal, flight.card.splits
     tokens = seen.tokens
     few = min(run.decide.tune_examples, splits["train"].kept)
-    work = sum(n * run.tune.epochs_of_small(n) for n, _ in ladder(few)) / run.tune.epochs
+    curve: list[tuple[int, int]] = import_module("medtune.decide.draw").ladder(few)  # imports torch
+    work = sum(n * run.tune.epochs_of_small(n) for n, _ in curve) / run.tune.epochs
     small = tokens * work / splits["train"].kept
     n_steps = run.tune.epochs * splits["train"].kept / run.tune.examples_per_step
     looks = n_steps / run.tune.validate_every * splits["validation"].tokens
