@@ -88,5 +88,5 @@ def test_a_source_whose_fixed_split_cannot_be_kept_is_named(tmp_path, out):
 
 
 def test_loading_a_split_before_it_is_written_names_the_stage(out):
-    with pytest.raises(DataError, match=r"test.jsonl: missing; run the stage .*data"):
+    with pytest.raises(DataError, match=r"test.jsonl: missing; run `medtune data`"):
         load_split(out, "test")

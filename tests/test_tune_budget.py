@@ -77,5 +77,5 @@ def test_a_country_that_is_not_one_is_a_config_error():
 
 def test_without_codecarbon_one_message_names_the_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("medtune.tune.energy.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"medtune\[energy\]"), energy("ESP"):
+    with pytest.raises(ConfigError, match=r"\[energy\]"), energy("ESP"):
         pass
