@@ -32,8 +32,8 @@ from medtune.tune.replay import drawn, replay_lessons
 from medtune.tune.text import render_split
 from medtune.tune.watch import CANARIES, TRAIN, VALIDATION
 
-WORTH_IT = 4
-"""Examples of a step for each process: fewer share less of what they begin with."""
+WORTH_IT = 8
+"""Examples of a step that are shared among processes; fewer are computed by the threads of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,11 @@ class Job:
 
     @property
     def processes(self) -> int:
-        """How many share a step; a share that is too small is not worth a copy of this process."""
+        """How many share a step: each has one thread, and no more of them than examples."""
         if control.is_shared():
             return control.size()
-        return max(1, min(self.lm.processes, self.run.tune.examples_per_step // WORTH_IT))
+        n_examples = self.run.tune.examples_per_step
+        return 1 if n_examples < WORTH_IT else min(self.lm.processes, n_examples)
 
     def step(self, number: int) -> list[Batch]:
         """The passes of an optimizer step, by its number, from 1."""
