@@ -56,7 +56,10 @@ def tune_small(
 
 def learnt_hashes(run: Run) -> dict[str, str]:
     """SHA-256 of every file that `tune` names, by what it is for."""
-    texts = {f"text:{path.name}": sha256_file(existing(path)) for path in run.tune.texts}
+    texts = {
+        f"text:{number}:{path.name}": sha256_file(existing(path))
+        for number, path in enumerate(run.tune.texts, start=1)
+    }
     replay = run.tune.replay_file
     return texts | ({} if replay is None else {"replay": sha256_file(existing(replay))})
 
@@ -86,7 +89,7 @@ def refuse_held_texts(run: Run) -> None:
         for split in ("validation", "test")
         for example in read_examples(run.out / f"{split}.jsonl")
     ]
-    texts = ((name, [text]) for path in run.tune.texts for name, text in read.read_texts(path))
+    texts = ((name, [text]) for name, text in read.read_all(run.tune.texts))
     held = [one for one in overlap.find_overlaps(texts, items) if one.share >= overlap.HOLDS]
     if held:
         first = ", ".join(f"{one.id} holds {one.item} of {one.reference}" for one in held[:3])
