@@ -22,6 +22,7 @@ from medtune.tune.batch import Batch, Lesson, micro_batches, n_tokens, plan
 from medtune.tune.distributed import control
 from medtune.tune.distributed.ranks import shared
 from medtune.tune.distributed.shard import sharded
+from medtune.tune.energy import refuse_unknown
 from medtune.tune.lesson import NONE, Lessons, drawn_few, render_lessons
 from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
@@ -116,10 +117,11 @@ def job(
 
     Raises:
         ConfigError: The objective needs pairs, and the application has none, or what is asked for
-            is not built for a model that sees by its own code.
+            is not built for a model that sees by its own code, or energy cannot be estimated.
         DataError: No examples, or some that are too long or have nothing to learn.
     """
     tune = run.tune
+    control.on_lead(lambda: refuse_unknown(run.compute.country))
     if not is_decoder(lm.model):
         _refuse_with_eyes(run)
     if tune.objective == "cpt":
