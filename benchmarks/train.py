@@ -3,8 +3,9 @@
 Every contestant trains the same model on the same token ids in the same order from the same
 adapter, and takes its optimizer steps in turn with the others, so that other work on the machine
 slows all alike. The first round warms up and is not counted. Prints the medians over the rounds,
-the ratios, the losses (equal to rounding, or the comparison is void), and the share of this
-machine's own matrix rate. The last line is one JSON object. Without a peer's Python (one that has
+the ratios, the losses, and the share of this machine's own matrix rate. The last line is one JSON
+object. Where two contestants in float32 differ by more than `MOST_APART` in the loss of any step,
+the comparison is void: that is said, and the exit code is 1. Without a peer's Python (one that has
 trl, accelerate and datasets) the peers' rows read "not measured".
 
 The workload is random tokens with the lengths of question answering over abstracts: prompts of 50
@@ -33,6 +34,9 @@ from typing import NamedTuple
 HERE = Path(__file__).parent / "training"
 EXAMPLES_PER_STEP = 16
 VOCABULARY = 40_000
+MOST_APART = 5e-4
+"""Nats per supervised token: our own choice, a few units of the fourth decimal, to which float32
+losses of the same steps were equal."""
 
 
 class Contestant(NamedTuple):
@@ -298,10 +302,26 @@ def main() -> None:
     groups = [[*OURS[:2], peer] for peer in peers] if asked.peer_python else [list(OURS)]
     found = [play(group, asked.peer_python, model, steps, full=asked.full) for group in groups]
     flops = [work_per_step(model, step, full=asked.full) for step in steps]
-    report(groups, found, steps, flops)
+    apart = most_apart([turns for turns, _ in found])
+    report(groups, found, steps, flops, apart)
     if not asked.peer_python:
         for one in peers:
             print(f"| {one.about} | not measured | | | |")
+    refuse_void(apart)
+
+
+def refuse_void(apart: float) -> None:
+    """End with exit code 1 where the contestants did not train the same."""
+    if not apart <= MOST_APART:
+        raise SystemExit(f"void: losses in float32 differ by {apart:.2g}, more than {MOST_APART:g}")
+
+
+def most_apart(found: list[dict[str, list[Turn]]]) -> float:
+    """The largest difference from our float32 losses of the same step, in all groups together."""
+    names = {one.name for one in (*OURS, *PEERS) if "float32" in one.about}
+    losses = [[t.loss for t in some] for turns in found for n, some in turns.items() if n in names]
+    apart = [abs(one - step[0]) for step in zip(*losses, strict=True) for one in step]
+    return max(apart) if all(map(math.isfinite, apart)) else math.inf
 
 
 def report(
@@ -309,6 +329,7 @@ def report(
     found: list[tuple[dict[str, list[Turn]], list[float]]],
     steps: list[list[tuple[list[int], int]]],
     flops: list[float],
+    apart: float,
 ) -> None:
     """Print medians, ratios within each group, losses and the share of the matrix rate."""
     tokens = [sum(len(ids) for ids, _ in step) for step in steps]
@@ -343,7 +364,7 @@ def report(
             f"{one.ours_is_faster:.2f} | {losses} |"
         )
     print()
-    print(json.dumps(summary(final)))
+    print(json.dumps(summary(final) | {"float32_losses_apart": apart}))
 
 
 class Result(NamedTuple):

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -50,6 +52,22 @@ def test_no_copy_is_left_behind() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_copies_compute_after_this_process_used_its_threads() -> None:
+    """As on four cores, in a process of its own, because this one was told to have one thread."""
+    code = """
+import torch
+from medtune.llm import workers
+workers.cores = lambda: 4
+torch.set_num_threads(2)
+x = torch.ones(600, 600)
+(x @ x).sqrt()
+with workers.workers(lambda n: float((x @ x).sqrt().mean() * 0 + n), 2) as ask:
+    assert dict(ask(range(2))) == {0: 0.0, 1: 1.0}
+"""
+    free = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    subprocess.run([sys.executable, "-c", code], env=free, check=True, timeout=300)
 
 
 def test_a_copy_ends_when_this_process_is_killed(tmp_path) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from planted import data_card, decision, evaluation, tune_record, write_run
 from test_release import APP
+from tiny_cluster import ready_to_tune
 
 from medtune.artifacts import DataCard, Release, canonical_sha256
+from medtune.config import load_run
 from medtune.errors import DataError, GateError
-from medtune.pipeline import Job, released
+from medtune.pipeline import Job, released, stages
 from medtune.pipeline.stages import refuse_stale
 from medtune.release import release
 
@@ -52,6 +54,22 @@ def test_stale_evidence_is_refused_and_says_what_to_run(
     linked(out, **{stage: stale})
     with pytest.raises(DataError, match=f"run medtune {verb} again"):
         refuse_stale(out)
+
+
+def test_what_the_metric_of_a_look_depends_on_is_in_the_key_of_tune(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = load_run(ready_to_tune(tmp_path))
+    monkeypatch.setattr(stages, "_step", lambda job, kind, settings, *_: settings)
+
+    def settings(stop_on: str, longest: int) -> object:
+        tune = run.tune.model_copy(update={"stop_on": stop_on})
+        asked = run.evaluate.model_copy(update={"max_new_tokens": longest})
+        changed = run.model_copy(update={"tune": tune, "evaluate": asked})
+        return stages.tune(Job(changed, offline=True))
+
+    assert settings("metric", 8) != settings("metric", 9)
+    assert settings("loss", 8) == settings("loss", 9)
 
 
 def test_data_that_was_split_anew_makes_everything_after_it_stale(out: Path):

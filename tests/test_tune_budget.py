@@ -1,16 +1,26 @@
 """A budget ends a tuning at a look, and a larger one goes on from there; energy is an estimate."""
 
 import json
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
-from tiny_tune import APP, assert_same_fit, examples, fit_in, language_model, make_run, rows
+from tiny_tune import (
+    APP,
+    assert_same_fit,
+    examples,
+    fit_in,
+    language_model,
+    make_run,
+    rows,
+    settings,
+)
 
 from medtune.config import ComputeSection
-from medtune.errors import ConfigError
+from medtune.errors import ConfigError, TuneError
 from medtune.tune import Fit, fit
-from medtune.tune.energy import energy
+from medtune.tune.energy import refuse_unknown
 
 
 def fit_with(folder: Path, **compute: object) -> Fit:
@@ -43,6 +53,25 @@ def test_a_larger_budget_goes_on_and_ends_as_if_there_had_been_none(out: Path):
     assert_same_fit(out / "cut", out / "whole")
 
 
+def test_what_a_budget_ended_is_refused_by_name_if_anything_else_changed(out: Path):
+    fit_in(out / "whole")
+    fit_with(out / "cut", budget_tokens=1200)
+    before = {path: path.read_bytes() for path in (out / "cut").rglob("*") if path.is_file()}
+    with pytest.raises(TuneError, match=r"another run: tune\.learning_rate was.* delete .*points"):
+        fit_in(out / "cut", settings(learning_rate=0.01))
+    assert {path: path.read_bytes() for path in before} == before
+    (out / "cut/adapter/adapter_model.safetensors").write_bytes(b"damaged")
+    assert fit_with(out / "cut").resumed == 1
+    assert_same_fit(out / "cut", out / "whole")
+
+
+def test_what_a_budget_ended_begins_anew_once_its_checkpoints_are_deleted(out: Path):
+    fit_with(out, budget_tokens=1200)
+    shutil.rmtree(out / "checkpoints")
+    done = fit_in(out, settings(learning_rate=0.01, epochs=1))
+    assert (done.steps, done.resumed) == (8, 0)
+
+
 def test_hours_end_a_tuning_at_the_first_look_that_has_no_successor_in_time(out: Path):
     done = fit_with(out, budget_hours=1e-9)
     assert (done.stopped, done.steps) == ("budget", 3)
@@ -71,11 +100,11 @@ def test_energy_is_estimated_without_a_connection(out: Path, monkeypatch: pytest
 
 def test_a_country_that_is_not_one_is_a_config_error():
     pytest.importorskip("codecarbon", reason="the extra `energy` is not installed")
-    with pytest.raises(ConfigError, match="no electricity mix of 'XYZ'"), energy("XYZ"):
-        pass
+    with pytest.raises(ConfigError, match="no electricity mix of 'XYZ'"):
+        refuse_unknown("XYZ")
 
 
 def test_without_codecarbon_one_message_names_the_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("medtune.tune.energy.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"\[energy\]"), energy("ESP"):
-        pass
+    with pytest.raises(ConfigError, match=r"\[energy\]"):
+        refuse_unknown("ESP")

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tiny_tune import APP, examples, fit_in, language_model, make_run, rows, settings, stop_at
 
 from medtune.config import ComputeSection
-from medtune.errors import MedtuneError
+from medtune.errors import MachineError, MedtuneError
 from medtune.tune import Fit, fit
 from medtune.tune.distributed.checkpoint import METADATA
 from medtune.tune.distributed.control import process_group
@@ -48,6 +48,10 @@ def be_one_of(rank: int, n: int, port: int, folder: Path, compute: ComputeSectio
         stop_at(patch, 8)
     if fault == "disk" and rank == 0:
         patch.setattr(Path, "write_bytes", full)
+    if fault == "journal" and rank == 0:
+        patch.setattr("medtune.tune.fit.append", no_journal)
+    if fault == "country" and rank == 0:
+        patch.setattr("medtune.tune.energy.find_spec", lambda name: None)
     with process_group():
         try:
             fit_as_asked(folder, compute)
@@ -57,6 +61,10 @@ def be_one_of(rank: int, n: int, port: int, folder: Path, compute: ComputeSectio
 
 def full(path: Path, data: bytes) -> int:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def no_journal(path: Path, row: object) -> None:
+    raise MachineError("the disk is full")
 
 
 def together(n: int, folder: Path, compute: ComputeSection, fault: str = "") -> list[int | None]:
@@ -74,7 +82,7 @@ def together(n: int, folder: Path, compute: ComputeSection, fault: str = "") -> 
     for one in team:
         one.start()
     for one in team:
-        one.join(60)
+        one.join(300)
     return [one.exitcode for one in team]
 
 
@@ -121,6 +129,16 @@ def test_what_one_put_down_is_divided_among_two(
 def test_a_disk_that_is_full_for_the_leader_ends_all(out: Path):
     assert together(2, out, ComputeSection(), fault="disk") == [6, 6]
     assert not list(out.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "compute", "code"),
+    [("journal", ComputeSection(), 6), ("country", ComputeSection(country="ESP"), 2)],
+)
+def test_what_fails_for_the_leader_alone_ends_all_in_the_same_way(
+    out: Path, fault: str, compute: ComputeSection, code: int
+):
+    assert together(2, out, compute, fault=fault) == [code, code]
 
 
 def test_layers_computed_again_give_the_same_adapter(out: Path, alone: Path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from medtune.canary import plant_canaries, with_canaries
 from medtune.errors import DataError
 from medtune.records import Example
 from medtune.tune import fit, tune
+from medtune.tune.job import job
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +163,17 @@ def test_data_that_cannot_be_trained_on_is_refused(
         fit(make_run(out), APP, language_model(), train, examples(2), folder=out, what="tiny",
             identity={})  # fmt: skip
     assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("cores", "n_examples", "n"), [(2, 16, 2), (8, 16, 8), (32, 16, 16), (8, 7, 1), (1, 16, 1)]
+)
+def test_a_step_is_shared_by_a_process_for_each_core_and_no_more_than_examples(
+    out: Path, cores: int, n_examples: int, n: int
+) -> None:
+    lm = replace(language_model(), processes=cores)
+    run = make_run(out, settings(examples_per_step=n_examples))
+    assert job(run, APP, lm, examples(32), examples(8, "v")).processes == n
 
 
 def test_the_stage_writes_a_record_of_what_it_did(out: Path) -> None:

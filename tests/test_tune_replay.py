@@ -1,6 +1,7 @@
 """Replay: its share of the loss is exact, its replies are the base model's, written once."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,8 @@ def test_replies_are_the_base_models_and_written_once(
     with monkeypatch.context() as patch:
         patch.setattr(replay_module, "generate_ids", never)
         assert replay_lessons(run, lm) == lessons
+        with pytest.raises(AssertionError, match="written again"):
+            replay_lessons(run, replace(lm, quantize="nf4"))
         object.__setattr__(lm.folder, "sha256", "1" * 64)
         with pytest.raises(AssertionError, match="written again"):
             replay_lessons(run, lm)

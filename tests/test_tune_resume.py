@@ -24,8 +24,10 @@ from tiny_tune import (
     stop_at,
 )
 
+from medtune.artifacts import write_examples
 from medtune.errors import MachineError, TuneError
-from medtune.tune import fit
+from medtune.records import Message
+from medtune.tune import fit, tune
 from medtune.tune.checkpoint import differences
 from medtune.tune.stop import stop_requested
 
@@ -134,6 +136,30 @@ def test_a_checkpoint_of_another_run_is_refused_with_what_differs(
     assert fit_in(out, settings(micro_batch_tokens=50)).resumed == 1
 
 
+@pytest.mark.parametrize("step", [4, 16], ids=["interrupted", "finished"])
+def test_the_stages_inputs_do_not_hide_that_the_prompt_changed(
+    out: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """As after an edit of the instruction: the files of the splits are the same."""
+    write_examples(out / "train.jsonl", examples(32))
+    write_examples(out / "validation.jsonl", examples(8, "v"))
+    inputs = {"train": "t", "validation": "v", "replay": "r"}
+    asked = replace(APP, prompt=lambda one: [Message("user", "Well? " + one.fields["text"])])
+    with monkeypatch.context() as patch:
+        stop_at(patch, step)
+        with pytest.raises(TuneError, match="stopped by signal"):
+            tune(make_run(out), APP, language_model(), key="k", inputs=inputs)
+    if step == 4:
+        with pytest.raises(TuneError, match=r"another run: train was .*; validation was"):
+            tune(make_run(out), asked, language_model(), key="other", inputs=inputs)
+        assert tune(make_run(out), APP, language_model(), key="k", inputs=inputs).resumed == 1
+        return
+    first = tune(make_run(out), APP, language_model(), key="k", inputs=inputs)
+    other = tune(make_run(out), asked, language_model(), key="other", inputs=inputs)
+    assert other.outputs != first.outputs
+    assert other.tokens_seen > first.tokens_seen
+
+
 def test_differences_are_named() -> None:
     assert differences({"a": "1", "b": "2"}, {"a": "1", "c": "3"}) == [
         "b was '2' and is 'absent'",
@@ -178,6 +204,36 @@ def test_a_full_disk_is_found_before_the_first_step(
         fit_in(out)
     assert not list(out.rglob("*.jsonl"))
     assert not list(out.rglob("*.safetensors"))
+
+
+def test_where_a_run_fitted_it_fits_again(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two checkpoints on the disk there need be room for one more only; with one, for two."""
+    full = SimpleNamespace(total=10, used=9, free=1)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 4)
+        with pytest.raises(TuneError):
+            fit_in(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda path: full)
+        assert fit_in(out).resumed == 1
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        with pytest.raises(TuneError):
+            fit_in(out / "one")
+        patch.setattr(shutil, "disk_usage", lambda path: full)
+        with pytest.raises(MachineError, match="too little room for the checkpoints"):
+            fit_in(out / "one")
+
+
+def test_the_memory_held_before_an_interruption_counts(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("medtune.tune.ranks.most_held", lambda: 10**15)
+        stop_at(patch, 4)
+        with pytest.raises(TuneError):
+            fit_in(out)
+    assert fit_in(out).peak_memory_gb == 10**6
 
 
 def test_a_signal_is_noted_and_a_second_one_interrupts() -> None:

@@ -135,6 +135,19 @@ def test_the_best_of_several_seeds_is_kept_and_all_are_told(out: Path) -> None:
     assert TuneRecord.current(out, "k") is None
 
 
+def test_a_signal_during_the_last_look_of_a_fit_ends_the_search(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 8)
+        with pytest.raises(TuneError, match="this fit is saved; run the same command"):
+            tuned(written(out), seeds=2, epochs=1)
+    assert not (out / "seeds/1").exists()
+    assert tuned(out, seeds=2, epochs=1).validation_loss > 0
+    assert tuned(written(out / "whole"), seeds=2, epochs=1).outputs.keys()
+    assert_same_fit(out, out / "whole")
+
+
 @pytest.mark.parametrize(
     "search", [{"seeds": 2}, {"sweep": SweepSection.model_validate(SWEEP)}], ids=["seeds", "sweep"]
 )

@@ -70,8 +70,23 @@ def test_records_and_documents_are_learnt_whole(out: Path) -> None:
     n = sum(len(text) + 1 for text in texts)
     assert sum(sum(one.supervised) for (one,) in asked.train.rendered) == n
     assert len(set(asked.train.ids)) == len(asked.train.ids)
-    assert "docs.jsonl:1#2" in asked.train.ids
+    assert "1/docs.jsonl:1#2" in asked.train.ids
     assert len(asked.validation.ids) == 2, "documents are learnt from, not looked at"
+
+
+def test_files_of_the_same_name_are_told_apart(out: Path) -> None:
+    paths = [out / folder / "guide.txt" for folder in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(WORDS)
+    run = make_run(out, CPT.model_copy(update={"texts": tuple(paths)}))
+    asked = job(run, APP, language_model(), examples(4), examples(2, "v"))
+    assert len(set(asked.train.ids)) == len(asked.train.ids) == 6
+    before = learnt_hashes(run)
+    for path in paths:
+        path.write_text(WORDS * 2)
+        assert learnt_hashes(run) != before
+        path.write_text(WORDS)
 
 
 def test_the_loss_is_that_of_the_whole_texts(out: Path) -> None:

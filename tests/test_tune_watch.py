@@ -195,6 +195,27 @@ def test_the_step_with_the_best_metric_is_kept_and_patience_goes_by_it(
     assert json.loads((out / "fit.json").read_text())["fit"]["validation_metric"] == 0.9
 
 
+def test_a_change_of_what_the_metric_measures_is_refused(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_module, "_metric", lambda *_: lambda: 0.5)
+    for stop_on in ("loss", "metric"):
+        run = make_run(out / stop_on, settings(stop_on=stop_on))
+        scoring = run.evaluate.model_copy(update={"max_new_tokens": 7})
+        changed = run.model_copy(update={"evaluate": scoring})
+        learnt = (APP, language_model(), examples(32), examples(8, "v"))
+        where = {"folder": run.out, "what": "tiny", "identity": {}}
+        with monkeypatch.context() as patch:
+            stop_at(patch, 4)
+            with pytest.raises(TuneError, match="stopped by signal"):
+                fit(run, *learnt, **where)
+        if stop_on == "loss":
+            assert fit(changed, *learnt, **where).resumed == 1
+        else:
+            with pytest.raises(TuneError, match=r"evaluate\.max_new_tokens was '128' and is '7'"):
+                fit(changed, *learnt, **where)
+
+
 def test_of_equal_metrics_the_lower_loss_is_kept() -> None:
     state = State(step=3, summed_tokens=1)
     one = after_look(state, 1.0, 0.0, 0.5)

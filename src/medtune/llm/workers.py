@@ -1,9 +1,12 @@
-"""Copies of this process that work side by side, each on cores of its own.
+"""Copies of this process that work side by side, each on a core of its own.
 
 On a CPU, two processes with one thread each beat one process with two: operators of a small model
 are too short to be shared between threads, and threads that wait for each other spin. The copies
 are forked, so they share the weights, need no start-up and open no socket. Where nothing can be
 forked (a GPU in use, another system than Linux) or one copy would do, the work is done here.
+
+A copy has one thread, however many cores there are: the threads of OpenMP do not come along in a
+fork, and a copy that asked for its share of them would wait for ever (pytorch issue 17199).
 """
 
 import os
@@ -59,7 +62,7 @@ def workers(work: Callable[[Request], Reply], n: int) -> Generator[Ask[Request, 
     with ExitStack() as stack:
         team: list[_Worker] = []
         for _ in range(n):
-            team.append(_fork(work, team, max(1, cores() // n)))
+            team.append(_fork(work, team))
             stack.callback(_end, team[-1])
         yield lambda requests: _share_out(team, requests)
 
@@ -69,7 +72,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def _fork(work: Callable[[Request], Reply], others: Sequence[_Worker], threads: int) -> _Worker:
+def _fork(work: Callable[[Request], Reply], others: Sequence[_Worker]) -> _Worker:
     to_read, requests = os.pipe()
     replies, to_write = os.pipe()
     with warnings.catch_warnings():
@@ -88,7 +91,7 @@ def _fork(work: Callable[[Request], Reply], others: Sequence[_Worker], threads: 
     os.close(replies)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     _answer(work, os.fdopen(to_read, "rb"), os.fdopen(to_write, "wb"))
     os._exit(0)
 

@@ -4,6 +4,7 @@ Every process goes through the stage with the same files; the first one leads, a
 the run's folder, writes and prints. On several machines the folder must be one that all see.
 """
 
+import json
 import os
 from collections.abc import Callable
 from contextlib import redirect_stderr
@@ -15,11 +16,13 @@ from typing import NamedTuple
 
 import yaml
 
+from medtune import errors
+from medtune.artifacts import write_text
 from medtune.config import Run, dump_run
 from medtune.errors import ConfigError, MachineError, MedtuneError, memory_told
 from medtune.llm.numerics import ISA, Numerics
 from medtune.pipeline import run_stages
-from medtune.pipeline.job import Job
+from medtune.pipeline.job import Job, working_in
 from medtune.pipeline.stages import CHAIN
 
 RESTARTS = 3
@@ -29,6 +32,8 @@ START_WITHIN_S = "600"
 ADDRESS = "RAY_ADDRESS"
 """The variable that names a cluster that runs already."""
 UNDER_TORCHRUN = "TORCHELASTIC_RUN_ID"
+FAULT = Path("ray", "fault.json")
+"""In the run's folder: the fault for which a worker of Ray ended."""
 
 
 def tune(job: Job, workers: int | None, show: Callable[[str], None]) -> None:
@@ -63,6 +68,7 @@ def _under_torchrun(job: Job, show: Callable[[str], None]) -> None:
 def _share(job: Job, show: Callable[[str], None]) -> None:
     """Go through the stage as one of several processes."""
     control = import_module("medtune.tune.distributed.control")
+    control.on_lead(lambda: _refuse_busy(job.run))
     if control.leads():
         run_stages(job, ("tune",), show)
         return
@@ -71,6 +77,11 @@ def _share(job: Job, show: Callable[[str], None]) -> None:
             CHAIN["tune"](job)
     except MedtuneError as error:
         raise type(error)(f"process {control.rank()}: {error}") from error
+
+
+def _refuse_busy(run: Run) -> None:
+    with working_in(run):
+        pass
 
 
 class Told(NamedTuple):
@@ -112,6 +123,7 @@ def _under_ray(job: Job, workers: int) -> Job:
 
 def _train(job: Job, workers: int, *, on_gpus: bool) -> None:
     told = told_of(job)
+    (job.run.out / FAULT).unlink(missing_ok=True)
     control = import_module("medtune.tune.distributed.control")
     train, torch_trainer = import_module("ray.train"), import_module("ray.train.torch")
     try:
@@ -219,11 +231,21 @@ def job_of(told: Told) -> Job:
 
 
 def work(told: dict[str, object]) -> MedtuneError | None:
-    """Be one of Ray's workers; return a fault that no new start would mend."""
+    """Be one of Ray's workers; return a fault that no new start would mend.
+
+    The others may be waiting for a worker that has a fault, for as long as `control.WAIT_H`. So it
+    writes the fault down and ends; Ray starts all anew, and they return it.
+    """
     job = job_of(Told(**told))  # pyright: ignore[reportArgumentType]  Ray passes a dictionary
+    path = job.run.out / FAULT
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return getattr(errors, found["kind"])(found["message"])
     try:
         with memory_told():
             _share(job, lambda _: None)
     except MedtuneError as error:
-        return error
+        told_as = {"kind": type(error).__name__, "message": str(error)}
+        write_text(path, json.dumps(told_as) + "\n")
+        os._exit(error.exit_code)
     return None

@@ -75,7 +75,7 @@ def refuse_held_texts(run: Run) -> None:
         for split in ("validation", "test")
         for example in read_examples(run.out / f"{split}.jsonl")
     ]
-    texts = ((name, [text]) for path in run.tune.texts for name, text in read.read_texts(path))
+    texts = ((name, [text]) for name, text in read.read_all(run.tune.texts))
     held = [one for one in overlap.find_overlaps(texts, items) if one.share >= overlap.HOLDS]
     if held:
         first = ", ".join(f"{one.id} holds {one.item} of {one.reference}" for one in held[:3])

@@ -16,7 +16,10 @@ KEY = "deidentify key"
 
 def learnt_hashes(run: Run) -> dict[str, str]:
     """SHA-256 of every file that `tune` names, by what it is for."""
-    texts = {f"text:{path.name}": sha256_file(existing(path)) for path in run.tune.texts}
+    texts = {
+        f"text:{number}:{path.name}": sha256_file(existing(path))
+        for number, path in enumerate(run.tune.texts, start=1)
+    }
     replay = run.tune.replay_file
     return texts | ({} if replay is None else {"replay": sha256_file(existing(replay))})
 

@@ -132,7 +132,8 @@ def tune(job: Job) -> Step:
         model = job.load()
         return import_module("medtune.tune").tune(run, chosen.app, model, key=key, inputs=inputs)
 
-    settings = _settings(run, run.tune, run.compute) | {"numerics": job.numerics.dtype}
+    looked_by = [run.evaluate.scoring] if run.tune.stop_on == "metric" else []
+    settings = _settings(run, run.tune, run.compute, *looked_by) | {"numerics": job.numerics.dtype}
     return _step(job, TuneRecord, settings, inputs, make)
 
 

@@ -48,11 +48,7 @@ class Energy(NamedTuple):
 
 @contextmanager
 def energy(country: str | None) -> Generator[Callable[[], Energy]]:
-    """Give a function that says what this machine used since it was asked last; nothing if None.
-
-    Raises:
-        ConfigError: A country is named, and codecarbon is not installed or does not know it.
-    """
+    """Give a function that says what this machine used since it was asked last; nothing if None."""
     if country is None:
         yield lambda: Energy(0.0, 0.0)
         return
@@ -70,19 +66,29 @@ def energy(country: str | None) -> Generator[Callable[[], Energy]]:
         tracker.stop_task()
 
 
-def _tracker(country: str) -> Tracker:
+def refuse_unknown(country: str | None) -> None:
+    """Make sure that energy can be estimated, where a country is named.
+
+    Raises:
+        ConfigError: codecarbon is not installed or does not know the country.
+    """
+    if country is None:
+        return
     if find_spec("codecarbon") is None:
         raise ConfigError(
             "compute.country: the estimate of energy and CO2 needs codecarbon; install it with "
             'pip install -e ".[energy]", or leave the key out'
         )
-    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     known = import_module("codecarbon.input").DataSource().get_global_energy_mix_data()
     if country not in known:
         raise ConfigError(
             f"compute.country: codecarbon has no electricity mix of {country!r}; write the "
             "ISO 3166-1 alpha-3 code of the country, such as ESP"
         )
+
+
+def _tracker(country: str) -> Tracker:
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     # What its own settings files could switch on is named here, so that it is off.
     made = import_module("codecarbon").OfflineEmissionsTracker(
         country_iso_code=country,

@@ -16,13 +16,14 @@ from pathlib import Path
 import torch
 
 from medtune import __version__
-from medtune.artifacts import Watched
+from medtune.artifacts import Watched, canonical_sha256
 from medtune.config import Run, TuneSection
 from medtune.errors import TuneError
 from medtune.llm.load import LanguageModel
 from medtune.progress import progress
 from medtune.records import Application, Example
 from medtune.tune.budget import is_spent
+from medtune.tune.checkpoint import newest_whole
 from medtune.tune.distributed.control import agreed, any_of, leads, on_lead
 from medtune.tune.distributed.parts import whole
 from medtune.tune.energy import energy
@@ -41,6 +42,7 @@ from medtune.tune.outcome import (
     Fit,
     finished,
     forget,
+    is_cut_short,
     record,
 )
 from medtune.tune.resume import Tuning, put_down, take_up
@@ -87,7 +89,8 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
         folder: Where everything is written.
         what: A name for the progress line.
         identity: What a checkpoint must agree on besides the settings, the rendered data, the base
-            weights, the numerics and the version, which are always compared.
+            weights, the numerics and the version, which are always compared: the inputs of the
+            stage, by names of their own.
 
     Raises:
         DataError: No examples, or some that are too long or have nothing to learn.
@@ -113,8 +116,12 @@ def fit_until(
         what: A name for the progress line.
         identity: As in `fit`.
         step: A multiple of `tune.validate_every`, or the last step.
+
+    Raises:
+        TuneError: As `fit`; also where the signal came during the last look, and the fit is saved.
     """
-    place = _Place(folder, what, _identity(job) | dict(identity))
+    inputs = {f"input {name}": value for name, value in identity.items()}
+    place = _Place(folder, what, _identity(job) | inputs)
     done = on_lead(lambda: _done(job, place))
     if done is not None:
         return done
@@ -125,16 +132,23 @@ def fit_until(
         best = {name: whole(tensor) for name, tensor in end.best.items()}
         on_lead(lambda: save_adapter(folder / ADAPTER, ready.adapter, best, job.lm))
         n_parameters = sum(weight.numel() for weight in ready.adapter.weights.values())
-        peak = ready.team.peak()
-    result = _result(job, place, end.state, n_parameters, peak)
-    on_lead(lambda: record(folder, result, place.identity))
+        result = _result(job, place, end.state, n_parameters, ready.team.peak())
+        on_lead(lambda: record(folder, result, place.identity))
+        if any_of(stop()):
+            raise TuneError("stopped by signal; this fit is saved; run the same command to go on")
     return result
 
 
 def _done(job: Job, place: _Place) -> Fit | None:
-    """The fit, if it is finished; else what is left of others is cleared away."""
+    """The fit, if it is finished; else what is left of others is cleared away.
+
+    Raises:
+        TuneError: A budget ended the fit that is there, and it is of another run.
+    """
     done = finished(place.folder, place.identity)
-    if done is None:
+    if done is None and is_cut_short(place.folder) and _goes_on(place):
+        (place.folder / OUTCOME).unlink()  # its adapter is damaged, and is written again
+    elif done is None:
         forget(place.folder)
     elif done.stopped != SPENT:
         shutil.rmtree(place.folder / CHECKPOINTS, ignore_errors=True)
@@ -142,6 +156,10 @@ def _done(job: Job, place: _Place) -> Fit | None:
         (place.folder / OUTCOME).unlink()
         done = None
     return done
+
+
+def _goes_on(place: _Place) -> bool:
+    return newest_whole(place.folder / CHECKPOINTS, place.identity) is not None
 
 
 def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool], until: int) -> Tuning:
@@ -169,7 +187,7 @@ def _train(job: Job, place: _Place, ready: Ready, stop: Callable[[], bool], unti
                 watched += [] if found is None else [found]
             stopping = any_of(stop())
             if is_look or stopping:
-                now = now._replace(state=agreed(after_use(now.state, used())))
+                now = now._replace(state=agreed(after_use(now.state, used(), team.peak())))
                 put_down(place.folder, place.identity, now)
             if stopping and not _ended(job, now.state):
                 raise TuneError("stopped by signal; run the same command to go on")
@@ -182,8 +200,7 @@ def _watched(place: _Place) -> list[Watched]:
 
 
 def _write(place: _Place, row: Row) -> None:
-    if leads():
-        append(place.folder / JOURNAL, row)
+    on_lead(lambda: append(place.folder / JOURNAL, row))
 
 
 def _country(job: Job) -> str | None:
@@ -226,7 +243,14 @@ def _identity(job: Job) -> dict[str, str]:
         "medtune": __version__,
         **eyes,
         **packed,
+        **(_what_is_measured(job.run) if job.run.tune.stop_on == "metric" else {}),
     }
+
+
+def _what_is_measured(run: Run) -> dict[str, str]:
+    """What the metric of a look depends on, beside the validation split."""
+    task = {} if run.task is None else {"task": canonical_sha256(run.task.model_dump(mode="json"))}
+    return {"evaluate.max_new_tokens": str(run.evaluate.max_new_tokens)} | task
 
 
 def _what_learns(tune: TuneSection) -> str:
@@ -262,7 +286,7 @@ def _result(job: Job, place: _Place, state: State, n_parameters: int, peak: int)
         tokens_seen=state.n_tokens,
         supervised_seen=state.n_supervised,
         seconds=state.seconds,
-        peak_memory_gb=peak / 1e9,
+        peak_memory_gb=max(state.peak, peak) / 1e9,
         resumed=state.resumed,
         energy_kwh=state.kwh if estimated else None,
         co2_kg=state.co2_kg if estimated else None,

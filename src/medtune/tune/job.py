@@ -22,6 +22,7 @@ from medtune.tune.batch import Batch, Lesson, micro_batches, n_tokens, plan
 from medtune.tune.distributed import control
 from medtune.tune.distributed.ranks import shared
 from medtune.tune.distributed.shard import sharded
+from medtune.tune.energy import refuse_unknown
 from medtune.tune.lesson import NONE, Lessons, drawn_few, render_lessons
 from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
@@ -32,8 +33,8 @@ from medtune.tune.replay import drawn, replay_lessons
 from medtune.tune.text import render_split
 from medtune.tune.watch import CANARIES, TRAIN, VALIDATION
 
-WORTH_IT = 4
-"""Examples of a step for each process: fewer share less of what they begin with."""
+WORTH_IT = 8
+"""Examples of a step that are shared among processes; fewer are computed by the threads of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,11 @@ class Job:
 
     @property
     def processes(self) -> int:
-        """How many share a step; a share that is too small is not worth a copy of this process."""
+        """How many share a step: each has one thread, and no more of them than examples."""
         if control.is_shared():
             return control.size()
-        return max(1, min(self.lm.processes, self.run.tune.examples_per_step // WORTH_IT))
+        n_examples = self.run.tune.examples_per_step
+        return 1 if n_examples < WORTH_IT else min(self.lm.processes, n_examples)
 
     def step(self, number: int) -> list[Batch]:
         """The passes of an optimizer step, by its number, from 1."""
@@ -115,10 +117,11 @@ def job(
 
     Raises:
         ConfigError: The objective needs pairs, and the application has none, or what is asked for
-            is not built for a model that sees by its own code.
+            is not built for a model that sees by its own code, or energy cannot be estimated.
         DataError: No examples, or some that are too long or have nothing to learn.
     """
     tune = run.tune
+    control.on_lead(lambda: refuse_unknown(run.compute.country))
     if not is_decoder(lm.model):
         _refuse_with_eyes(run)
     if tune.objective == "cpt":

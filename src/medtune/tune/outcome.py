@@ -61,9 +61,9 @@ def is_cut_short(folder: Path) -> bool:
     """Whether the fit in `folder` ended because its budget was spent."""
     try:
         found = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return found["fit"]["stopped"] == SPENT
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    return found["fit"]["stopped"] == SPENT
 
 
 def forget(folder: Path) -> None:

@@ -134,7 +134,8 @@ def _completed(folder: Path, lm: LanguageModel, items: Sequence[Item]) -> dict[s
             f"{FOLDER}: {len(crowded)} prompts (first: {crowded[0]}) leave no room for a reply in "
             f"the {lm.context_tokens} tokens of model.context_tokens; shorten them"
         )
-    named = repr((lm.folder.sha256, lm.numerics.dtype, LONGEST, prompts)).encode()
+    by = (lm.folder.sha256, lm.numerics.dtype, lm.quantize, LONGEST)
+    named = repr((*by, prompts)).encode()
     path = folder / f"{hashlib.sha256(named).hexdigest()[:16]}.jsonl"
 
     def write() -> None:

@@ -12,6 +12,7 @@ from torch.distributed.tensor import DTensor
 
 from medtune.errors import MachineError
 from medtune.tune.checkpoint import (
+    KEEP,
     Checkpoint,
     newest_whole,
     read_checkpoint,
@@ -138,7 +139,8 @@ def _rehearse(folder: Path, adapter: Adapter, *, averages: bool) -> None:
         whole = Checkpoint(State(), now, now, moments, now if averages else {})
         size = _save(rehearsal, whole, {})
         # Two checkpoints are kept while a third is written; this one makes room again.
-        missing = 2 * size - shutil.disk_usage(folder).free
+        there = len(list((folder / CHECKPOINTS).glob("step-*")))
+        missing = max(0, KEEP - there) * size - shutil.disk_usage(folder).free
     finally:
         if leads():
             shutil.rmtree(rehearsal, ignore_errors=True)

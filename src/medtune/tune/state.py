@@ -33,6 +33,8 @@ class State:
     kwh: float = 0.0
     """Energy of the machine up to the last checkpoint, where it is estimated."""
     co2_kg: float = 0.0
+    peak: int = 0
+    """Most bytes that the processes held up to the last checkpoint, before interruptions too."""
 
 
 def after_step(state: State, log: StepLog) -> State:
@@ -75,9 +77,14 @@ def after_look(
     )
 
 
-def after_use(state: State, used: Energy) -> State:
-    """The state after this energy was used."""
-    return replace(state, kwh=state.kwh + used.kwh, co2_kg=state.co2_kg + used.co2_kg)
+def after_use(state: State, used: Energy, peak: int) -> State:
+    """The state after this energy was used, and these bytes were held at most."""
+    return replace(
+        state,
+        kwh=state.kwh + used.kwh,
+        co2_kg=state.co2_kg + used.co2_kg,
+        peak=max(state.peak, peak),
+    )
 
 
 def _score(metric: float | None, loss: float) -> tuple[float, float]:

@@ -31,6 +31,13 @@ def read_texts(path: Path) -> Iterator[tuple[str, str]]:
         yield f"{path.name}:{number}", text
 
 
+def read_all(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """The texts of all files, by the number of the file as well: two may have the same name."""
+    for number, path in enumerate(paths, start=1):
+        for name, text in read_texts(path):
+            yield f"{number}/{name}", text
+
+
 def render_split(
     app: Application,
     lm: LanguageModel,
@@ -47,7 +54,7 @@ def render_split(
     records = ((example.id, text_of(app, example)) for example in examples)
     return joined(
         render_texts(lm, records, f"{split}.jsonl"),
-        *(render_texts(lm, read_texts(path), path.name) for path in documents),
+        render_texts(lm, read_all(documents), "tune.texts"),
     )
 
 
