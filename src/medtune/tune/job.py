@@ -252,7 +252,7 @@ def flattened(model: PreTrainedModel, batch: Batch) -> Generator[None]:
     """
     check_head(model, batch)
     with ExitStack() as stack:
-        if is_exact(model, batch.tokens):
+        if is_exact(model):
             stack.enter_context(flat(model))
         else:
             name = type(model).__name__
