@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from medtune.config import Run, load_run
 from medtune.errors import ConfigError
 from medtune.foresee import CACHED, CHUNK, foresee, memory, on_one
-from medtune.llm import score
+from medtune.llm import rows
 from medtune.llm.architectures import Architecture, architecture, architectures
 from medtune.tune import loss as losses
 from medtune.tune.job import at_work, job
@@ -176,7 +176,7 @@ def test_a_small_tune_of_the_evaluation_is_counted_where_it_is_asked_for():
 
 
 def test_what_is_foreseen_is_cached_and_scored_as_it_is_done():
-    assert (CACHED, CHUNK) == (score.CACHED, losses.CHUNK)
+    assert (CACHED, CHUNK) == (rows.CACHED, losses.CHUNK)
 
 
 @pytest.mark.parametrize("adapter", ["full", "dora"])

@@ -61,6 +61,18 @@ def test_beside_bfloat16_products_the_stream_stays_float32() -> None:
     assert torch.equal(plain, ours), "handing bfloat16 over rounds as taking it does"
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_a_gated_activation_is_tried_on_numbers(factor: float) -> None:
+    """Some families multiply within a block that otherwise looks the same, as Falcon-H1 does."""
+    model = model_of("llama").requires_grad_(requires_grad=False)
+    mlp = model.get_decoder().layers[0].mlp
+    own = mlp.forward
+    mlp.forward = lambda x: factor * own(x)
+    with lean(model):
+        kinds = [type(layer.mlp).__name__ for layer in model.get_decoder().layers]
+    assert kinds == ["_LeanGated" if factor == 1.0 else "LlamaMLP", "_LeanGated", "_LeanGated"]
+
+
 def test_a_part_that_computes_something_else_is_left_alone() -> None:
     model = model_of("llama").requires_grad_(requires_grad=False)
     layer = model.get_decoder().layers[0]

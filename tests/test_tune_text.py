@@ -24,6 +24,7 @@ from tiny_tune import (
 )
 
 from medtune.artifacts import write_examples
+from medtune.canary import plant_canaries, with_canaries
 from medtune.errors import DataError, TuneError
 from medtune.llm.render import load_renderer
 from medtune.llm.source import ModelFolder
@@ -87,6 +88,15 @@ def test_files_of_the_same_name_are_told_apart(out: Path) -> None:
         path.write_text(WORDS * 2)
         assert learnt_hashes(run) != before
         path.write_text(WORDS)
+
+
+def test_a_look_compares_records_with_records_and_not_with_documents(out: Path) -> None:
+    """Else it would tell the style of a document from that of a record, and call it memory."""
+    tune = CPT.model_copy(update={"texts": documents(out), "canaries": 2})
+    train = [replace(one, fields={"text": WORDS * 4}) for one in examples(2)] + examples(4)[2:]
+    learnt = [*train, *plant_canaries(2, 0)]
+    asked = job(make_run(out, tune), with_canaries(APP), language_model(), learnt, examples(2, "v"))
+    assert set(asked.probe.ids) == {"a0", "a0#1", "a1", "a1#1", "a2", "a3"}
 
 
 def test_the_loss_is_that_of_the_whole_texts(out: Path) -> None:

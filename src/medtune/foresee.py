@@ -15,7 +15,7 @@ from medtune.progress import duration
 CHUNK = 512
 """Rows of the output layer that are scored at a time, as in `tune/loss.py`."""
 CACHED = 4
-"""Tokens that may be cached for each of a pass, as in `llm/score.py`."""
+"""Tokens that may be cached for each of a pass, as in `llm/rows.py`."""
 LIBRARIES = 1.5e9
 """Bytes that CUDA, NCCL and the allocator take on each GPU: assumed."""
 REACHED = (0.2, 0.4)

@@ -9,10 +9,10 @@ from transformers import DynamicCache, GenerationConfig
 
 from medtune.errors import DataError
 from medtune.llm.continuous import Prompt, write_replies
-from medtune.llm.flat import is_decoder
+from medtune.llm.flat import is_decoder, keeps_keys_only
 from medtune.llm.load import LanguageModel
 from medtune.llm.render import Reply
-from medtune.llm.score import CACHED, common_beginning
+from medtune.llm.rows import CACHED, common_beginning
 from medtune.llm.slots import beginning_of, is_exact
 from medtune.llm.workers import workers
 from medtune.records import Message
@@ -176,7 +176,14 @@ def stream(
 
 
 def _tokens(lm: LanguageModel, prompt: Sequence[int], max_new_tokens: int) -> Generator[int]:
-    """The most probable tokens one after the other, up to and with the one that ends the turn."""
+    """The most probable tokens one after the other, up to and with the one that ends the turn.
+
+    Where convolution or recurrence keeps something else than keys, how a text goes on is the
+    architecture's own matter, and all tokens come at once.
+    """
+    if is_decoder(lm.model) and not keeps_keys_only(lm.model):
+        yield from _write(lm, [prompt], max_new_tokens)[0]
+        return
     cache = DynamicCache(config=lm.model.config)
     ids = list(prompt)
     for _ in range(max_new_tokens):

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +20,12 @@ from torch.nn import functional as F
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
-from medtune.llm.flat import Run, after, attending, is_decoder, sees, tolerance
+from medtune.llm.flat import Run, after, attending, fits, sees
 
 SLOTS = "medtune_slots"
 """The name of the attention function, in transformers' table of them."""
 _SAMPLE = ([5, 6, 7, 8, 9], [5, 6, 3])
 """Two made-up prompts with a common beginning, to try an architecture on."""
-_TRIED: WeakKeyDictionary[PreTrainedModel, bool] = WeakKeyDictionary()
 
 
 class KeysValues(NamedTuple):
@@ -168,24 +166,18 @@ def write(
 
 def is_exact(model: PreTrainedModel) -> bool:
     """Whether this gives the architecture the logits that its own code gives; tried once."""
-    if model not in _TRIED:
-        _TRIED[model] = is_decoder(model) and _try(model)
-    return _TRIED[model]
 
-
-@torch.inference_mode()
-def _try(model: PreTrainedModel) -> bool:
-    after_each = [[*prompt, 4] for prompt in _SAMPLE]
-    plain = torch.stack([_plain(model, prompt) for prompt in (*_SAMPLE, *after_each)])
-    try:
+    def ours() -> Tensor:
         slots = Slots(2, 4, beginning_of(model, _SAMPLE[0][:2]))
         with slotted(model):
             rests = [prompt[2:] for prompt in _SAMPLE]
-            ours = [fill(model, slots, 0, rests), write(model, slots, [4, 4], [3, 1])]
-    except (TypeError, ValueError, NotImplementedError, AttributeError):
-        return False
-    difference = float((torch.cat(ours) - plain).abs().max()) / float(plain.abs().max())
-    return difference <= tolerance(model)
+            return torch.cat([fill(model, slots, 0, rests), write(model, slots, [4, 4], [3, 1])])
+
+    def own() -> Tensor:
+        after_each = [[*prompt, 4] for prompt in _SAMPLE]
+        return torch.stack([_plain(model, prompt) for prompt in (*_SAMPLE, *after_each)])
+
+    return fits(model, SLOTS, ours, own)
 
 
 def _plain(model: PreTrainedModel, ids: Sequence[int]) -> Tensor:

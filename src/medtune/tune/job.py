@@ -140,7 +140,9 @@ def job(
     )
     again = drawn(replay.ids, list(map(len, steps)), share=tune.replay, seed=run.seed)
     planted = {one.id for one in train if FIELD in one.fields}
-    own = [name for name in lessons.ids if name not in planted]
+    records = {one.id for one in train} - planted
+    # Documents are left out: validation has none to compare them with.
+    own = [name for name in lessons.ids if {name, name.rpartition("#")[0]} & records]
     return Job(
         run,
         lm,
@@ -255,7 +257,7 @@ def flattened(model: PreTrainedModel, batch: Batch) -> Generator[None]:
     """
     check_head(model, batch)
     with ExitStack() as stack:
-        if is_exact(model, batch.tokens):
+        if is_exact(model):
             stack.enter_context(flat(model))
         else:
             name = type(model).__name__
