@@ -49,7 +49,7 @@ def be_one_of(rank: int, n: int, port: int, folder: Path, compute: ComputeSectio
     if fault == "disk" and rank == 0:
         patch.setattr(Path, "write_bytes", full)
     if fault == "journal" and rank == 0:
-        patch.setattr("medtune.tune.fit.append", no_journal)
+        patch.setattr(sys.modules["medtune.tune.fit"], "append", no_journal)
     if fault == "country" and rank == 0:
         patch.setattr("medtune.tune.energy.find_spec", lambda name: None)
     with process_group():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 from tiny_cluster import ready_to_tune
 
 pytestmark = pytest.mark.e2e
@@ -77,6 +78,16 @@ def test_two_workers_of_ray_learn_the_same_though_one_is_killed(ready: Path):
     fit = json.loads((ready / "ray" / "fit.json").read_text(encoding="utf-8"))["fit"]
     assert fit["resumed"] == 1
     assert losses(ready / "ray") == pytest.approx(losses(ready / "alone-longer"), rel=1e-3)
+
+
+def test_a_fault_of_the_user_is_told_by_ray_and_nobody_waits(ready: Path):
+    pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+    shutil.copytree(ready / "out", ready / "busy")
+    command = words(ready, "busy", [], ["--workers", "2"])
+    with FileLock(ready / "busy" / ".lock"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 6, done.stderr[-3000:]
+    assert "another medtune is working in this folder" in done.stderr
 
 
 def test_two_workers_of_ray_answer_the_test_as_one_process_does(ready: Path):
