@@ -58,6 +58,18 @@ def predict(
     return ArmResult(what, about, predictions, time.perf_counter() - started, n_tokens)
 
 
+def oracle(app: Application, example: Example) -> Prediction:
+    """What a model would answer that is sure of the target."""
+    reply = app.reply(example)
+    found = _prediction(example, app.parse(example, reply), None)
+    if app.choices is None:
+        return found
+    choices = app.choices(example)
+    answers = [app.parse(example, one) for one in choices]
+    shares = [float(one == reply) for one in choices]
+    return replace(found, confidence=1.0, probabilities=_by_answer(answers, shares))
+
+
 def asked_messages(
     app: Application, example: Example, shots: Sequence[Example] = ()
 ) -> list[Message]:

@@ -35,6 +35,7 @@ from medtune.pipeline.handed import (
     asked_of_small_tunes,
     evaluation_setup,
     learnt_hashes,
+    looked_by,
     refuse_held_texts,
     retention_of,
     same_model,
@@ -128,7 +129,8 @@ def tune(job: Job) -> Step:
     def make(key: str) -> TuneRecord:
         refuse_held_texts(run)
         model = job.load()
-        return import_module("medtune.tune").tune(run, chosen.app, model, key=key, inputs=inputs)
+        stage, objective = import_module("medtune.tune"), looked_by(job)
+        return stage.tune(run, chosen.app, model, key=key, inputs=inputs, objective=objective)
 
     settings = _settings(run, run.tune, run.compute) | {"numerics": job.numerics.dtype}
     return _step(job, TuneRecord, settings, inputs, make)
