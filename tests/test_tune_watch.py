@@ -184,7 +184,7 @@ def test_the_step_with_the_best_metric_is_kept_and_patience_goes_by_it(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = iter([0.5, 0.9, 0.7, 0.6, 0.6, 0.6, 0.6, 0.6])
-    monkeypatch.setattr(job_module, "_metric", lambda *_: lambda: next(values))
+    monkeypatch.setattr(job_module, "metric_of", lambda *_: lambda: next(values))
     done = fit_in(out, settings(stop_on="metric", patience=2))
     assert done.best_step == 6
     assert done.stopped == "no improvement"

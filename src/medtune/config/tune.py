@@ -103,7 +103,8 @@ class TuneSection(Section):
     """What a look goes by, to keep a step and to stop: the validation loss, or the metric that
     decides, by answering validation examples as the evaluation does."""
     metric_examples: Count = 64
-    """Validation examples that each look answers, for `stop_on: metric`; the same each time."""
+    """Validation examples that each look answers, for `stop_on: metric`; the same each time, with
+    each label and subgroup among them."""
     probe_examples: Annotated[int, Field(ge=0)] = 32
     """Training examples whose loss each look compares with validation's, to see learning by heart;
     0 leaves that out."""

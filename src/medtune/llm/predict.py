@@ -69,6 +69,18 @@ def fits(lm: LanguageModel, app: Application, examples: Sequence[Example]) -> li
     return [not overflows(lm, lm.renderer.candidates(*pair)) for pair in pairs]
 
 
+def oracle(app: Application, example: Example) -> Prediction:
+    """What a model would answer that is sure of the target."""
+    reply = app.reply(example)
+    found = _prediction(example, app.parse(example, reply), None)
+    if app.choices is None:
+        return found
+    choices = app.choices(example)
+    answers = [app.parse(example, one) for one in choices]
+    shares = [float(one == reply) for one in choices]
+    return replace(found, confidence=1.0, probabilities=_by_answer(answers, shares))
+
+
 def asked_messages(
     app: Application, example: Example, shots: Sequence[Example] = ()
 ) -> list[Message]:

@@ -41,24 +41,37 @@ def tune_small(
 ) -> "tuple[LanguageModel, float]":
     """Tune on few examples, a fifth of which only choose the step, never the validation split.
 
+    Where the metric of `tune.stop_on` has no value on that fifth, the step is chosen by the loss.
+
     Returns:
         The tuned model, and the wall time of its training in seconds.
     """
-    fit = import_module("medtune.tune").fit
+    stage = import_module("medtune.tune")
     n_look = max(1, len(few) // 5)
-    tune = job.run.tune
-    passes = {"epochs": tune.epochs_of_small(len(few) - n_look)}
-    done = fit(
-        job.run.model_copy(update={"seed": seed, "tune": tune.model_copy(update=passes)}),
+    tune, objective = job.run.tune, looked_by(job)
+    changed: dict[str, object] = {"epochs": tune.epochs_of_small(len(few) - n_look)}
+    if objective and not stage.has_metric(job.run, app, few[:n_look], objective):
+        changed["stop_on"] = "loss"
+    done = stage.fit(
+        job.run.model_copy(update={"seed": seed, "tune": tune.model_copy(update=changed)}),
         app,
         base,
         few[n_look:],
         few[:n_look],
         folder=folder,
         what=folder.name.replace("_", " "),
-        identity={},
+        identity={} if objective is None else {"looks go by": objective.name},
+        objective=objective,
     )
     return job.load(folder / "adapter", base=base), done.seconds
+
+
+def looked_by(job: Job) -> Objective | None:
+    """What decides, where looks go by it; None where they go by the loss."""
+    if job.run.tune.stop_on == "loss":
+        return None
+    validation = read_examples(job.run.out / "validation.jsonl")
+    return import_module("medtune.decide").objective_on(job.run, job.app, validation)
 
 
 def refuse_held_texts(run: Run) -> None:

@@ -34,6 +34,7 @@ from medtune.errors import ConfigError, DataError
 from medtune.pipeline.handed import (
     asked_of_small_tunes,
     evaluation_setup,
+    looked_by,
     refuse_held_texts,
     retention_of,
     same_model,
@@ -130,7 +131,8 @@ def tune(job: Job) -> Step:
     def make(key: str) -> TuneRecord:
         refuse_held_texts(run)
         model = job.load()
-        return import_module("medtune.tune").tune(run, chosen.app, model, key=key, inputs=inputs)
+        stage, objective = import_module("medtune.tune"), looked_by(job)
+        return stage.tune(run, chosen.app, model, key=key, inputs=inputs, objective=objective)
 
     looked_by = [run.evaluate.scoring] if run.tune.stop_on == "metric" else []
     settings = _settings(run, run.tune, run.compute, *looked_by) | {"numerics": job.numerics.dtype}

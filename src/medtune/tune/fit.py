@@ -21,7 +21,7 @@ from medtune.config import Run, TuneSection
 from medtune.errors import TuneError
 from medtune.llm.load import LanguageModel
 from medtune.progress import progress
-from medtune.records import Application, Example
+from medtune.records import Application, Example, Objective
 from medtune.tune.budget import is_spent
 from medtune.tune.checkpoint import newest_whole
 from medtune.tune.distributed.control import agreed, any_of, leads, on_lead
@@ -74,6 +74,7 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
     folder: Path,
     what: str,
     identity: Mapping[str, str],
+    objective: Objective | None = None,
 ) -> Fit:
     """Tune an adapter, or all weights, into `folder`/adapter; `model` is left as it was.
 
@@ -91,13 +92,14 @@ def fit(  # noqa: PLR0913  what to learn, from what, where to put it
         identity: What a checkpoint must agree on besides the settings, the rendered data, the base
             weights, the numerics and the version, which are always compared: the inputs of the
             stage, by names of their own.
+        objective: As in `job`.
 
     Raises:
         DataError: No examples, or some that are too long or have nothing to learn.
         TuneError: The loss is not finite, a checkpoint is of another run, or a signal came.
         MachineError: The disk is full, which is tried before anything is computed.
     """
-    asked = job(run, app, model, train, validation)
+    asked = job(run, app, model, train, validation, objective=objective)
     done = fit_until(asked, folder, what, identity, len(asked.steps))
     assert isinstance(done, Fit), "the last step ends a fit"
     return done

@@ -11,13 +11,11 @@ from transformers import PreTrainedModel
 from medtune.canary import FIELD
 from medtune.config import Run, TuneSection
 from medtune.errors import ConfigError
-from medtune.llm.flat import flat, is_decoder, is_exact, plain
+from medtune.llm.flat import flat, is_decoder, is_exact
 from medtune.llm.lean import lean
 from medtune.llm.load import LanguageModel
-from medtune.llm.predict import predict
-from medtune.measure import answered, more_is_better
 from medtune.progress import say
-from medtune.records import Application, Example
+from medtune.records import Application, Example, Objective
 from medtune.tune.batch import Batch, Lesson, micro_batches, n_tokens, plan
 from medtune.tune.distributed import control
 from medtune.tune.distributed.ranks import shared
@@ -26,6 +24,7 @@ from medtune.tune.energy import refuse_unknown
 from medtune.tune.lesson import NONE, Lessons, drawn_few, render_lessons
 from medtune.tune.lora import Adapter, attached
 from medtune.tune.loss import check_head
+from medtune.tune.metric import metric_of
 from medtune.tune.objective import objective
 from medtune.tune.ranks import Ranks, ranks
 from medtune.tune.recompute import recomputed
@@ -55,9 +54,9 @@ class Job:
     """Training examples that a look compares with validation's."""
     canaries: Lessons = NONE
     """Planted secrets among `train`."""
-    metric: Callable[[], float] | None = None
-    """Answers validation examples with the model as it is; more is better. None where looks go by
-    the loss."""
+    metric: Callable[[], float | None] | None = None
+    """Answers validation examples with the model as it is; more is better, None where it has no
+    value. None where looks go by the loss."""
 
     @property
     def processes(self) -> int:
@@ -112,13 +111,24 @@ def job(
     lm: LanguageModel,
     train: Sequence[Example],
     validation: Sequence[Example],
+    *,
+    objective: Objective | None = None,
 ) -> Job:
     """Render the examples and lay out the steps.
+
+    Args:
+        run: Its `tune` section and its seed are used.
+        app: Makes prompt and reply of an example.
+        lm: The base model.
+        train: To learn from.
+        validation: To choose the step by.
+        objective: What looks go by for `stop_on: metric`; None is the primary metric over all.
 
     Raises:
         ConfigError: The objective needs pairs, and the application has none, or what is asked for
             is not built for a model that sees by its own code, or energy cannot be estimated.
-        DataError: No examples, or some that are too long or have nothing to learn.
+        DataError: No examples, or some that are too long or have nothing to learn, or on which the
+            metric that looks go by has no value.
     """
     tune = run.tune
     control.on_lead(lambda: refuse_unknown(run.compute.country))
@@ -153,7 +163,7 @@ def job(
         replayed=again,
         probe=lessons.only(drawn_few(own, tune.probe_examples)),
         canaries=lessons.only(planted) if tune.probe_examples else NONE,
-        metric=_metric(run, app, lm, validation) if tune.stop_on == "metric" else None,
+        metric=None if tune.stop_on == "loss" else metric_of(run, app, lm, validation, objective),
     )
 
 
@@ -168,22 +178,6 @@ def _refuse_with_eyes(run: Run) -> None:
             f"{', '.join(named)}: not built for vision-language models; leave it out, or take a "
             "model of text"
         )
-
-
-def _metric(
-    run: Run, app: Application, lm: LanguageModel, validation: Sequence[Example]
-) -> Callable[[], float]:
-    """The metric that decides, on some validation examples, as the evaluation takes it."""
-    chosen = drawn_few([one.id for one in validation], run.tune.metric_examples)
-    asked = [one for one in validation if one.id in chosen]
-    metric, settings = more_is_better(app), run.evaluate.scoring
-
-    def measured() -> float:
-        with plain(lm.model):
-            result = predict(lm, app, asked, settings=settings, what="validation")
-        return metric(answered(result))
-
-    return measured
 
 
 @contextmanager

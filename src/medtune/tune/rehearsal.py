@@ -49,7 +49,8 @@ def rehearse(
         TuneError: The model cannot be trained by this loop.
         MachineError: The disk is full.
     """
-    asked = job(run, app, model, train, train[:N_LOOK])
+    by_loss = run.model_copy(update={"tune": run.tune.model_copy(update={"stop_on": "loss"})})
+    asked = job(by_loss, app, model, train, train[:N_LOOK])
     tokens = [asked.n_tokens(number) for number in range(1, len(asked.steps) + 1)]
     order = sorted(range(1, len(tokens) + 1), key=lambda number: tokens[number - 1])
     timed = [order[at * (len(order) - 1) // (N_TIMED - 1)] for at in range(N_TIMED)]

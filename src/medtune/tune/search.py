@@ -51,7 +51,7 @@ class Found(NamedTuple):
     @property
     def score(self) -> tuple[float, float]:
         """More is better."""
-        return (0.0 if self.metric is None else self.metric, -self.validation_loss)
+        return (-math.inf if self.metric is None else self.metric, -self.validation_loss)
 
 
 class Swept(NamedTuple):

@@ -1,5 +1,6 @@
 """Where a training is, and how a step or a look at the validation loss moves it on."""
 
+import math
 from dataclasses import dataclass, replace
 
 from medtune.tune.energy import Energy
@@ -59,7 +60,8 @@ def after_look(
         state: Before.
         validation_loss: What was seen.
         seconds: What it took.
-        metric: More is better; None where looks go by the loss.
+        metric: More is better; None where looks go by the loss, or where it has no value, which is
+            never better than a value.
     """
     gained = state.best_loss is None or _score(metric, validation_loss) > _score(
         state.best_metric, state.best_loss
@@ -88,4 +90,4 @@ def after_use(state: State, used: Energy, peak: int) -> State:
 
 
 def _score(metric: float | None, loss: float) -> tuple[float, float]:
-    return (0.0 if metric is None else metric, -loss)
+    return (-math.inf if metric is None else metric, -loss)
