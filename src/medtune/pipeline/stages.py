@@ -134,8 +134,8 @@ def tune(job: Job) -> Step:
         stage, objective = import_module("medtune.tune"), looked_by(job)
         return stage.tune(run, chosen.app, model, key=key, inputs=inputs, objective=objective)
 
-    looked_by = [run.evaluate.scoring] if run.tune.stop_on == "metric" else []
-    settings = _settings(run, run.tune, run.compute, *looked_by) | {"numerics": job.numerics.dtype}
+    scored_by = [run.evaluate.scoring] if run.tune.stop_on == "metric" else []
+    settings = _settings(run, run.tune, run.compute, *scored_by) | {"numerics": job.numerics.dtype}
     return _step(job, TuneRecord, settings, inputs, make)
 
 
