@@ -34,7 +34,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
     path = tmp_path_factory.mktemp("wheel") / "pypgx.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("pypgx/api/data/allele-table.csv", WHEEL_ROWS)
-    return list(APP.load([path]))
+    return list(pm.load([path]))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def some(examples: list[Example]) -> list[Example]:
 def own(tmp_path: Path, *rows: dict[str, object]) -> list[Example]:
     path = tmp_path / "own.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return list(APP.load([path]))
+    return list(pm.load([path]))
 
 
 def arm(examples, replies) -> ArmResult:
@@ -325,3 +325,17 @@ def test_every_drug_of_the_tables_has_made_up_persons_where_its_genes_can_be_dra
     listed = {e.fields["drug"] for e in examples}
     assert listed <= set(drugs())
     assert {"codeine", "clopidogrel", "fluorouracil", "abacavir"} <= listed
+
+
+@pytest.mark.parametrize(
+    ("drug", "hint"), [("codein", "did you mean 'codeine'"), ("Plavix", "write 'clopidogrel'")]
+)
+def test_a_drug_that_no_table_has_is_refused_and_never_explained_as_no_action(drug, hint, tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps({"id": "a", "drug": drug, "genotypes": "CYP2D6\t*4/*4"}) + "\n")
+    with pytest.raises(DataError, match=hint) as told:
+        list(pm.load([path]))
+    assert "record 'a'" in str(told.value)
+    assert drug not in str(told.value).replace("codeine", "")
+    with pytest.raises(DataError, match="no clearance"):
+        pm.read_asked(json.dumps({"drug": drug, "genotypes": "CYP2D6\t*4/*4"}))

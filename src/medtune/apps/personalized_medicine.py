@@ -31,10 +31,10 @@ from medtune.clinical.pgx import (
     genes_of,
     parse_outside_calls,
 )
-from medtune.clinical.pgx.advice import ACTIONS
+from medtune.clinical.pgx.advice import ACTIONS, refuse_unknown
 from medtune.clinical.pgx.alleles import HLA
 from medtune.clinical.pgx.cohort import Person, persons
-from medtune.clinical.pgx.explain import CLINICIAN, PATIENT, explanation
+from medtune.clinical.pgx.explain import CLINICIAN, PATIENT, explanation, result_line
 from medtune.clinical.pgx.facts import objects, pgx_facts, strings, texts
 from medtune.clinical.pgx.outside import joined, phenotypes
 from medtune.clinical.pgx.picture import gene_drug_table
@@ -100,7 +100,10 @@ def _own(path: Path) -> Iterator[Example]:
             raise DataError(
                 f"{path}:{number}: record {one!r} needs `drug`, and `genotypes`, `vcf` or `fhir`"
             )
-        yield _example(one, str(row.get("group", one)), fields, path.name, "")
+        try:
+            yield _example(one, str(row.get("group", one)), fields, path.name, "")
+        except DataError as error:
+            raise DataError(f"{path}:{number}: record {one!r}: {error}") from None
 
 
 def _lacks(fields: Mapping[str, str]) -> bool:
@@ -120,6 +123,7 @@ def read_asked(text: str) -> Example:
 
 
 def _example(id: str, group: str, fields: Mapping[str, str], source: str, licence: str) -> Example:
+    refuse_unknown(fields["drug"])
     bare = Example(id=id, group=group, fields=fields, target=None, source=source, licence=licence)
     computed = facts(bare)
     return Example(
@@ -175,19 +179,12 @@ def prompt(example: Example) -> list[Message]:
         f"Patient: {example.fields.get('person') or 'not stated'}",
         f"Takes: {', '.join(strings(computed['medications'])) or 'nothing stated'}",
         f"Drug: {computed['drug']}",
-        *(_gene_line(gene) for gene in objects(computed["genes"])),
+        *(result_line(gene) for gene in objects(computed["genes"])),
         *(f"{gene}: No Result" for gene in strings(computed["missing"])),
         f"Action: {computed['action']}{' (critical)' if computed['critical'] else ''}",
         *(f"CPIC: {text}" for text in dict.fromkeys(texts(computed))),
     ]
     return [Message("system", INSTRUCTION), Message("user", "\n".join(lines))]
-
-
-def _gene_line(gene: Mapping[str, Json]) -> str:
-    name = " ".join(str(part) for part in (gene["gene"], gene["diplotype"]) if part)
-    by = strings(gene["converted_by"])
-    why = f" with {' and '.join(by)}, {gene['result_by_genes']} by genes alone" if by else ""
-    return f"{name}: {gene['result']}{why}"
 
 
 def reply(example: Example) -> str:

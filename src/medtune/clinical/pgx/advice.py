@@ -12,11 +12,12 @@ from functools import cache
 from itertools import product
 from typing import Literal, NamedTuple, get_args
 
+from medtune.clinical.drugs import drug_names
 from medtune.clinical.pgx.alleles import HLA
 from medtune.clinical.pgx.phenotype import INDETERMINATE, SCORED, Outcome
 from medtune.clinical.pgx.results import HLA_ASKED, GeneResult
 from medtune.clinical.pgx.tables import Table, later_revisions, read_table
-from medtune.errors import DataError
+from medtune.errors import DataError, did_you_mean
 
 Action = Literal[
     "standard", "increase", "monitor", "reduce", "measure", "alternative", "avoid", "none"
@@ -138,6 +139,20 @@ def most_careful(recommendations: Sequence[Recommendation]) -> Action:
 def drugs() -> tuple[str, ...]:
     """Every drug with a recommendation, by the alphabet."""
     return tuple(sorted({row.drug for row in _rows()}))
+
+
+def refuse_unknown(drug: str) -> None:
+    """Make sure that there is something to compute: a misspelt drug must not read as "none".
+
+    Raises:
+        DataError: No table has a recommendation for the drug, which is not quoted.
+    """
+    known = drugs()
+    if drug.casefold() in known:
+        return
+    named = [one for one in drug_names().ingredients_of(drug) if one in known]
+    hint = f"; write {named[0]!r}" if named else did_you_mean(drug.casefold(), known)
+    raise DataError(f"drug: no table has a recommendation for it, which is no clearance{hint}")
 
 
 def genes_of(drug: str) -> Sequence[str]:

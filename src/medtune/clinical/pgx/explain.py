@@ -42,7 +42,7 @@ def explanation(facts: Mapping[str, Json]) -> str:
 
 def for_clinician(facts: Mapping[str, Json]) -> str:
     """Result, action, and the recommendation in CPIC's words."""
-    results = "; ".join(_result(gene) for gene in objects(facts["genes"])) or "no result"
+    results = "; ".join(result_line(gene) for gene in objects(facts["genes"])) or "no result"
     parts = [f"{results}.", f"Action for {facts['drug']}: {facts['action']}."]
     if facts["critical"]:
         parts.append("Critical.")
@@ -67,7 +67,8 @@ def _action(facts: Mapping[str, Json]) -> Action:
     return facts["action"]  # type: ignore[return-value]  # `pgx_facts` wrote it
 
 
-def _result(gene: Mapping[str, Json]) -> str:
+def result_line(gene: Mapping[str, Json]) -> str:
+    """Gene, diplotype and result, with the medicines that changed it."""
     name = " ".join(str(part) for part in (gene["gene"], gene["diplotype"]) if part)
     by = strings(gene["converted_by"])
     why = f" with {' and '.join(by)}, {gene['result_by_genes']} by genes alone" if by else ""
