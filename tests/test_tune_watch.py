@@ -198,7 +198,7 @@ def test_the_step_with_the_best_metric_is_kept_and_patience_goes_by_it(
 def test_a_change_of_what_the_metric_measures_is_refused(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_module, "_metric", lambda *_: lambda: 0.5)
+    monkeypatch.setattr(job_module, "metric_of", lambda *_: lambda: 0.5)
     for stop_on in ("loss", "metric"):
         run = make_run(out / stop_on, settings(stop_on=stop_on))
         scoring = run.evaluate.model_copy(update={"max_new_tokens": 7})
