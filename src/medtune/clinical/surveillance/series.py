@@ -33,11 +33,6 @@ def last_day(week: int) -> date:
     return date.fromordinal(week * 7 + 1) + timedelta(days=6)
 
 
-def last_whole_week(day: date) -> int:
-    """The last week that has ended at the end of `day`."""
-    return week_number(day + timedelta(days=1)) - 1
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Cases:
     """The cases of one place: weeks of onset and of report, one entry per case."""

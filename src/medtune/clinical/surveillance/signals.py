@@ -48,11 +48,6 @@ class Signal:
     """Smallest false discovery rate at which it is still a signal; None before `control`."""
     reason: str
 
-    @property
-    def excess(self) -> float | None:
-        """Cases above expected; None if not judged."""
-        return None if self.expected is None else self.observed - self.expected
-
 
 def judge_week(
     counts: Sequence[float],
