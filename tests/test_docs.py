@@ -1,13 +1,18 @@
 """The documents run: the reference is made from the code, links lead somewhere, commands exist."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
+from medtune.apps import APPS
 from medtune.cli import cli
+from medtune.clinical.hpo.case import FIELDS
 from medtune.config import Run
 
 ROOT = Path(__file__).parents[1]
@@ -42,3 +47,31 @@ def test_every_command_that_a_page_names_exists(page: Path):
 @pytest.mark.parametrize("file", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda f: f.stem)
 def test_every_complete_run_file_is_valid(file: Path):
     Run.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+def own_lines() -> list[tuple[str, str]]:
+    """Application and line, of those that its page of the eight shows."""
+    page = (ROOT / "docs" / "applications.md").read_text(encoding="utf-8")
+    block = page.partition("```jsonl\n")[2].partition("```")[0]
+    return [(name, line) for name, _, line in (row.partition(" ") for row in block.splitlines())]
+
+
+def test_a_line_is_shown_for_all_that_read_lines():
+    assert {name for name, _ in own_lines()} == APPS.keys() - {"public_health"}
+
+
+@pytest.mark.parametrize(("name", "line"), own_lines(), ids=[name for name, _ in own_lines()])
+def test_a_shown_line_of_own_data_is_read_as_it_stands(name: str, line: str, tmp_path: Path):
+    row = json.loads(line)
+    if name == "decision_support":  # its knowledge is a wheel, which a test does not fetch
+        assert row.keys() - {"id"} <= FIELDS
+        return
+    if name == "imaging":
+        image = tmp_path / row["image"]
+        image.parent.mkdir()
+        Image.fromarray(np.arange(128 * 128, dtype=np.uint8).reshape(128, 128)).save(image)
+    path = tmp_path / "own.jsonl"
+    path.write_text(line + "\n", encoding="utf-8")
+    (example,) = APPS[name].load([path])
+    assert APPS[name].prompt(example)
+    assert APPS[name].reply(example)
